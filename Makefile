@@ -1,0 +1,45 @@
+# Two commands on a fresh machine with Python 3.11, make and git: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+UV     := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types bench serve fixtures docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml uv.lock $(wildcard plugins/*/pyproject.toml)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(UV) sync --quiet --locked --all-packages --all-extras
+	touch $@
+
+demo: $(READY) ## a whole exchange, from a signed request to a proved log, in a temporary folder
+	$(BIN)/python -m fixtures.demo
+
+serve: $(READY) ## the demo's site, kept running until Ctrl-C
+	$(BIN)/python -m fixtures.demo --serve
+
+test: $(READY) ## unit, property, integration, interop and fault tests
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## style and import contracts
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+types: $(READY) ## mypy, strict
+	$(BIN)/mypy && $(BIN)/mypy plugins/public_security plugins/housing_fund
+
+bench: $(READY) ## component benchmarks
+	$(BIN)/python -m pytest bench --benchmark-only --benchmark-enable
+
+fixtures: $(READY) ## write the synthetic data again (the result must not differ)
+	$(BIN)/python -m fixtures.generate
+
+docs: $(READY) ## write the generated reference pages again
+	$(BIN)/python -m gateway docs --output docs/reference
+
+clean: ## remove everything that git does not track
+	git clean -fdxq -e .idea -e .vscode

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Agencies 用证单位, their keys and their operators, as the site folder holds them."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Algorithm = Literal["ecdsa-p256-sha256", "ed25519"]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Label = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class AgencyKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A public key that signs requests for the agency.
+
+    Attributes:
+        id: the `keyid` of signatures; unique in the site.
+        algorithm: fixed here; a signature's own `alg` may only repeat it.
+        public: SubjectPublicKeyInfo in PEM.
+        not_before: aware; None is since ever.
+        not_after: aware; None is for ever.
+        revoked: never valid again.
+    """
+
+    id: Label
+    algorithm: Algorithm
+    public: str
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    revoked: bool = False
+
+
+class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A registered 经办人; both members must match a request's."""
+
+    id: Label
+    name: Label
+
+
+class Agency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One agency with what signs and who works for it."""
+
+    id: Name
+    name: str
+    uscc: str | None = None
+    division: str | None = None
+    active: bool = True
+    keys: tuple[AgencyKey, ...] = ()
+    operators: tuple[Operator, ...] = ()

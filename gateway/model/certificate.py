@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Certificate types 电子证照类型: what a department's adapter can answer."""
+
+from typing import Literal
+
+import msgspec
+
+from gateway.errors import Text
+from gateway.model.holder import Scheme
+
+FieldType = Literal["string", "date", "month", "boolean", "integer", "decimal", "code"]
+#: normal · personal · sensitive (PIPL art. 28 or of like risk)
+Sensitivity = Literal["normal", "personal", "sensitive"]
+#: Who may share one cached answer (DESIGN §8).
+CacheScope = Literal["never", "case", "agency_purpose", "public"]
+
+#: JSON value of one field: dates `YYYY-MM-DD` (or `长期`), months `YYYY-MM`, decimals as strings.
+Value = str | int | bool | None
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One field of a certificate.
+
+    Attributes:
+        name: `snake_case`, at most 40 characters; stable.
+        title: words for people.
+        type: how `Value` is to be read.
+        sensitivity: decides what a grant must name on its own.
+    """
+
+    name: str
+    title: Text
+    type: FieldType = "string"
+    sensitivity: Sensitivity = "personal"
+
+
+class CertificateType(msgspec.Struct, frozen=True):
+    """What one adapter promises about one kind of certificate.
+
+    Attributes:
+        name: `<department>.<certificate>`.
+        title: words for people.
+        schemes: which holder numbers it can be asked by.
+        fields: what an answer may hold; an answer with any other field is refused.
+        ttl_s: seconds for which a found answer may be served again; 0 is never.
+        cache_scope: who may share a cached answer.
+        holder_field: the field that repeats the holder's number; the guard compares it with the
+            holder that was asked about. None where the department does not repeat it.
+    """
+
+    name: str
+    title: Text
+    schemes: tuple[Scheme, ...]
+    fields: tuple[Field, ...]
+    ttl_s: int = 0
+    cache_scope: CacheScope = "never"
+    holder_field: str | None = None
+
+    @property
+    def field_names(self) -> frozenset[str]:
+        """Names of all fields."""
+        return frozenset(field.name for field in self.fields)

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One audit entry (format v1, docs/reference/audit-entry.md): digests and decisions, no values.
+
+Bytes are deterministic: members in the order below, no white space, UTF-8. At most
+`MAX_ENTRY_BYTES` long. Truth is these bytes in the log; everything else is derived.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+from gateway.model.lookup import Operation, ServedFrom
+
+MAX_ENTRY_BYTES: Final = 4096
+ENTRY_VERSION: Final = 1
+
+
+class HolderMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A holder as the log may know it.
+
+    Attributes:
+        epoch: name of the key epoch, e.g. `2026-11`.
+        scheme: `cn-id` or `cn-uscc`.
+        ix: base64url HMAC-SHA-256 of scheme and number under the epoch's index key: equal holders
+            of one epoch can be found, nobody without the key can guess.
+        ct: base64url nonce ‖ AES-256-GCM of the number under the epoch's cipher key.
+        masked: first three and last two characters.
+    """
+
+    epoch: str
+    scheme: str
+    ix: str
+    ct: str
+    masked: str
+
+
+class DecisionMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was decided, and by which rule."""
+
+    result: Literal["permit", "deny"]
+    rule: str
+
+
+class RequestMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the caller signed.
+
+    Attributes:
+        digest: lower-case hex SHA-256 of the body bytes.
+        signature_input: the signature's own member of Signature-Input, without its label.
+        signature: base64 of the signature bytes.
+    """
+
+    digest: str
+    signature_input: str
+    signature: str
+
+
+class ResponseMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the gateway answered: lower-case hex SHA-256 of the body bytes."""
+
+    digest: str
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One access, permitted or refused.
+
+    Attributes:
+        v: format version.
+        kind: what was done; `lookup` in this version.
+        id: the request id that the caller was given.
+        salt: 16 random bytes in base64url, so that a leaf hash cannot be guessed.
+        time: RFC 3339 UTC with milliseconds, the worker's clock; order is by index, never by time.
+        code: the refusal's code; None for an answer.
+        adapter_ms: whole milliseconds that the department took; None where it was not asked.
+    """
+
+    v: int = ENTRY_VERSION
+    kind: Literal["lookup"] = "lookup"
+    id: str
+    salt: str
+    time: str
+    agency: str
+    keyid: str
+    operator: str | None = None
+    terminal: str | None = None
+    division: str | None = None
+    item: str | None = None
+    case: str | None = None
+    purpose: str | None = None
+    holder: HolderMark | None = None
+    certificate: str | None = None
+    operation: Operation | None = None
+    fields_requested: tuple[str, ...] = ()
+    fields_released: tuple[str, ...] = ()
+    grant: str | None = None
+    decision: DecisionMark
+    outcome: str
+    code: str | None = None
+    served_from: ServedFrom | None = None
+    as_of: str | None = None
+    adapter: str | None = None
+    adapter_ms: int | None = None
+    request: RequestMark
+    response: ResponseMark
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Entry).decode
+
+
+def format_entry(entry: Entry) -> bytes:
+    """Write the deterministic bytes of an entry."""
+    return _encode(entry)
+
+
+def parse_entry(line: bytes) -> Entry:
+    """Read an entry and refuse bytes that `format_entry` would not have written.
+
+    Raises:
+        ValueError: not an entry, or not in the deterministic form. The text names no value.
+    """
+    try:
+        entry = _decode(line)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not an audit entry: {type(error).__name__}") from None
+    if _encode(entry) != line:
+        raise ValueError("not in deterministic form")
+    return entry

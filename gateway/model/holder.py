@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The holder 持证主体 that a certificate is about."""
+
+from typing import Literal
+
+import msgspec
+
+Scheme = Literal["cn-id", "cn-uscc"]
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """A person or an organisation whose number has passed every check.
+
+    Made by `gateway.model.ids.parse_holder` only.
+
+    Attributes:
+        scheme: `cn-id` (GB 11643) or `cn-uscc` (GB 32100).
+        number: 18 upper-case characters, check digit verified.
+        name: as the caller gave it, or None.
+    """
+
+    scheme: Scheme
+    number: str
+    name: str | None = None
+
+    @property
+    def masked(self) -> str:
+        """First three and last two characters, the rest as `*`."""
+        return f"{self.number[:3]}{'*' * (len(self.number) - 5)}{self.number[-2:]}"
+
+    def __repr__(self) -> str:
+        return f"Holder({self.scheme}, {self.masked})"  # a traceback must not show a person

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Service items 事项: the five mandatory columns of clause 7.1.2, and what an item needs."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from gateway.model.lookup import Operation
+
+Filled = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class Material(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A paper that the item used to ask for, and the certificate that replaces it."""
+
+    name: Filled
+    certificate: Filled
+    operation: Operation = "query"
+    fields: tuple[str, ...] = ()
+
+
+class ServiceItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One item of the published list 清单.
+
+    Attributes:
+        code: stable within the site.
+        name: 事项名称.
+        certificate_name: “一证”名称, the one ID that the applicant brings.
+        item_type: 事项类型.
+        department: 办理部门（科室）.
+        time_limit: 办理时限, as published.
+        status: only a published item can be named in a request.
+        materials: what the department may be asked for on its behalf.
+    """
+
+    code: Annotated[str, Meta(min_length=1, max_length=64)]
+    name: Filled
+    certificate_name: Filled
+    item_type: Filled
+    department: Filled
+    time_limit: Filled
+    status: Literal["draft", "published", "retired"] = "published"
+    materials: tuple[Material, ...] = ()

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every interface between rooms, on one page. Rooms know ports and each other's values, not each other.
+
+Whoever implements a port names it as a base, so that a search for the port finds every one.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date
+from typing import Literal, Protocol
+
+import msgspec
+
+from gateway.httpsig import RequestSignature
+from gateway.model.agency import Agency
+from gateway.model.answer import Absent, Found, NotFound, Sealed
+from gateway.model.certificate import CertificateType
+from gateway.model.grant import Decision
+from gateway.model.holder import Holder
+from gateway.model.item import ServiceItem
+from gateway.model.lookup import LookupRequest
+from gateway.sdk import Deadline, Query
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who signed this request. Made by admission; from here on every outcome is recorded.
+
+    Attributes:
+        agency: the agency that the key belongs to.
+        signature: what was signed; the response's signature covers it again.
+        digest: SHA-256 of the body, 32 bytes, equal to the signed Content-Digest.
+        address: the peer's IP address as text.
+    """
+
+    agency: Agency
+    signature: RequestSignature
+    digest: bytes
+    address: str
+
+
+class Quota(msgspec.Struct, frozen=True):
+    """A daily cap to count against.
+
+    Attributes:
+        grant: id of the grant (a new version does not start the count anew).
+        day: the day in the site's time zone, `YYYY-MM-DD`.
+        cap: permitted requests on that day.
+    """
+
+    grant: str
+    day: str
+    cap: int
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """What the sequencer decides for one request, since it alone sees all in order.
+
+    Attributes:
+        keyid: with `nonce`, accepted once.
+        nonce: as signed.
+        expires_at_s: UNIX seconds after which the signature is too old by itself, so that the
+            nonce may be forgotten.
+        quota: counted only when the nonce is new; None where there is no cap or no permit.
+    """
+
+    keyid: str
+    nonce: str
+    expires_at_s: int
+    quota: Quota | None = None
+
+
+Verdict = Literal["accepted", "replayed", "over_quota"]
+
+
+class Held(msgspec.Struct, frozen=True):
+    """An accepted claim, and the life of the sequencer that accepted it."""
+
+    generation: int
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """The entry is durable at this index of the log."""
+
+    index: int
+
+
+class AuditLog(Protocol):
+    """The one way to the audit log. Every method raises AuditError when the log cannot answer."""
+
+    @property
+    def origin(self) -> str:
+        """The log's origin, as checkpoints name it."""
+
+    async def claim(self, claim: Claim, deadline: Deadline) -> Held | Verdict:
+        """Decide nonce and quota before a department is asked. Not durable by itself."""
+
+    async def append(
+        self, entry: bytes, deadline: Deadline, *, claim: Claim | None, held: Held | None = None
+    ) -> Appended | Verdict:
+        """Make one entry durable.
+
+        With a claim that is not held yet (or held by an earlier life of the sequencer) it is
+        decided first; when it is not accepted nothing is written and the verdict is returned.
+        Returning `Appended` means: written, synced, under a signed checkpoint.
+        """
+
+
+class Catalog(Protocol):
+    """The published list of items 清单."""
+
+    def find(self, code: str) -> ServiceItem | None:
+        """The published item of that code."""
+
+
+class AccessPolicy(Protocol):
+    """Whether they may."""
+
+    def decide(
+        self,
+        agency: Agency,
+        request: LookupRequest,
+        holder: Holder,
+        item: ServiceItem | None,
+        certificate: CertificateType | None,
+        *,
+        today: date,
+        address: str,
+    ) -> Decision:
+        """Decide everything from `certificate` to `fields` of `CHECKS`; deny by default."""
+
+
+Cached = Sealed | Absent
+
+
+class ResultCache(Protocol):
+    """Sealed answers of the recent past. A miss is always a safe answer."""
+
+    def key(
+        self,
+        holder: Holder,
+        certificate: CertificateType,
+        *,
+        agency: str,
+        item: str,
+        case: str,
+        grant: str,
+    ) -> bytes | None:
+        """The keyed hash under which this question may share an answer; None is never."""
+
+    def get(self, key: bytes, max_age_s: int | None) -> Cached | None:
+        """A fresh answer, not older than `max_age_s`."""
+
+    async def load(
+        self,
+        key: bytes | None,
+        certificate: CertificateType,
+        source: Callable[[], Awaitable[Cached]],
+    ) -> Cached:
+        """Ask `source` once for all concurrent callers of this key, and keep its answer."""
+
+
+class AdapterDirectory(Protocol):
+    """Departments by the certificates that they answer."""
+
+    @property
+    def certificates(self) -> Mapping[str, CertificateType]:
+        """All certificate types, by name."""
+
+    def adapter_of(self, certificate: str) -> str:
+        """Name of the adapter that answers this certificate."""
+
+    async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
+        """Ask the department, guarded; raises DepartmentError and nothing else."""
+
+    async def health(self) -> Mapping[str, str]:
+        """`ok` or the code of what is wrong, by adapter name."""
+
+
+class Sealer(Protocol):
+    """The room of signatures that outlive us."""
+
+    def seal(self, certificate: CertificateType, adapter: str, found: Found) -> Sealed:
+        """Seal an answer under the key of its department's adapter."""
+
+    def disclose(self, sealed: Sealed, fields: Sequence[str]) -> str:
+        """The SD-JWT that shows these fields and no other."""

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All that a department imports to share its data.
+
+Nothing here imports an HTTP library or cryptography; the kits under `gateway.sdk.kits` do, and are
+imported one by one. The contract is `API_VERSION`; docs/how-to/write-an-adapter.md walks through it.
+"""
+
+from gateway.errors import (
+    AdapterContractBroken,
+    AdapterRefused,
+    AdapterTimeout,
+    AdapterUnavailable,
+    SetupError,
+    Text,
+)
+from gateway.model.answer import Found, NotFound
+from gateway.model.certificate import CertificateType, Field, Value
+from gateway.model.holder import Holder
+from gateway.sdk.adapter import API_VERSION, Adapter, AdapterContext, Deadline, Query
+from gateway.sdk.hookspecs import hookimpl
+
+__all__ = [
+    "API_VERSION",
+    "Adapter",
+    "AdapterContext",
+    "AdapterContractBroken",
+    "AdapterRefused",
+    "AdapterTimeout",
+    "AdapterUnavailable",
+    "CertificateType",
+    "Deadline",
+    "Field",
+    "Found",
+    "Holder",
+    "NotFound",
+    "Query",
+    "SetupError",
+    "Text",
+    "Value",
+    "hookimpl",
+]

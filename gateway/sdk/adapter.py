@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The adapter 适配器: what a department writes.
+
+Life cycle: `__init__(settings)` without side effects → `open(context)` → `lookup` and `ping`, many
+at once → `aclose()`. A worker process owns one instance; all calls come on its event loop.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, Final, Generic, TypeVar
+
+import msgspec
+
+from gateway.model.answer import Found, NotFound
+from gateway.model.certificate import CertificateType
+from gateway.model.holder import Holder
+
+#: Version of this contract. An adapter names the one it was written for.
+API_VERSION: Final = 1
+
+SettingsT = TypeVar("SettingsT", bound=msgspec.Struct)
+
+
+class Deadline:
+    """An instant on the monotonic clock. Made once at the door; it only shrinks."""
+
+    __slots__ = ("at_s",)
+
+    def __init__(self, at_s: float) -> None:
+        self.at_s: Final = at_s
+
+    @classmethod
+    def after(cls, seconds: float) -> "Deadline":
+        """A deadline that many seconds from now."""
+        return cls(time.monotonic() + seconds)
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds left; never below zero."""
+        return max(0.0, self.at_s - time.monotonic())
+
+    def within(self, seconds: float) -> "Deadline":
+        """The earlier of this deadline and that many seconds from now."""
+        return Deadline(min(self.at_s, time.monotonic() + seconds))
+
+
+class Query(msgspec.Struct, frozen=True):
+    """One question to a department.
+
+    Attributes:
+        holder: number verified, 18 upper-case characters.
+        certificate: one of the adapter's certificate types.
+        request_id: for the department's own log.
+        agency: name of the asking agency.
+        operator: id of the person who asks.
+        item: code of the service item.
+        case: number of the case.
+        purpose: in words.
+    """
+
+    holder: Holder
+    certificate: CertificateType
+    request_id: str
+    agency: str
+    operator: str
+    item: str
+    case: str
+    purpose: str
+
+
+class AdapterContext(msgspec.Struct, frozen=True):
+    """What the gateway gives an adapter when it opens it.
+
+    Attributes:
+        name: the adapter's name in the site.
+        secret: resolves a secret reference of the settings (`file:…` or `env:…`) to its text;
+            raises SetupError.
+    """
+
+    name: str
+    secret: Callable[[str], str]
+
+
+class Adapter(ABC, Generic[SettingsT]):
+    """Base of all adapters.
+
+    Class attributes to set:
+        plugin: the name of the entry point that brings this class.
+        api_version: the contract version that it was written for.
+        certificates: what it can answer.
+        settings_type: the frozen msgspec struct of its settings; unknown keys are refused.
+    """
+
+    plugin: ClassVar[str]
+    api_version: ClassVar[int]
+    certificates: ClassVar[tuple[CertificateType, ...]]
+    settings_type: ClassVar[type[msgspec.Struct]]
+
+    def __init__(self, settings: SettingsT) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    async def open(self, context: AdapterContext) -> None:
+        """Build clients and pools. A department that is away is no reason to fail.
+
+        Raises:
+            SetupError: settings or secrets that cannot work.
+        """
+
+    @abstractmethod
+    async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
+        """Ask the department for one certificate.
+
+        Called on a cache miss, never for a refused caller. Safe to cancel at every await.
+
+        Raises:
+            AdapterUnavailable: not reachable, or it said that it is down.
+            AdapterTimeout: no answer before the deadline.
+            AdapterContractBroken: the answer is not what was promised.
+            AdapterRefused: the department will not tell us.
+        """
+
+    @abstractmethod
+    async def ping(self) -> None:
+        """Ask the department's system whether it works, about nobody; raises as `lookup` does."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Release everything that `open` took; also called after an `open` that failed."""
