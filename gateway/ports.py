@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every interface between rooms, on one page. Rooms know ports and each other's values, not each other.
+"""Every interface between rooms, on one page. Rooms know these, and not each other.
 
 Whoever implements a port names it as a base, so that a search for the port finds every one.
 """

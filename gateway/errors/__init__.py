@@ -21,10 +21,10 @@ Rules:
    generated from that table.
 2. `detail` is shown to callers and written to logs: it never holds an ID number, a name, a field
    value or a key. Text from a department's system goes no further than `DepartmentError.cause`.
-3. *Denied* and *not found* are values, not errors (`gateway.model.decision`, `gateway.model.answer`).
+3. *Denied* and *not found* are values, not errors (`gateway.model.grant`, `gateway.model.answer`).
 """
 
-from gateway.errors.codes import CHECKS, REFUSALS, Refusal, Text
+from gateway.errors.codes import CHECKS, REFUSALS, Attribution, Refusal, Text
 
 __all__ = [
     "CHECKS",
@@ -33,6 +33,7 @@ __all__ = [
     "AdapterRefused",
     "AdapterTimeout",
     "AdapterUnavailable",
+    "Attribution",
     "AuditError",
     "DepartmentError",
     "GatewayError",

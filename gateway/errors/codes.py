@@ -27,6 +27,7 @@ CHECKS: Final = (
     "signature",
     "nonce",
     "body",
+    "attribution",
     "holder",
     "certificate",
     "item",
@@ -71,7 +72,7 @@ class Refusal(msgspec.Struct, frozen=True):
     hint: Text
 
 
-def _row(
+def _row(  # noqa: PLR0917 - a row of the table below reads by position
     code: str,
     check: str,
     status: int,
@@ -84,8 +85,8 @@ def _row(
     return Refusal(code, check, status, whose, retryable, Text(*title), Text(*hint))
 
 
+# fmt: off
 _TABLE: Final = (
-    # fmt: off
     # ---- the HTTP edge ---------------------------------------------------------------------
     _row("HTTP_UNACCEPTABLE", "framing", 400, "consumer",
          ("Not an acceptable HTTP/1.1 message", "不是可接受的 HTTP/1.1 报文"),
@@ -158,13 +159,18 @@ _TABLE: Final = (
          ("The body does not fit the schema", "请求体不符合格式"),
          ("See docs/reference/wire.md; unknown members are refused.",
           "请对照接口文档；不接受未知成员。")),
+    _row("ATTRIBUTION_PERSONAL", "attribution", 422, "consumer",
+         ("Personal data stands where it would be logged", "个人信息出现在会被记录的位置"),
+         ("Put the holder's number and name into `holder` only: all other members of a request are recorded.",
+          "持证主体的号码与姓名只能写在 holder 中：请求的其他成员都会被记录。")),
     _row("HOLDER_INVALID", "holder", 422, "consumer",
          ("The holder's number is not valid", "证件号码或统一社会信用代码无效"),
          ("Check the number against the document; `detail` names the check that failed.",
           "请对照证件核对号码；detail 指明未通过的校验。")),
     _row("CERTIFICATE_UNKNOWN", "certificate", 422, "consumer",
          ("No such certificate type", "没有此证照类型"),
-         ("GET /v1/certificates lists the types.", "证照类型见 GET /v1/certificates。")),
+         ("Use a type that the gateway's operator publishes; types with another kind of holder do not fit.",
+          "请使用网关运维方公布的、与持证主体种类相符的证照类型。")),
     _row("ITEM_UNKNOWN", "item", 422, "consumer",
          ("No such published item", "没有此已公布事项"),
          ("Use an item code of the published list.", "请使用已公布清单中的事项编码。")),
@@ -183,10 +189,6 @@ _TABLE: Final = (
          ("The purpose is empty or a placeholder", "用途为空或为占位内容"),
          ("Say in words why the certificate is needed for this case.",
           "请写明本办件为何需要该证照。")),
-    _row("ATTRIBUTION_PERSONAL", "purpose", 422, "consumer",
-         ("The attribution holds personal data", "用证归因中含有个人信息"),
-         ("Keep ID numbers and the holder's name out of item, case, purpose, operator.id, terminal and division: they are logged.",
-          "事项、办件、用途、经办人编号、终端与区划会记入日志，不得含证件号码或持证主体姓名。")),
     _row("CASE_MALFORMED", "case", 422, "consumer",
          ("The case number is not well-formed", "办件编号不规范"),
          ("Use 4 to 64 letters, digits, '-', '_', '.' or '/'.",
@@ -209,8 +211,9 @@ _TABLE: Final = (
          ("Use an operation of the grant; `verify` needs less than `query`.",
           "请使用授权所列操作；核验所需权限小于查询。")),
     _row("FIELD_UNKNOWN", "fields", 422, "consumer",
-         ("The certificate has no such field", "证照没有此字段"),
-         ("GET /v1/certificates lists the fields.", "字段见 GET /v1/certificates。")),
+         ("The fields asked for do not fit the certificate", "所请求的字段与证照不符"),
+         ("Name at least one field of the certificate type: `fields` for query, `claims` for verify.",
+          "请至少列出证照类型的一个字段：查询用 fields，核验用 claims。")),
     _row("FIELD_NOT_GRANTED", "fields", 403, "consumer",
          ("The grant does not cover this field", "授权不含该字段"),
          ("Ask only for fields of the grant.", "只能请求授权所列字段。")),
@@ -271,7 +274,7 @@ _TABLE: Final = (
          ("The configuration cannot be used", "配置无法使用"),
          ("Mend the file named, then run `yizheng config check`.",
           "请修改所指文件，然后运行 yizheng config check。")),
-    # fmt: on
 )
+# fmt: on
 
 REFUSALS: Final[dict[str, Refusal]] = {row.code: row for row in _TABLE}

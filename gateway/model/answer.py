@@ -7,9 +7,10 @@ from datetime import datetime
 import msgspec
 
 from gateway.model.certificate import Value
+from gateway.model.discreet import Discreet
 
 
-class Found(msgspec.Struct, frozen=True):
+class Found(Discreet, msgspec.Struct, frozen=True):
     """The source has the record.
 
     Attributes:
@@ -20,9 +21,6 @@ class Found(msgspec.Struct, frozen=True):
     fields: Mapping[str, Value]
     as_of: datetime | None = None
 
-    def __repr__(self) -> str:
-        return f"Found({', '.join(self.fields)})"  # names only: a traceback must not show values
-
 
 class NotFound(msgspec.Struct, frozen=True):
     """The source answered, and it has no such record. Never used for a source that is away."""
@@ -30,7 +28,7 @@ class NotFound(msgspec.Struct, frozen=True):
     as_of: datetime | None = None
 
 
-class Disclosure(msgspec.Struct, frozen=True):
+class Disclosure(Discreet, msgspec.Struct, frozen=True):
     """One field of a sealed certificate.
 
     Attributes:
@@ -41,11 +39,8 @@ class Disclosure(msgspec.Struct, frozen=True):
     encoded: str
     value: Value
 
-    def __repr__(self) -> str:
-        return "Disclosure(…)"
 
-
-class Sealed(msgspec.Struct, frozen=True):
+class Sealed(Discreet, msgspec.Struct, frozen=True):
     """A certificate under its department's signature; this is what is cached.
 
     Attributes:
@@ -57,9 +52,6 @@ class Sealed(msgspec.Struct, frozen=True):
     jwt: str
     disclosures: Mapping[str, Disclosure]
     as_of: str
-
-    def __repr__(self) -> str:
-        return f"Sealed({self.as_of}, {', '.join(self.disclosures)})"
 
 
 class Absent(msgspec.Struct, frozen=True):

@@ -46,6 +46,8 @@ class CertificateType(msgspec.Struct, frozen=True):
         cache_scope: who may share a cached answer.
         holder_field: the field that repeats the holder's number; the guard compares it with the
             holder that was asked about. None where the department does not repeat it.
+        name_field: the field with the holder's name: a query that gives another name is answered
+            `mismatch` and discloses nothing. None where there is no such field.
     """
 
     name: str
@@ -55,6 +57,7 @@ class CertificateType(msgspec.Struct, frozen=True):
     ttl_s: int = 0
     cache_scope: CacheScope = "never"
     holder_field: str | None = None
+    name_field: str | None = None
 
     @property
     def field_names(self) -> frozenset[str]:

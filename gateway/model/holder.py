@@ -5,10 +5,12 @@ from typing import Literal
 
 import msgspec
 
+from gateway.model.discreet import Discreet
+
 Scheme = Literal["cn-id", "cn-uscc"]
 
 
-class Holder(msgspec.Struct, frozen=True):
+class Holder(Discreet, msgspec.Struct, frozen=True):
     """A person or an organisation whose number has passed every check.
 
     Made by `gateway.model.ids.parse_holder` only.
@@ -16,7 +18,7 @@ class Holder(msgspec.Struct, frozen=True):
     Attributes:
         scheme: `cn-id` (GB 11643) or `cn-uscc` (GB 32100).
         number: 18 upper-case characters, check digit verified.
-        name: as the caller gave it, or None.
+        name: normalised, or None where the caller gave none.
     """
 
     scheme: Scheme
@@ -27,6 +29,3 @@ class Holder(msgspec.Struct, frozen=True):
     def masked(self) -> str:
         """First three and last two characters, the rest as `*`."""
         return f"{self.number[:3]}{'*' * (len(self.number) - 5)}{self.number[-2:]}"
-
-    def __repr__(self) -> str:
-        return f"Holder({self.scheme}, {self.masked})"  # a traceback must not show a person

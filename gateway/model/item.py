@@ -42,3 +42,7 @@ class ServiceItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time_limit: Filled
     status: Literal["draft", "published", "retired"] = "published"
     materials: tuple[Material, ...] = ()
+
+    def needs(self, certificate: str) -> bool:
+        """Whether one of its materials is replaced by this certificate type."""
+        return any(material.certificate == certificate for material in self.materials)

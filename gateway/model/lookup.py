@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`POST /v1/lookups` as values: request, answer, problem (wire format v1, docs/reference/wire.md)."""
+"""`POST /v1/lookups` as values (wire format v1, docs/reference/wire.md)."""
 
 from typing import Annotated, Literal
 
@@ -9,6 +9,7 @@ from msgspec import Meta
 from gateway.errors import Attribution as Fault
 from gateway.errors import Text
 from gateway.model.certificate import Value
+from gateway.model.discreet import Discreet
 
 Operation = Literal["query", "verify"]
 Outcome = Literal["found", "not_found", "match", "mismatch"]
@@ -21,7 +22,7 @@ Purpose = Annotated[str, Meta(max_length=200)]
 FieldName = Annotated[str, Meta(min_length=1, max_length=40)]
 
 
-class HolderReference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HolderReference(Discreet, msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A holder as the caller wrote it; nothing is checked yet."""
 
     scheme: Literal["cn-id", "cn-uscc"]
@@ -47,7 +48,7 @@ class Attribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     division: Annotated[str, Meta(pattern=r"^([0-9]{6}|[0-9]{12})$")] | None = None
 
 
-class LookupRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LookupRequest(Discreet, msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One certificate of one holder.
 
     `query` returns `fields`; `verify` compares `claims` and returns no value.
@@ -62,7 +63,7 @@ class LookupRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_age_s: Annotated[int, Meta(ge=0, le=31_536_000)] | None = None
 
 
-class LookupAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+class LookupAnswer(Discreet, msgspec.Struct, frozen=True, omit_defaults=True):
     """A 200 answer. `not_found` is one: the source answered, and it has no such record."""
 
     request_id: str

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""May they: attribution and grants → Permit | Deny(rule). Deny by default."""

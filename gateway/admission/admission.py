@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is asking: from a signed request to the agency that signed it.
+
+Checks run in the order of `gateway.errors.CHECKS` and the first that fails is the one reported.
+Only when all have passed is the caller *identified*; whether its nonce is new is decided
+afterwards by the sequencer, together with the record.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from gateway.crypto.keys import Verifier, load_verifier
+from gateway.errors import GatewayError, RequestError, SetupError, TrustError
+from gateway.httpsig import (
+    SignedRequest,
+    parse_request_signature,
+    signature_base,
+    verify_content_digest,
+)
+from gateway.model.agency import Agency, AgencyKey
+from gateway.ports import Caller
+
+
+class _KeyRecord(msgspec.Struct, frozen=True):
+    agency: Agency
+    verifier: Verifier
+    algorithm: str
+    not_before_s: float
+    not_after_s: float
+
+
+class Admission:
+    """The registered agencies, and the door.
+
+    Args:
+        agencies: of the site.
+        authorities: host names by which this gateway is known, lower case, default port removed.
+        clock_window_s: largest |now - created| in seconds.
+        clock: UNIX seconds.
+    """
+
+    def __init__(
+        self,
+        agencies: Iterable[Agency],
+        *,
+        authorities: Iterable[str],
+        clock_window_s: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self._keys: Final = {
+            key.id: _key_record(agency, key) for agency in agencies for key in agency.keys
+        }
+        self._authorities: Final = frozenset(authorities)
+        self._window_s: Final = clock_window_s
+        self._clock: Final = clock
+
+    def identify(self, request: SignedRequest, body: bytes, address: str) -> Caller:
+        """Verify the request's signature.
+
+        Raises:
+            RequestError: one code for each check of `signature_input` to `signature`.
+        """
+        signature = parse_request_signature(request)
+        if request.authority not in self._authorities:
+            raise RequestError("AUTHORITY_UNKNOWN")
+        record = self._keys.get(signature.keyid)
+        if record is None:
+            raise RequestError("KEY_UNKNOWN")
+        now_s = self._clock()
+        if not record.not_before_s <= now_s <= record.not_after_s:
+            raise RequestError("KEY_INACTIVE")
+        if signature.alg not in (None, record.algorithm):
+            raise RequestError("KEY_INACTIVE", "`alg` is not the algorithm of the registered key")
+        if not record.agency.active:
+            raise RequestError("AGENCY_INACTIVE")
+        self._check_time(signature.created, signature.expires, now_s)
+        digest = verify_content_digest(request.lines("content-digest"), body)
+        try:
+            record.verifier.verify(signature.value, signature_base(signature))
+        except TrustError as error:
+            raise RequestError("SIGNATURE_INVALID", error.detail) from None
+        return Caller(record.agency, signature, digest, address)
+
+    def _check_time(self, created: int, expires: int | None, now_s: float) -> None:
+        skew_s = now_s - created
+        if abs(skew_s) > self._window_s:
+            where = "past" if skew_s > 0 else "future"
+            raise RequestError(
+                "TIMESTAMP_EXPIRED",
+                f"`created` lies {abs(skew_s):.0f} s in the {where}, of at most {self._window_s} s",
+            )
+        if expires is not None and expires < now_s:
+            raise RequestError("TIMESTAMP_EXPIRED", "`expires` has passed")
+
+
+def _key_record(agency: Agency, key: AgencyKey) -> _KeyRecord:
+    try:
+        verifier = load_verifier(key.public, key.algorithm)
+    except GatewayError as error:
+        raise SetupError(
+            error.detail or error.refusal.title.en,
+            where=f"agencies/{agency.id}.toml: key `{key.id}`",
+            remedy="register a P-256 or Ed25519 public key in PEM with its algorithm.",
+        ) from None
+    return _KeyRecord(
+        agency,
+        verifier,
+        key.algorithm,
+        float("inf") if key.revoked else _seconds(key.not_before, float("-inf")),
+        _seconds(key.not_after, float("inf")),
+    )
+
+
+def _seconds(at: datetime | None, default: float) -> float:
+    return default if at is None else at.timestamp()

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The composition root: from a site to running rooms. The only file that knows everyone."""
+
+import asyncio
+import gc
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+import structlog
+
+from gateway import keyring
+from gateway.admission.admission import Admission
+from gateway.audit.client import SequencerClient
+from gateway.audit.sequencer import serve as serve_sequencer
+from gateway.audit.store.sqlite import SqliteStore
+from gateway.cache.memory import MemoryCache
+from gateway.catalog.catalog import ItemCatalog
+from gateway.config import Site
+from gateway.crypto.sdjwt import RESERVED_NAMES
+from gateway.errors import SetupError
+from gateway.exchange.lookup import Lookup
+from gateway.policy.policy import GrantPolicy
+from gateway.registry.directory import Departments
+from gateway.registry.loader import load_adapter_classes
+from gateway.sealing.sealer import DepartmentSealer
+from gateway.web.front import Front, FrontSettings, report_fault
+from gateway.web.respond import Responder
+from gateway.web.server import serve_http
+
+_log = structlog.get_logger()
+
+#: Seconds beyond the clock window for which a nonce is remembered: clocks of two processes on one
+#: machine agree far better than this.
+_NONCE_MARGIN_S: Final = 5
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def departments_of(site: Site) -> Departments:
+    """Load the site's adapters without opening them.
+
+    Raises:
+        SetupError: a plugin that is missing or does not fit, or settings that it refuses.
+    """
+    enabled = [adapter for adapter in site.adapters if adapter.enabled]
+    classes = load_adapter_classes({adapter.plugin for adapter in enabled})
+    return Departments(
+        [(adapter, classes[adapter.plugin]) for adapter in enabled], folder=site.folder
+    )
+
+
+def check_site(site: Site) -> Departments:
+    """Find at start-up whatever would fail later.
+
+    Raises:
+        SetupError: the first mistake, with file and remedy.
+    """
+    departments = departments_of(site)
+    certificates = departments.certificates
+    for certificate_type in certificates.values():
+        if taken := sorted(RESERVED_NAMES & certificate_type.field_names):
+            raise SetupError(
+                f"its field `{taken[0]}` has the name of a claim of SD-JWT",
+                where=f"certificate type {certificate_type.name}",
+                remedy="rename the field in the adapter.",
+            )
+    for grant in site.grants:
+        where = f"grants/: {grant.reference}"
+        certificate = certificates.get(grant.certificate)
+        if certificate is None:
+            raise SetupError(
+                f"names the certificate `{grant.certificate}`, which no adapter answers",
+                where=where,
+                remedy="add the adapter under adapters/, or mend the name.",
+            )
+        if unknown := sorted(set(grant.fields) - certificate.field_names):
+            raise SetupError(
+                f"names the field `{unknown[0]}`, which {certificate.name} does not have",
+                where=where,
+                remedy=f"choose of: {', '.join(sorted(certificate.field_names))}.",
+            )
+    Admission(site.agencies, authorities=(), clock_window_s=1, clock=time.time)
+    GrantPolicy(site.grants)
+    ItemCatalog(site.items)
+    keyring.gateway_signer(site)
+    keyring.log_signer(site)
+    keyring.seal_signers(site)
+    keyring.prepare_epoch(site, _now())
+    return departments
+
+
+async def run_sequencer(
+    site: Site, *, quit_event: asyncio.Event, on_ready: Callable[[], None]
+) -> None:
+    """Own the audit log until `quit_event`."""
+    section = site.config
+    signer = keyring.log_signer(site)
+    await serve_sequencer(
+        SqliteStore.open(site.state / "audit", signer.public),
+        signer,
+        socket_path=site.socket,
+        window_s=section.lookup.clock_window_s + _NONCE_MARGIN_S,
+        utc_offset_h=section.site.utc_offset_h,
+        quit_event=quit_event,
+        on_ready=on_ready,
+    )
+
+
+async def run_worker(
+    site: Site,
+    sock: socket.socket,
+    *,
+    quit_event: asyncio.Event,
+    on_ready: Callable[[], None],
+) -> None:
+    """Serve lookups until `quit_event`, then drain."""
+    config = site.config
+    async with AsyncExitStack() as stack:
+        departments = departments_of(site)
+        await departments.open()
+        stack.push_async_callback(departments.aclose)
+        audit = SequencerClient(site.socket)
+        await audit.open()
+        stack.push_async_callback(audit.aclose)
+        signer = keyring.gateway_signer(site)
+        sealer = DepartmentSealer(
+            keyring.seal_signers(site),
+            keyring.seal_public_keys(site),
+            issuer=config.site.issuer,
+            clock=_now,
+        )
+        lookup = Lookup(
+            catalog=ItemCatalog(site.items),
+            policy=GrantPolicy(site.grants),
+            cache=MemoryCache(
+                max_entries=config.cache.max_entries, max_bytes=config.cache.max_bytes
+            ),
+            departments=departments,
+            sealer=sealer,
+            audit=audit,
+            cipher=keyring.holder_cipher(site, keyring.prepare_epoch(site, _now())),
+            clock=_now,
+            utc_offset_h=config.site.utc_offset_h,
+            nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
+            on_fault=report_fault,
+        )
+        admission = Admission(
+            site.agencies,
+            authorities=config.http.authorities or _authorities(sock),
+            clock_window_s=config.lookup.clock_window_s,
+            clock=time.time,
+        )
+        front = Front(
+            identify=admission.identify,
+            lookup=lookup,
+            responder=Responder(signer, origin=config.site.origin, clock=time.time),
+            ready=lambda: _ready(audit, departments),
+            jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
+            settings=FrontSettings(
+                max_body_bytes=config.http.max_body_bytes, deadline_s=config.lookup.deadline_s
+            ),
+        )
+        gc.collect()
+        gc.freeze()  # what start-up made stays; the collector need not look at it again
+        await serve_http(
+            front,
+            sock,
+            quit_event=quit_event,
+            drain_s=config.http.drain_s,
+            on_ready=on_ready,
+        )
+
+
+async def _ready(
+    audit: SequencerClient, departments: Departments
+) -> tuple[bool, Mapping[str, str]]:
+    """Ready means: lookups can be recorded. A department that is away is only told."""
+    parts = {"audit": "ok" if audit.connected else "AUDIT_UNAVAILABLE"}
+    parts |= {f"adapter:{name}": state for name, state in (await departments.health()).items()}
+    return audit.connected, parts
+
+
+def _authorities(sock: socket.socket) -> tuple[str, ...]:
+    host, port = sock.getsockname()[:2]
+    named = f"[{host}]" if ":" in host else host
+    hosts = {named, "localhost"} if host in {"127.0.0.1", "::1"} else {named}
+    return tuple(f"{name}:{port}".removesuffix(":80") for name in sorted(hosts))

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Under which key a question may share an answer, by the cache scope of its certificate type.
+
+==============  ================================================
+never           no key
+case            agency, grant and its version, item, case
+agency_purpose  agency, grant and its version, item
+public          anyone who may ask
+==============  ================================================
+
+1. A key is an HMAC-SHA-256 under a secret of this process: it tells nothing about the holder, and
+   the ~10¹¹ citizen numbers cannot be tried against a memory dump without that secret.
+2. What is hashed is a MessagePack array of strings: each carries its length, so no two questions
+   read alike ("ab","c" is not "a","bc").
+3. The holder's name is part of the question, since a department may answer by number *and* name:
+   a wrong name must not hide the record from the next caller.
+"""
+
+from typing import Final, assert_never
+
+import msgspec
+
+from gateway.crypto.digest import hmac_sha256
+from gateway.model.certificate import CertificateType
+from gateway.model.holder import Holder
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+def cache_key(
+    secret: bytes,
+    holder: Holder,
+    certificate: CertificateType,
+    *,
+    agency: str,
+    item: str,
+    case: str,
+    grant: str,
+) -> bytes | None:
+    """Derive the 32-byte key of a question, or None where no answer may be kept.
+
+    Args:
+        secret: random bytes of this process.
+        holder: whom it is about.
+        certificate: what it is about; brings scope and time to live.
+        agency: id of the agency.
+        item: code of the service item.
+        case: number of the case.
+        grant: `id@version`, so that a new version starts afresh.
+    """
+    if certificate.ttl_s == 0:
+        return None
+    match certificate.cache_scope:
+        case "never":
+            return None
+        case "case":
+            sharers: tuple[str, ...] = (agency, grant, item, case)
+        case "agency_purpose":
+            sharers = (agency, grant, item)
+        case "public":
+            sharers = ()
+        case scope:
+            assert_never(scope)
+    asked = (certificate.name, holder.scheme, holder.number, holder.name)
+    return hmac_sha256(secret, _encode((certificate.cache_scope, *asked, *sharers)))

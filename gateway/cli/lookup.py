@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`yizheng lookup`: one signed lookup from the command line.
+
+The holder's number is never an argument: arguments stand in process lists and shell histories. It
+is read from standard input, or asked for without echo on a terminal.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from gateway.cli.output import JsonOption, print_json, print_table
+from gateway.errors import RequestError
+
+
+class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An agency's connection, kept in a TOML file; paths are relative to it.
+
+    Attributes:
+        url: of the gateway.
+        key: the agency's private key, PEM.
+        keyid: under which its public half is registered.
+        gateway_key: the gateway's public key, PEM, got by a way that you trust.
+        operator_id: who asks.
+        operator_name: who asks.
+    """
+
+    url: str
+    key: Path
+    keyid: str
+    gateway_key: Path
+    operator_id: str
+    operator_name: str
+    terminal: str | None = None
+    division: str | None = None
+
+
+def lookup(
+    profile: Annotated[Path, typer.Option(help="TOML: url, key, keyid, gateway_key, operator.")],
+    certificate: Annotated[str, typer.Option(help="E.g. public_security.identity.")],
+    item: Annotated[str, typer.Option(help="Code of the service item.")],
+    case: Annotated[str, typer.Option(help="Number of the case.")],
+    purpose: Annotated[str, typer.Option(help="Why, in words.")],
+    field: Annotated[
+        list[str] | None, typer.Option(help="A field to return; may be repeated.")
+    ] = None,
+    claim: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE to compare instead; asks for `verify`. May be repeated."),
+    ] = None,
+    scheme: Annotated[str, typer.Option(help="cn-id or cn-uscc.")] = "cn-id",
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a gateway for one certificate; the holder's number is read from standard input.
+
+    Example: `yizheng lookup --profile agency.toml --certificate public_security.identity
+    --field name --item yq-gjj-001 --case YQ20261122-0001 --purpose "withdrawal" < number.txt`
+    """
+    from gateway.client import GatewayClient, SignedAnswer
+    from gateway.config import load_toml
+    from gateway.crypto.keys import load_signer
+    from gateway.keyring import read_private
+    from gateway.model.lookup import LookupRequest
+
+    folder = profile.resolve().parent
+    settings = load_toml(folder / profile.name, Profile, folder)
+    number = (
+        sys.stdin.readline().strip()
+        if not sys.stdin.isatty()
+        else typer.prompt("号码 number", hide_input=True)
+    )
+    claims = dict(_parse_claim(text) for text in claim or ())
+    try:
+        request = msgspec.convert(
+            {
+                "holder": {"scheme": scheme, "number": number},
+                "certificate": certificate,
+                "operation": "verify" if claims else "query",
+                "fields": field or (),
+                "claims": claims,
+                "attribution": {
+                    "item": item,
+                    "case": case,
+                    "purpose": purpose,
+                    "operator": {"id": settings.operator_id, "name": settings.operator_name},
+                    "terminal": settings.terminal,
+                    "division": settings.division,
+                },
+            },
+            LookupRequest,
+        )
+    except msgspec.ValidationError as error:
+        raise RequestError("BODY_MALFORMED", str(error).partition(" - at ")[2].strip("`")) from None
+
+    async def ask() -> SignedAnswer:
+        client = GatewayClient(
+            settings.url,
+            signer=load_signer(read_private(folder / settings.key), settings.keyid),
+            gateway_key=(folder / settings.gateway_key).read_text(),
+        )
+        async with client:
+            return await client.lookup(request)
+
+    answer = asyncio.run(ask())
+    if as_json:
+        print_json({"answer": answer.answer, "receipt": answer.receipt})
+        return
+    shown = answer.answer
+    rows: list[tuple[str, object]] = [*shown.fields.items(), *shown.results.items()]
+    rows += [("as of", shown.as_of), ("served from", shown.served_from), ("grant", shown.grant)]
+    rows.append(("audit entry", f"{answer.receipt.log} #{answer.receipt.index}"))
+    print_table(f"{shown.certificate}: {shown.outcome}", ["field", "value"], rows)
+
+
+def _parse_claim(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise RequestError("BODY_MALFORMED", "a claim is written NAME=VALUE")
+    return name, value

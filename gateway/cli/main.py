@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Assembles the commands, and turns every failure into words and an exit code."""
+
+import sys
+from typing import Final
+
+import typer
+
+from gateway import __version__
+from gateway.cli import audit, config, keys, lookup, reference, serve
+from gateway.cli.output import exit_code, print_error
+from gateway.errors import GatewayError
+
+app: Final = typer.Typer(
+    name="yizheng",
+    help="一证网关 Yizheng Gateway: certificates shared between government bodies, with proof.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    epilog="Exit codes: 0 done, 1 refused, 2 usage, 3 unavailable, 4 untrusted, 78 configuration.",
+)
+app.command("init")(config.init)
+app.command("serve")(serve.serve)
+app.command("lookup")(lookup.lookup)
+app.add_typer(keys.app, name="keys")
+app.add_typer(config.app, name="config")
+app.add_typer(audit.app, name="audit")
+app.command("docs", hidden=True)(reference.docs)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    sys.stdout.write(f"{__version__}\n")
+
+
+def main() -> int:
+    """Run the command line; returns the exit code."""
+    try:
+        result = app(standalone_mode=False)
+    except GatewayError as error:
+        print_error(error, as_json="--json" in sys.argv)
+        return exit_code(error)
+    except typer.Abort:
+        return 1
+    except typer.Exit as leave:
+        return leave.exit_code
+    except Exception as error:
+        # click's own usage errors know how to show themselves; anything else is a fault of ours.
+        show = getattr(error, "show", None)
+        if show is None:
+            raise
+        show()
+        return int(getattr(error, "exit_code", 2))
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agency's side: sign a lookup, send it, and believe only an answer that is bound to it.
+
+::
+
+    async with GatewayClient(url, signer=signer, gateway_key=pem) as gateway:
+        answer = await gateway.lookup(request)
+
+1. Every request is signed anew with its own nonce; a retry is a new request.
+2. An answer is returned only when the gateway's signature covers it and this very request, and
+   names the audit entry that recorded it. Anything else raises TrustError.
+3. A refusal raises `Refused` with the gateway's problem document; it may be unsigned when the
+   gateway could not know who asked (`Refused.is_signed`).
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from gateway.crypto.digest import b64url_encode
+from gateway.crypto.keys import Signer, Verifier, load_verifier, thumbprint
+from gateway.errors import REFUSALS, GatewayError, RequestError, TrustError
+from gateway.httpsig import (
+    RequestSignature,
+    SignedRequest,
+    content_digest,
+    parse_request_signature,
+    request_signature_headers,
+    verify_response_signature,
+)
+from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
+
+_PATH: Final = "/v1/lookups"
+_NONCE_BYTES: Final = 18
+_KEYID_LENGTH: Final = 16
+_MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
+
+_encode = msgspec.json.Encoder().encode
+_parse_answer = msgspec.json.Decoder(LookupAnswer).decode
+_parse_problem = msgspec.json.Decoder(Problem).decode
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """Where the access stands in the gateway's audit log."""
+
+    log: str
+    index: int
+
+
+class SignedAnswer(msgspec.Struct, frozen=True):
+    """An answer that has been verified.
+
+    Attributes:
+        receipt: the audit entry that recorded it.
+        body: the bytes that were signed; keep them with `receipt` as evidence.
+    """
+
+    answer: LookupAnswer
+    receipt: Receipt
+    body: bytes
+
+
+class Refused(RequestError):
+    """The gateway said no.
+
+    Attributes:
+        problem: which check failed and how to mend it.
+        receipt: the audit entry that recorded the refusal; None where nobody was identified.
+        is_signed: the refusal is proved to come from the gateway.
+    """
+
+    def __init__(self, problem: Problem, receipt: Receipt | None, *, is_signed: bool) -> None:
+        code = problem.code if problem.code in REFUSALS else "INTERNAL"
+        super().__init__(code, problem.detail, retry_after_s=problem.retry_after_s)
+        self.problem = problem
+        self.receipt = receipt
+        self.is_signed = is_signed
+
+
+class GatewayClient:
+    """One agency's connection to one gateway.
+
+    Args:
+        url: scheme, host and port of the gateway.
+        signer: the agency's private key under its registered `keyid`.
+        gateway_key: the gateway's public key in PEM, got by a way that you trust.
+        timeout_s: for one whole lookup.
+        clock: UNIX seconds.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        signer: Signer,
+        gateway_key: str,
+        timeout_s: float = 15.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path not in {"", "/"}:
+            raise RequestError("GATEWAY_UNREACHABLE", "the URL must be http(s)://host[:port]")
+        default_port = ":443" if parts.scheme == "https" else ":80"
+        self._url: Final = f"{parts.scheme}://{parts.netloc}"
+        self._authority: Final = parts.netloc.lower().removesuffix(default_port)
+        self._signer: Final = signer
+        verifier = load_verifier(gateway_key, "ecdsa-p256-sha256")
+        self._keys: Final[dict[str, Verifier]] = {
+            f"gateway-{thumbprint(gateway_key)[:_KEYID_LENGTH]}": verifier
+        }
+        self._timeout: Final = aiohttp.ClientTimeout(total=timeout_s)
+        self._clock: Final = clock
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def lookup(self, request: LookupRequest) -> SignedAnswer:
+        """Ask for one certificate.
+
+        Raises:
+            Refused: the gateway or the department said no.
+            TrustError: the answer is not a signed answer to this request.
+            GatewayError: GATEWAY_UNREACHABLE.
+        """
+        body = _encode(request)
+        headers, signature = self._sign(body)
+        if self._session is None:
+            raise GatewayError("GATEWAY_UNREACHABLE", "the client is not open: use `async with`")
+        try:
+            async with self._session.post(
+                self._url + _PATH, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                content = await _read_answer(response)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise GatewayError("GATEWAY_UNREACHABLE", type(error).__name__) from None
+        return self._accept(response, content, signature)
+
+    def _sign(self, body: bytes) -> tuple[dict[str, str], RequestSignature]:
+        headers = {
+            "Content-Type": "application/json",
+            "Content-Digest": content_digest(body),
+            "Host": self._authority,
+        }
+        lines = {name.lower(): (value,) for name, value in headers.items()}
+        request = SignedRequest(
+            method="POST",
+            authority=self._authority,
+            path=_PATH,
+            query="?",
+            lines=lambda name: lines.get(name, ()),
+            has_body=True,
+        )
+        added = request_signature_headers(
+            request,
+            signer=self._signer,
+            created=int(self._clock()),
+            nonce=b64url_encode(secrets.token_bytes(_NONCE_BYTES)),
+        )
+        lines |= {name.lower(): (value,) for name, value in added.items()}
+        return headers | added, parse_request_signature(request)
+
+    def _accept(
+        self, response: aiohttp.ClientResponse, body: bytes, signature: RequestSignature
+    ) -> SignedAnswer:
+        ok = response.status == 200  # noqa: PLR2004 - HTTP
+        is_signed = "Signature" in response.headers
+        if ok or is_signed:
+            verify_response_signature(
+                status=response.status,
+                lines=lambda name: response.headers.getall(name, ()),
+                body=body,
+                request=signature,
+                find_verifier=self._keys.get,
+                require_receipt=ok,
+            )
+        receipt = _parse_receipt(response.headers.get("Audit-Receipt"))
+        try:
+            if ok and receipt is not None:
+                return SignedAnswer(_parse_answer(body), receipt, body)
+            problem = _parse_problem(body)
+        except msgspec.MsgspecError:
+            raise TrustError("RESPONSE_UNTRUSTED", "the body is not of this protocol") from None
+        raise Refused(problem, receipt if is_signed else None, is_signed=is_signed)
+
+
+async def _read_answer(response: aiohttp.ClientResponse) -> bytes:
+    content = bytearray()
+    async for part in response.content.iter_any():
+        content += part
+        if len(content) > _MAX_ANSWER_BYTES:
+            raise TrustError("RESPONSE_UNTRUSTED", "the answer is larger than any of this protocol")
+    return bytes(content)
+
+
+def _parse_receipt(line: str | None) -> Receipt | None:
+    """Read `log="<origin>", index=<n>`, as the gateway writes it."""
+    if line is None:
+        return None
+    log, middle, index = line.removeprefix('log="').partition('", index=')
+    if not middle or not index.isascii() or not index.isdigit():
+        raise TrustError("RESPONSE_UNTRUSTED", "Audit-Receipt cannot be read")
+    return Receipt(log, int(index))

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A site: one folder of TOML files, decoded once into frozen structs. Read by `gateway.app` only.
+
+::
+
+    gateway.toml        this gateway: GatewayConfig
+    agencies/<id>.toml  one agency with its public keys and operators
+    items/*.toml        [[items]] of the published list
+    grants/*.toml       [[grants]]
+    adapters/<name>.toml  one adapter: plugin, limits, settings
+    keys/               private keys, made by `yizheng keys init`; never committed
+    var/                state: the audit log, the sequencer's socket
+
+Rules: unknown keys are refused; every mistake names file, path and remedy; nothing is read twice;
+no default opens anything beyond loopback.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from gateway.errors import SetupError
+from gateway.model.agency import Agency
+from gateway.model.grant import Grant
+from gateway.model.item import ServiceItem
+from gateway.model.site import AdapterSite
+
+T = TypeVar("T")
+
+# A Unix socket's path has at most 107 bytes on Linux (unix(7)).
+MAX_SOCKET_PATH_BYTES: Final = 107
+
+
+class SiteSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[site]`: who this gateway is."""
+
+    name: Annotated[str, Meta(min_length=1, description="Name for people.")]
+    issuer: Annotated[
+        str,
+        Meta(
+            pattern=r"^https?://[^/\s]+(/[^\s]*)?$",
+            description="`iss` of sealed certificates; verifiers know the gateway by it. Changing it "
+            "orphans certificates sealed before.",
+        ),
+    ]
+    origin: Annotated[
+        str,
+        Meta(
+            pattern=r"^[^\s+]+$",
+            max_length=200,
+            description="Origin of the audit log, a schema-less URL. Never change it: a log is "
+            "known by its origin.",
+        ),
+    ]
+    utc_offset_h: Annotated[
+        float,
+        Meta(ge=-12, le=14, description="Hours east of UTC; decides what a day is for grants."),
+    ] = 8
+
+
+class HTTPSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[http]`: where agencies reach the gateway."""
+
+    host: Annotated[
+        str, Meta(description="Address to listen on. Loopback unless you mean otherwise.")
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="TCP port; 0 takes a free one.")] = 8080
+    authorities: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Host names (with port, unless it is the scheme's own) by which agencies "
+            "call the gateway, lower case. Empty: `host:port` as listened on."
+        ),
+    ] = ()
+    workers: Annotated[int, Meta(ge=1, le=64, description="Worker processes.")] = 1
+    max_body_bytes: Annotated[int, Meta(ge=1024, le=65536, description="Largest request body.")] = (
+        65536
+    )
+    drain_s: Annotated[
+        float, Meta(gt=0, le=300, description="Seconds that requests in flight get at a stop.")
+    ] = 20
+
+
+class LookupSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[lookup]`: limits of one lookup."""
+
+    deadline_s: Annotated[
+        float, Meta(gt=0, le=300, description="Seconds from the door to the answer.")
+    ] = 10
+    clock_window_s: Annotated[
+        int, Meta(ge=5, le=300, description="Largest |now - created| of a request's signature.")
+    ] = 60
+
+
+class CacheSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[cache]`: sealed answers kept in a worker's memory."""
+
+    max_entries: Annotated[int, Meta(ge=1, description="Answers per worker.")] = 100_000
+    max_bytes: Annotated[
+        int, Meta(ge=1_048_576, description="Bytes per worker, approximately.")
+    ] = 256 * 1024 * 1024
+
+
+class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`gateway.toml`."""
+
+    site: SiteSection
+    http: HTTPSection = HTTPSection()
+    lookup: LookupSection = LookupSection()
+    cache: CacheSection = CacheSection()
+
+
+class _Items(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    items: tuple[ServiceItem, ...]
+
+
+class _Grants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    grants: tuple[Grant, ...]
+
+
+class Site(msgspec.Struct, frozen=True):
+    """Everything that the folder says."""
+
+    folder: Path
+    config: GatewayConfig
+    agencies: tuple[Agency, ...]
+    items: tuple[ServiceItem, ...]
+    grants: tuple[Grant, ...]
+    adapters: tuple[AdapterSite, ...]
+
+    @property
+    def keys(self) -> Path:
+        """Folder of private keys."""
+        return self.folder / "keys"
+
+    @property
+    def state(self) -> Path:
+        """Folder of state."""
+        return self.folder / "var"
+
+    @property
+    def socket(self) -> Path:
+        """The sequencer's Unix socket."""
+        return self.state / "sequencer.sock"
+
+
+def load_site(folder: Path) -> Site:
+    """Read and check a site folder.
+
+    Raises:
+        SetupError: the first mistake, with file, path and remedy.
+    """
+    folder = folder.resolve()
+    if not (folder / "gateway.toml").is_file():
+        raise SetupError(
+            "there is no gateway.toml in this folder",
+            where=str(folder),
+            remedy="name a site folder, or make one with `yizheng init FOLDER`.",
+        )
+    site = Site(
+        folder=folder,
+        config=load_toml(folder / "gateway.toml", GatewayConfig, folder),
+        agencies=tuple(_named(folder, "agencies", Agency, "id")),
+        items=tuple(i for f in _files(folder, "items") for i in load_toml(f, _Items, folder).items),
+        grants=tuple(
+            g for f in _files(folder, "grants") for g in load_toml(f, _Grants, folder).grants
+        ),
+        adapters=tuple(
+            msgspec.structs.replace(load_toml(f, AdapterSite, folder), name=f.stem)
+            for f in _files(folder, "adapters")
+        ),
+    )
+    _check_references(site)
+    return site
+
+
+def load_toml(path: Path, kind: type[T], folder: Path) -> T:
+    """Decode one TOML file strictly.
+
+    Raises:
+        SetupError: unreadable, not TOML, or not of this form.
+    """
+    name = str(path.relative_to(folder))
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise SetupError(
+            f"cannot be read: {error.strerror}", where=name, remedy="check its permissions."
+        ) from None
+    except msgspec.ValidationError as error:
+        raise _located(str(error), name, kind) from None
+    except msgspec.DecodeError as error:
+        raise SetupError(
+            f"is not TOML: {error}", where=name, remedy="mend the line that is named."
+        ) from None
+    except UnicodeDecodeError:
+        raise SetupError("is not UTF-8", where=name, remedy="save it as UTF-8.") from None
+
+
+def _located(message: str, name: str, kind: object) -> SetupError:
+    what, _, path = message.partition(" - at ")
+    where = f"{name}: {path.strip('`')}" if path else name
+    remedy = "give a value of the form that is named."
+    if unknown := re.search(r"unknown field `([^`]*)`", what):
+        known = sorted(_field_names(kind))
+        near = difflib.get_close_matches(unknown[1], known, n=1)
+        remedy = (
+            f"did you mean `{near[0]}`?"
+            if near
+            else "remove it; docs/reference/config.md lists the keys."
+        )
+    elif "missing required field" in what:
+        remedy = "add it; docs/reference/config.md describes it."
+    return SetupError(what, where=where, remedy=remedy)
+
+
+def _field_names(kind: object) -> Iterator[str]:
+    """All field names of a struct and of the structs inside it."""
+    found = msgspec.json.schema(kind)  # walks nested types for us
+    for definition in found.get("$defs", {}).values():
+        yield from definition.get("properties", {})
+
+
+def _files(folder: Path, name: str) -> list[Path]:
+    return sorted((folder / name).glob("*.toml"))
+
+
+def _named(folder: Path, name: str, kind: type[T], member: str) -> Iterator[T]:
+    for file in _files(folder, name):
+        value = load_toml(file, kind, folder)
+        if getattr(value, member) != file.stem:
+            raise SetupError(
+                f"is `{getattr(value, member)}`, but the file is named `{file.name}`",
+                where=f"{name}/{file.name}: $.{member}",
+                remedy="make them equal.",
+            )
+        yield value
+
+
+def _check_references(site: Site) -> None:
+    _refuse_twice(
+        ((key.id, f"agencies/{a.id}.toml") for a in site.agencies for key in a.keys), "key id"
+    )
+    for agency in site.agencies:
+        _refuse_twice(
+            ((op.id, f"agencies/{agency.id}.toml") for op in agency.operators), "operator id"
+        )
+    _refuse_twice(((item.code, "items/") for item in site.items), "item code")
+    _refuse_twice(((grant.reference, "grants/") for grant in site.grants), "grant version")
+    agencies = {agency.id for agency in site.agencies}
+    items = {item.code for item in site.items}
+    for grant in site.grants:
+        where = f"grants/: {grant.reference}"
+        if grant.agency not in agencies:
+            raise SetupError(
+                f"names the agency `{grant.agency}`, which does not exist",
+                where=where,
+                remedy=f"add agencies/{grant.agency}.toml, or mend the name.",
+            )
+        if missing := sorted(set(grant.items) - items):
+            raise SetupError(
+                f"names the item `{missing[0]}`, which does not exist",
+                where=where,
+                remedy="add it under items/, or mend the code.",
+            )
+        if grant.valid_until < grant.valid_from:
+            raise SetupError("ends before it begins", where=where, remedy="mend valid_until.")
+    if len(bytes(site.socket)) > MAX_SOCKET_PATH_BYTES:
+        raise SetupError(
+            f"its path is longer than {MAX_SOCKET_PATH_BYTES} bytes",
+            where=str(site.socket),
+            remedy="move the site to a folder with a shorter path.",
+        )
+
+
+def _refuse_twice(names: Iterator[tuple[str, str]], what: str) -> None:
+    seen: dict[str, str] = {}
+    for name, where in names:
+        if name in seen:
+            raise SetupError(
+                f"the {what} `{name}` is also used in {seen[name]}",
+                where=where,
+                remedy="give each its own.",
+            )
+        seen[name] = where

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of one access while it walks the corridor, and the entry that records it."""
+
+import secrets
+from base64 import b64encode
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from gateway.crypto.digest import b64url_encode
+from gateway.crypto.identity import HolderCipher
+from gateway.errors import RequestError
+from gateway.exchange.reply import Refused, Reply
+from gateway.model.entry import (
+    MAX_ENTRY_BYTES,
+    DecisionMark,
+    Entry,
+    HolderMark,
+    RequestMark,
+    ResponseMark,
+    format_entry,
+)
+from gateway.model.grant import Permit
+from gateway.model.holder import Holder
+from gateway.model.lookup import LookupAnswer, LookupRequest, ServedFrom
+from gateway.ports import Caller, Claim, Held
+
+_SALT_BYTES: Final = 16
+
+
+class Access:
+    """One identified request. The only mutable thing in the corridor; owned by one task.
+
+    `request` is set only after it was screened, so nothing unscreened can be recorded.
+    """
+
+    __slots__ = (
+        "adapter",
+        "adapter_ms",
+        "as_of",
+        "caller",
+        "claim",
+        "held",
+        "holder",
+        "permit",
+        "request",
+        "request_id",
+        "served_from",
+    )
+
+    def __init__(self, caller: Caller, request_id: str, claim: Claim) -> None:
+        self.caller: Final = caller
+        self.request_id: Final = request_id
+        self.claim: Claim | None = claim
+        self.held: Held | None = None
+        self.request: LookupRequest | None = None
+        self.holder: Holder | None = None
+        self.permit: Permit | None = None
+        self.served_from: ServedFrom | None = None
+        self.as_of: str | None = None
+        self.adapter: str | None = None
+        self.adapter_ms: int | None = None
+
+    def entry(
+        self, outcome: LookupAnswer | Refused, reply: Reply, *, now: datetime, cipher: HolderCipher
+    ) -> bytes:
+        """Write the bytes of this access's audit entry.
+
+        Raises:
+            RequestError: ENTRY_TOO_LARGE.
+        """
+        answer = outcome if isinstance(outcome, LookupAnswer) else None
+        refused = outcome if isinstance(outcome, Refused) else None
+        signature = self.caller.signature
+        entry = Entry(
+            id=self.request_id,
+            salt=b64url_encode(secrets.token_bytes(_SALT_BYTES)),
+            time=format_time_ms(now),
+            agency=self.caller.agency.id,
+            keyid=signature.keyid,
+            holder=self._holder_mark(cipher),
+            fields_released=tuple(answer.fields) if answer else (),
+            grant=self.permit.grant.reference if self.permit else None,
+            decision=self._decision(refused),
+            outcome=answer.outcome if answer else _outcome(refused, self.permit),
+            code=refused.refusal.code if refused else None,
+            served_from=self.served_from,
+            as_of=self.as_of,
+            adapter=self.adapter,
+            adapter_ms=self.adapter_ms,
+            request=RequestMark(
+                digest=self.caller.digest.hex(),
+                signature_input=signature.member,
+                signature=b64encode(signature.value).decode(),
+            ),
+            response=ResponseMark(digest=reply.digest.hex()),
+            **_asked(self.request),
+        )
+        line = format_entry(entry)
+        if len(line) > MAX_ENTRY_BYTES:
+            raise RequestError("ENTRY_TOO_LARGE", f"the record would have {len(line)} bytes")
+        return line
+
+    def _holder_mark(self, cipher: HolderCipher) -> HolderMark | None:
+        holder = self.holder
+        if holder is None:
+            return None
+        return cipher.mark(holder.scheme, holder.number, holder.masked, self.request_id)
+
+    def _decision(self, refused: Refused | None) -> DecisionMark:
+        if self.permit is not None:
+            return DecisionMark("permit", self.permit.rule)
+        assert refused is not None  # without a permit there is no answer
+        return DecisionMark("deny", refused.rule or f"check.{refused.refusal.check or 'internal'}")
+
+
+def _asked(request: LookupRequest | None) -> dict[str, Any]:
+    """Members of the entry that repeat a screened request."""
+    if request is None:
+        return {}
+    attribution = request.attribution
+    return {
+        "operator": attribution.operator.id,
+        "terminal": attribution.terminal,
+        "division": attribution.division,
+        "item": attribution.item,
+        "case": attribution.case,
+        "purpose": attribution.purpose,
+        "certificate": request.certificate,
+        "operation": request.operation,
+        "fields_requested": tuple(request.fields or request.claims),
+    }
+
+
+def _outcome(refused: Refused | None, permit: Permit | None) -> str:
+    """`unavailable`: allowed, but nothing is known. `refused`: not allowed."""
+    return "unavailable" if refused and permit else "refused"
+
+
+def format_time_ms(at: datetime) -> str:
+    """RFC 3339 UTC with milliseconds."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

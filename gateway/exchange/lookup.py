@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The corridor: one signed request in, one recorded reply out. Nothing walks back.
+
+::
+
+    Caller ─ parse, screen ─▶ policy ─▶ Permit | Deny ─▶ cache ─(miss)▶ claim ▶ department ▶ seal
+        ─▶ answer ─▶ audit.append ─▶ Reply
+
+1. No record, no answer: the reply is returned only after its entry is durable. `AuditError` leaves
+   this module; nothing of the answer does.
+2. One entry for each call, permitted or refused, whatever fails on the way.
+3. A department is asked only for a permitted request whose nonce and quota the sequencer accepted.
+4. *Not found* is an answer; an unavailable department is a refusal, and never cached.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+
+import msgspec
+
+from gateway.crypto.identity import HolderCipher
+from gateway.errors import REFUSALS, AdapterTimeout, AuditError, DepartmentError, RequestError
+from gateway.exchange.access import Access
+from gateway.exchange.compare import compare_claims
+from gateway.exchange.reply import Refused, Reply, answer_reply, problem_reply
+from gateway.model.answer import Absent, Found, NotFound, Sealed
+from gateway.model.certificate import CertificateType
+from gateway.model.grant import Deny, Grant, Permit
+from gateway.model.holder import Holder
+from gateway.model.ids import parse_holder
+from gateway.model.lookup import LookupAnswer, LookupRequest
+from gateway.model.screening import screen_request
+from gateway.ports import (
+    AccessPolicy,
+    AdapterDirectory,
+    Appended,
+    AuditLog,
+    Cached,
+    Caller,
+    Catalog,
+    Claim,
+    Held,
+    Quota,
+    ResultCache,
+    Sealer,
+    Verdict,
+)
+from gateway.sdk import Deadline, Query
+
+_parse = msgspec.json.Decoder(LookupRequest).decode
+
+_VERDICTS: Final[dict[Verdict, str]] = {
+    "replayed": "NONCE_REPLAYED",
+    "over_quota": "QUOTA_EXCEEDED",
+}
+
+
+class Lookup:
+    """`POST /v1/lookups`, from an identified caller to a recorded reply.
+
+    Args:
+        clock: aware UTC now.
+        utc_offset_h: hours east of UTC of the site's days.
+        nonce_life_s: seconds after `created` at which a signature is too old by itself.
+        on_fault: told of a programming error, whose caller gets INTERNAL; must not raise.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        policy: AccessPolicy,
+        cache: ResultCache,
+        departments: AdapterDirectory,
+        sealer: Sealer,
+        audit: AuditLog,
+        cipher: HolderCipher,
+        clock: Callable[[], datetime],
+        utc_offset_h: float,
+        nonce_life_s: int,
+        on_fault: Callable[[BaseException], None],
+    ) -> None:
+        self._catalog: Final = catalog
+        self._policy: Final = policy
+        self._cache: Final = cache
+        self._departments: Final = departments
+        self._sealer: Final = sealer
+        self._audit: Final = audit
+        self._cipher: Final = cipher
+        self._clock: Final = clock
+        self._zone: Final = timezone(timedelta(hours=utc_offset_h))
+        self._nonce_life_s: Final = nonce_life_s
+        self._on_fault: Final = on_fault
+
+    async def __call__(
+        self, caller: Caller, request_id: str, body: bytes, deadline: Deadline
+    ) -> Reply:
+        """Answer one request.
+
+        Raises:
+            AuditError: the access could not be recorded; the caller gets 503 and nothing else.
+        """
+        signature = caller.signature
+        access = Access(
+            caller,
+            request_id,
+            Claim(signature.keyid, signature.nonce, signature.created + self._nonce_life_s),
+        )
+        outcome = await self._outcome(access, body, deadline)
+        recorded = await self._record(access, outcome, deadline)
+        if isinstance(recorded, Reply):
+            return recorded
+        # The sequencer knows this nonce or the cap is used up: a refusal after all, and recorded.
+        access.claim = None
+        refused = await self._record(access, _by_verdict(access, recorded), deadline)
+        assert isinstance(refused, Reply)  # without a claim there is no verdict
+        return refused
+
+    async def _outcome(
+        self, access: Access, body: bytes, deadline: Deadline
+    ) -> LookupAnswer | Refused:
+        try:
+            request = _parse_request(body)
+            screen_request(request)
+            access.request = request
+            today = self._clock().astimezone(self._zone).date()
+            holder = access.holder = parse_holder(request.holder, today=today)
+            certificate = self._departments.certificates.get(request.certificate)
+            decision = self._policy.decide(
+                access.caller.agency,
+                request,
+                holder,
+                self._catalog.find(request.attribution.item),
+                certificate,
+                today=today,
+                address=access.caller.address,
+            )
+            match decision:
+                case Deny(refusal, rule, detail):
+                    return Refused(refusal, detail, rule)
+                case Permit(grant, _):
+                    assert certificate is not None  # a permit names a known certificate
+                    access.permit = decision
+                    access.claim = _with_quota(access.claim, grant, today.isoformat())
+            cached = await self._obtain(access, request, holder, certificate, deadline)
+            if isinstance(cached, str):
+                return _by_verdict(access, cached)
+            return self._answer(access, request, certificate, cached)
+        except (RequestError, DepartmentError) as error:
+            return Refused.because(error)
+        except TimeoutError:
+            return Refused.because(AdapterTimeout())
+        except AuditError:
+            raise
+        except Exception as error:  # noqa: BLE001 - rule 2: our own mistakes are recorded as well
+            self._on_fault(error)
+            return Refused(REFUSALS["INTERNAL"], "")
+
+    async def _obtain(
+        self,
+        access: Access,
+        request: LookupRequest,
+        holder: Holder,
+        certificate: CertificateType,
+        deadline: Deadline,
+    ) -> Cached | Verdict:
+        """From the cache, or else from the department once the sequencer has accepted the claim."""
+        assert access.permit is not None
+        assert access.claim is not None
+        attribution = request.attribution
+        key = self._cache.key(
+            holder,
+            certificate,
+            agency=access.caller.agency.id,
+            item=attribution.item,
+            case=attribution.case,
+            grant=access.permit.grant.reference,
+        )
+        if key is not None and (kept := self._cache.get(key, request.max_age_s)) is not None:
+            access.served_from = "cache"
+            return kept
+        held = await self._audit.claim(access.claim, deadline)
+        if not isinstance(held, Held):
+            return held
+        access.held = held
+        access.adapter = self._departments.adapter_of(certificate.name)
+        query = Query(
+            holder=holder,
+            certificate=certificate,
+            request_id=access.request_id,
+            agency=access.caller.agency.id,
+            operator=attribution.operator.id,
+            item=attribution.item,
+            case=attribution.case,
+            purpose=attribution.purpose,
+        )
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(deadline.remaining_s):
+                loaded = await self._cache.load(
+                    key, certificate, lambda: self._ask(query, deadline)
+                )
+        finally:
+            access.adapter_ms = round((time.monotonic() - started) * 1000)
+        access.served_from = "source"
+        return loaded
+
+    async def _ask(self, query: Query, deadline: Deadline) -> Cached:
+        match await self._departments.lookup(query, deadline):
+            case Found() as found:
+                adapter = self._departments.adapter_of(query.certificate.name)
+                return self._sealer.seal(query.certificate, adapter, found)
+            case NotFound(as_of):
+                return Absent(format_time_s(as_of or self._clock()))
+
+    def _answer(
+        self, access: Access, request: LookupRequest, certificate: CertificateType, cached: Cached
+    ) -> LookupAnswer:
+        assert access.permit is not None
+        assert access.served_from is not None
+        access.as_of = cached.as_of
+        answer = LookupAnswer(
+            request_id=access.request_id,
+            outcome="not_found",
+            certificate=certificate.name,
+            as_of=cached.as_of,
+            served_from=access.served_from,
+            grant=access.permit.grant.reference,
+        )
+        if isinstance(cached, Absent):
+            return answer
+        values = {name: shown.value for name, shown in cached.disclosures.items()}
+        claims = (
+            request.claims if request.operation == "verify" else _claimed_name(request, certificate)
+        )
+        results = compare_claims(claims, values, certificate)
+        if "mismatch" in results.values():
+            return msgspec.structs.replace(answer, outcome="mismatch", results=results)
+        if request.operation == "verify":
+            return msgspec.structs.replace(answer, outcome="match", results=results)
+        return self._disclose(answer, request, cached)
+
+    def _disclose(
+        self, answer: LookupAnswer, request: LookupRequest, sealed: Sealed
+    ) -> LookupAnswer:
+        shown = [name for name in request.fields if name in sealed.disclosures]
+        return msgspec.structs.replace(
+            answer,
+            outcome="found",
+            fields={name: sealed.disclosures[name].value for name in shown},
+            sealed=self._sealer.disclose(sealed, shown),
+        )
+
+    async def _record(
+        self, access: Access, outcome: LookupAnswer | Refused, deadline: Deadline
+    ) -> Reply | Verdict:
+        """Make the entry durable; only then is there a reply."""
+        try:
+            reply = _reply(outcome, access.request_id)
+            entry = access.entry(outcome, reply, now=self._clock(), cipher=self._cipher)
+        except RequestError as error:  # too large: say so in a record that fits
+            access.request = access.permit = None
+            access.claim = access.claim and msgspec.structs.replace(access.claim, quota=None)
+            reply = _reply(refused := Refused.because(error), access.request_id)
+            entry = access.entry(refused, reply, now=self._clock(), cipher=self._cipher)
+        match await self._audit.append(entry, deadline, claim=access.claim, held=access.held):
+            case Appended(index):
+                return msgspec.structs.replace(reply, index=index)
+            case verdict:
+                return verdict
+
+
+def _parse_request(body: bytes) -> LookupRequest:
+    try:
+        return _parse(body)
+    except msgspec.ValidationError as error:
+        raise RequestError("BODY_MALFORMED", _what_is_wrong(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise RequestError("BODY_MALFORMED", "the body is not one JSON object in UTF-8") from None
+
+
+# What msgspec says, as far as it can hold nothing of the body but a well-formed member name.
+_SAFE: Final = re.compile(
+    r"(Expected `[a-z |]+`(?:, got `[a-z]+`| matching regex '[^']*'| of length [<>=]+ [0-9]+"
+    r"| [<>=]+ [0-9]+)|Object (?:missing required|contains unknown) field `[a-z_]{1,40}`)"
+    r"(?: - at `(\$[^`]*)`)?"
+)
+
+
+def _what_is_wrong(message: str) -> str:
+    if said := _SAFE.fullmatch(message):
+        return f"{said[1]} at {said[2] or '$'}"
+    path = message.rpartition(" - at ")[2].strip("`")
+    return f"a value is not allowed at {path if path.startswith('$') else '$'}"
+
+
+def _with_quota(claim: Claim | None, grant: Grant, day: str) -> Claim | None:
+    if claim is None or grant.daily_cap is None:
+        return claim
+    return msgspec.structs.replace(claim, quota=Quota(grant.id, day, grant.daily_cap))
+
+
+def _by_verdict(access: Access, verdict: Verdict) -> Refused:
+    """The sequencer said no: the permit did not become an access."""
+    access.claim = access.permit = access.held = None
+    access.served_from = access.as_of = None
+    return Refused(REFUSALS[_VERDICTS[verdict]], "", rule=f"sequencer.{verdict}")
+
+
+def _claimed_name(request: LookupRequest, certificate: CertificateType) -> dict[str, str]:
+    """A query with a name is one about that person: another's record is a mismatch."""
+    if certificate.name_field is None or request.holder.name is None:
+        return {}
+    return {certificate.name_field: request.holder.name}
+
+
+def _reply(outcome: LookupAnswer | Refused, request_id: str) -> Reply:
+    if isinstance(outcome, Refused):
+        return problem_reply(outcome, request_id)
+    return answer_reply(outcome)
+
+
+def format_time_s(at: datetime) -> str:
+    """RFC 3339 UTC, whole seconds."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signatures of responses: tag `yizheng-v1-response` (DESIGN §3, docs/reference/wire.md).
+
+Rules:
+
+1. A response's signature covers its status, type, digest and, when it has one, its audit receipt.
+2. It covers every component of the request's signature with `req`, and that signature's own
+   parameters (`"signature-input";key="<label>";req`), so its nonce too: an answer fits one request
+   only, and no key can be exchanged for another (RFC 9421 §2.4, §7.3.7).
+3. A client takes nothing from a response before all of it verifies.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from gateway.crypto.keys import Signer, Verifier
+from gateway.errors import GatewayError, TrustError
+from gateway.httpsig import sfv
+from gateway.httpsig.base import format_base
+from gateway.httpsig.component import Component, FieldLines, parse_components, read_values
+from gateway.httpsig.digest import verify_content_digest
+from gateway.httpsig.message import RequestSignature, SignedResponse
+from gateway.httpsig.tagged import Tagged, parse_tagged
+
+RESPONSE_TAG: Final = "yizheng-v1-response"
+
+_PARAMETERS: Final = frozenset({"created", "keyid", "alg", "tag"})
+_ANSWER: Final = ('"@status"', '"content-type"', '"content-digest"')
+_RECEIPT: Final = '"audit-receipt"'
+
+
+def response_signature_headers(
+    *,
+    status: int,
+    content_type: str,
+    digest: str,
+    receipt: str | None,
+    request: RequestSignature,
+    signer: Signer,
+    created: int,
+    label: str = "gateway",
+) -> tuple[str, str]:
+    """Sign a response to a signed request.
+
+    Args:
+        status: HTTP status.
+        content_type: value of Content-Type.
+        digest: value of Content-Digest.
+        receipt: value of Audit-Receipt, or None when the response has none.
+        request: the signature that this answers.
+        signer: the gateway's key.
+        created: UNIX seconds.
+        label: key of the signature in both fields.
+
+    Returns:
+        The values of Signature-Input and Signature.
+    """
+    covered = _covered(request, with_receipt=receipt is not None)
+    values = [str(status), content_type, digest]
+    if receipt is not None:
+        values.append(receipt)
+    member = (
+        f"({' '.join(covered)});created={created}"
+        f';keyid={sfv.format_string(signer.keyid)};alg="{signer.algorithm}";tag="{RESPONSE_TAG}"'
+    )
+    base = format_base(covered, [*values, *request.values, request.member], member)
+    return f"{label}={member}", f"{label}={sfv.format_bytes(signer.sign(base))}"
+
+
+def verify_response_signature(
+    *,
+    status: int,
+    lines: FieldLines,
+    body: bytes,
+    request: RequestSignature,
+    find_verifier: Callable[[str], Verifier | None],
+    require_receipt: bool,
+) -> None:
+    """Return when a response is the gateway's answer to this very request.
+
+    Args:
+        status: HTTP status.
+        lines: the response's fields.
+        body: exactly as received, before any content coding is undone.
+        request: `parse_request_signature` of the request as it was sent.
+        find_verifier: the trusted key of a keyid, or None.
+        require_receipt: whether an Audit-Receipt must be there; one that is there must be covered.
+
+    Raises:
+        TrustError: RESPONSE_UNTRUSTED; the detail names the check.
+    """
+    response = SignedResponse(str(status), lines)
+    with_receipt = require_receipt or bool(lines("audit-receipt"))
+    try:
+        tagged = parse_tagged(lines, RESPONSE_TAG, allowed=_PARAMETERS)
+        components = parse_components(tagged.listed, in_response=True)
+        _verify_coverage(components, _covered(request, with_receipt=with_receipt))
+        verifier = _verifier(tagged, find_verifier)
+        values = read_values(components, response, request.request)
+        base = format_base([component.text for component in components], values, tagged.member)
+        verifier.verify(tagged.value, base)
+        verify_content_digest(lines("content-digest"), body)
+    except GatewayError as error:
+        raise TrustError("RESPONSE_UNTRUSTED", error.detail or error.refusal.title.en) from error
+
+
+def _covered(request: RequestSignature, *, with_receipt: bool) -> list[str]:
+    echo = [f"{component.text};req" for component in request.components]
+    binding = f'"signature-input";key="{request.label}";req'
+    return [*_ANSWER, _RECEIPT, *echo, binding] if with_receipt else [*_ANSWER, *echo, binding]
+
+
+def _verify_coverage(components: Sequence[Component], required: Sequence[str]) -> None:
+    covered = {component.text for component in components}
+    for text in required:
+        if text not in covered:
+            raise TrustError("RESPONSE_UNTRUSTED", f"the signature does not cover {text}")
+
+
+def _verifier(tagged: Tagged, find_verifier: Callable[[str], Verifier | None]) -> Verifier:
+    if tagged.seconds("created") is None:
+        raise TrustError("RESPONSE_UNTRUSTED", "the parameter created is absent")
+    verifier = find_verifier(tagged.string("keyid") or "")
+    if verifier is None:
+        raise TrustError("RESPONSE_UNTRUSTED", "the key is not one that is trusted")
+    if tagged.string("alg") not in {None, verifier.algorithm}:
+        raise TrustError("RESPONSE_UNTRUSTED", "alg is not the key's algorithm")
+    return verifier

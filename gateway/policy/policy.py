@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether an identified caller may know: every rule from `certificate` to `fields` of `CHECKS`.
+
+1. Deny by default: a permit needs one grant that covers everything that is asked.
+2. Rules are met in the order of `gateway.policy.rules`; the first that fails is the answer.
+3. Of each grant id only the newest version counts, whatever it still covers.
+4. With several grants the first by id that covers everything wins; when none does, the answer is
+   the refusal that came furthest, which is the one that is easiest to mend.
+5. Every decision names its rule. No detail repeats the caller's words or the holder.
+"""
+
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date
+from typing import Final
+
+from gateway.errors import SetupError
+from gateway.model.agency import Agency
+from gateway.model.certificate import CertificateType
+from gateway.model.grant import Decision, Grant
+from gateway.model.holder import Holder
+from gateway.model.item import ServiceItem
+from gateway.model.lookup import LookupRequest
+from gateway.policy.attribution import refuse_attribution
+from gateway.policy.fields import asked_fields, refuse_fields
+from gateway.policy.rules import RULES, deny
+from gateway.policy.terms import Terms
+from gateway.ports import AccessPolicy
+
+_DEPTH: Final = {rule: depth for depth, rule in enumerate(RULES)}
+
+
+class GrantPolicy(AccessPolicy):
+    """Grants of one site, indexed once.
+
+    Args:
+        grants: every version of every grant.
+
+    Raises:
+        SetupError: a version is there twice, or a grant cannot be used as it is written.
+    """
+
+    def __init__(self, grants: Sequence[Grant]) -> None:
+        self._terms: Final[dict[tuple[str, str], list[Terms]]] = {}
+        for grant in _newest(grants):
+            key = (grant.agency, grant.certificate)
+            self._terms.setdefault(key, []).append(Terms(grant))
+        # Operators by agency, kept with the very record that they were read from: a reloaded
+        # agency is another record and is read anew.
+        self._operators: Final[dict[str, tuple[Agency, AbstractSet[tuple[str, str]]]]] = {}
+
+    def decide(
+        self,
+        agency: Agency,
+        request: LookupRequest,
+        holder: Holder,
+        item: ServiceItem | None,
+        certificate: CertificateType | None,
+        *,
+        today: date,
+        address: str,
+    ) -> Decision:
+        """Decide everything from `certificate` to `fields` of `CHECKS`; deny by default.
+
+        Args:
+            agency: who signed.
+            request: what is asked, screened for personal data.
+            holder: about whom, number verified.
+            item: the published item of the request's code.
+            certificate: the type of the request's name.
+            today: the day in the site's time zone.
+            address: the peer's IP address.
+        """
+        if certificate is None:
+            return deny("certificate.known", "no department here answers this certificate type")
+        if holder.scheme not in certificate.schemes:
+            return deny(
+                "certificate.holder_scheme",
+                f"{certificate.name} is asked by {', '.join(certificate.schemes)}",
+            )
+        if item is None:
+            return deny("item.published", "`attribution.item` is not the code of a published item")
+        if not item.needs(certificate.name):
+            return deny(
+                "item.certificate", f"item {item.code} has no material from {certificate.name}"
+            )
+        return refuse_attribution(
+            request.attribution, self._operators_of(agency), agency.id
+        ) or self._decide_grant(agency, request, certificate, today=today, address=address)
+
+    def _decide_grant(
+        self,
+        agency: Agency,
+        request: LookupRequest,
+        certificate: CertificateType,
+        *,
+        today: date,
+        address: str,
+    ) -> Decision:
+        candidates = self._terms.get((agency.id, certificate.name))
+        if candidates is None:
+            return deny("grant.exists", f"no grant of {certificate.name} to agency {agency.id}")
+        refusals = [
+            (terms, terms.refusing_rule(request, today=today, address=address))
+            for terms in candidates
+        ]
+        open_terms = [terms for terms, rule in refusals if rule is None]
+        if open_terms:
+            return refuse_fields(request, certificate) or _cover(open_terms, request)
+        closed = [(terms, rule) for terms, rule in refusals if rule is not None]
+        terms, rule = max(closed, key=lambda refusal: _DEPTH[refusal[1]])
+        return deny(rule, terms.explain(rule))
+
+    def _operators_of(self, agency: Agency) -> AbstractSet[tuple[str, str]]:
+        known = self._operators.get(agency.id)
+        if known is None or known[0] is not agency:
+            operators = frozenset((operator.id, operator.name) for operator in agency.operators)
+            known = self._operators[agency.id] = (agency, operators)
+        return known[1]
+
+
+def _cover(open_terms: Sequence[Terms], request: LookupRequest) -> Decision:
+    asked = asked_fields(request)
+    for terms in open_terms:
+        if terms.fields.issuperset(asked):
+            return terms.permit
+    return deny("grant.fields", open_terms[0].explain("grant.fields", asked))
+
+
+def _newest(grants: Sequence[Grant]) -> Iterable[Grant]:
+    """The newest version of each grant, by id."""
+    newest: dict[str, Grant] = {}
+    for grant in sorted(grants, key=lambda grant: (grant.id, grant.version)):
+        previous = newest.get(grant.id)
+        if previous is not None and previous.version == grant.version:
+            raise SetupError("this version is there twice", where=f"grant {grant.reference}")
+        newest[grant.id] = grant
+    return newest.values()

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One grant, made ready to be asked many times."""
+
+from collections.abc import Iterable
+from datetime import date
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
+
+from gateway.errors import SetupError
+from gateway.model.grant import Grant, Permit
+from gateway.model.lookup import LookupRequest
+from gateway.policy.rules import PERMITTED
+
+Network = IPv4Network | IPv6Network
+
+
+class Terms:
+    """A grant with its sets and networks built.
+
+    Attributes:
+        grant: as it was read.
+        fields: names that may be asked about.
+        permit: the one decision that says yes under this grant.
+
+    Raises:
+        SetupError: it ends before it starts, or a network is not a CIDR block.
+    """
+
+    __slots__ = ("_items", "_networks", "_operations", "fields", "grant", "permit")
+
+    def __init__(self, grant: Grant) -> None:
+        if grant.valid_until < grant.valid_from:
+            raise SetupError("it ends before it starts", where=f"grant {grant.reference}")
+        self.grant: Final = grant
+        self.fields: Final = frozenset(grant.fields)
+        self.permit: Final = Permit(grant, PERMITTED)
+        self._items: Final = frozenset(grant.items)
+        self._operations: Final = frozenset(grant.operations)
+        self._networks: Final = tuple(_parse_networks(grant))
+
+    def refusing_rule(self, request: LookupRequest, *, today: date, address: str) -> str | None:
+        """The first rule, from validity to operation, that this grant refuses by."""
+        if not self.grant.valid_from <= today <= self.grant.valid_until:
+            return "grant.validity"
+        if request.attribution.item not in self._items:
+            return "grant.item"
+        if self._networks and not _lies_within(address, self._networks):
+            return "grant.network"
+        if request.operation not in self._operations:
+            return "grant.operation"
+        return None
+
+    def explain(self, rule: str, asked: Iterable[str] = ()) -> str:
+        """Say what of this grant a rule refuses by, in the grant's own words only."""
+        grant = self.grant
+        match rule:
+            case "grant.validity":
+                what = f"is valid from {grant.valid_from} until {grant.valid_until}"
+            case "grant.item":
+                what = "does not name this item"
+            case "grant.network":
+                what = "does not cover the calling address"
+            case "grant.operation":
+                what = f"allows only {', '.join(grant.operations)}"
+            case _:
+                what = f"lacks {', '.join(name for name in asked if name not in self.fields)}"
+        return f"grant {grant.reference} {what}"
+
+
+def _parse_networks(grant: Grant) -> Iterable[Network]:
+    for block in grant.networks:
+        try:
+            yield ip_network(block)
+        except ValueError:
+            raise SetupError(
+                f"`{block}` is not a CIDR block",
+                where=f"grant {grant.reference}",
+                remedy="write e.g. 10.20.0.0/16, with no bit set behind the prefix",
+            ) from None
+
+
+def _lies_within(address: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False  # a peer without an IP address lies in no network
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped  # a dual-stack socket writes ::ffff:10.0.0.1
+    return any(parsed in network for network in networks)

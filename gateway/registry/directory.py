@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All departments of a site, found by the certificates that they answer.
+
+Making a directory decodes settings and touches nothing outside; `open` builds clients. A department
+that is away keeps nobody from starting.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from gateway.errors import DepartmentError, SetupError
+from gateway.model.answer import Found, NotFound
+from gateway.model.certificate import CertificateType
+from gateway.model.site import AdapterSite
+from gateway.ports import AdapterDirectory
+from gateway.registry.guard import Guard
+from gateway.registry.secrets import secret_source
+from gateway.sdk import Adapter, AdapterContext, Deadline, Query
+
+PING_DEADLINE_S: Final = 1.0
+#: Seconds for which one round of pings serves all askers, so that probes cannot flood departments.
+HEALTH_TTL_S: Final = 2.0
+#: Seconds after which an adapter that will not open, or not close, is given up.
+LIFE_CYCLE_DEADLINE_S: Final = 10.0
+
+
+class Departments(AdapterDirectory):
+    """The adapters of one site, in one process.
+
+    Args:
+        sites: each adapter's settings with its class.
+        folder: the site folder; `file:` secrets are relative to it.
+
+    Raises:
+        SetupError: settings that do not fit, or two adapters for one certificate.
+    """
+
+    def __init__(
+        self, sites: Iterable[tuple[AdapterSite, type[Adapter[Any]]]], *, folder: Path
+    ) -> None:
+        self._folder: Final = folder
+        self._guards: Final[dict[str, Guard]] = {}
+        self._certificates: Final[dict[str, CertificateType]] = {}
+        self._adapter_of: Final[dict[str, str]] = {}
+        for site, adapter in sites:
+            self._add(site, adapter)
+        self._stack: Final = AsyncExitStack()
+        self._health_lock: Final = asyncio.Lock()
+        self._health: Mapping[str, str] = {}
+        self._health_until_s = 0.0
+
+    def _add(self, site: AdapterSite, adapter: type[Adapter[Any]]) -> None:
+        for certificate in adapter.certificates:
+            other = self._adapter_of.setdefault(certificate.name, site.name)
+            if certificate.name in self._certificates:
+                raise SetupError(
+                    f"answers {certificate.name}, which adapters/{other}.toml answers already",
+                    where=_where(site.name),
+                    remedy="disable one of the two.",
+                )
+            self._certificates[certificate.name] = certificate
+        self._guards[site.name] = Guard(
+            site.name,
+            adapter(_settings(site, adapter)),
+            timeout_s=site.timeout_s,
+            concurrency=site.concurrency,
+        )
+
+    async def open(self) -> None:
+        """Open all adapters; when one cannot, close those that were opened.
+
+        Raises:
+            SetupError: settings or secrets that cannot work.
+        """
+        try:
+            for guard in self._guards.values():
+                self._stack.push_async_callback(_close, guard)
+                await _open(guard, self._folder)
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        """Close all adapters, each whatever the others do; an error of one is raised at the end."""
+        await self._stack.aclose()
+
+    @property
+    def certificates(self) -> Mapping[str, CertificateType]:
+        """All certificate types, by name."""
+        return self._certificates
+
+    def adapter_of(self, certificate: str) -> str:
+        """Name of the adapter that answers this certificate; KeyError when there is none."""
+        return self._adapter_of[certificate]
+
+    async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
+        """Ask the department, guarded.
+
+        Raises:
+            DepartmentError: and nothing else.
+        """
+        return await self._guards[self._adapter_of[query.certificate.name]].lookup(query, deadline)
+
+    async def health(self) -> Mapping[str, str]:
+        """`ok` or the code of what is wrong, by adapter name; asked anew every 2 s at most."""
+        async with self._health_lock:
+            if time.monotonic() >= self._health_until_s:
+                async with asyncio.TaskGroup() as group:
+                    pings = {
+                        name: group.create_task(_state(guard))
+                        for name, guard in self._guards.items()
+                    }
+                self._health = {name: ping.result() for name, ping in pings.items()}
+                self._health_until_s = time.monotonic() + HEALTH_TTL_S
+            return self._health
+
+
+def _where(name: str) -> str:
+    return f"adapters/{name}.toml"
+
+
+def _settings(site: AdapterSite, adapter: type[Adapter[Any]]) -> msgspec.Struct:
+    try:
+        return msgspec.convert(site.settings, adapter.settings_type, strict=True)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at ")
+        raise SetupError(
+            what,
+            where=f"{_where(site.name)}: $.settings{path.strip('`').removeprefix('$')}",
+            remedy=f"see the settings of the plugin `{site.plugin}` in its README.",
+        ) from None
+
+
+async def _open(guard: Guard, folder: Path) -> None:
+    where = _where(guard.name)
+    try:
+        async with asyncio.timeout(LIFE_CYCLE_DEADLINE_S):
+            await guard.open(AdapterContext(guard.name, secret_source(folder, where)))
+    except SetupError as error:
+        if error.where:
+            raise
+        raise SetupError(error.detail, where=where) from None
+    except Exception as error:  # noqa: BLE001 - adapters are foreign code
+        raise SetupError(
+            f"the adapter cannot be opened: {type(error).__name__}",
+            where=where,
+            remedy="`open` builds clients only; a department that is away must not stop it.",
+        ) from None  # a driver's message may quote a password
+
+
+async def _close(guard: Guard) -> None:
+    async with asyncio.timeout(LIFE_CYCLE_DEADLINE_S):
+        await guard.aclose()
+
+
+async def _state(guard: Guard) -> str:
+    try:
+        await guard.ping(Deadline.after(PING_DEADLINE_S))
+    except DepartmentError as error:
+        return error.code
+    return "ok"

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The front desk: which path goes to which room, and how each reply is sent.
+
+Every failure ends here: a refusal becomes a problem document, an unforeseen error becomes INTERNAL
+without a word of what it said.
+"""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import msgspec
+import structlog
+from aiohttp.web import BaseRequest
+
+from gateway.errors import AuditError, GatewayError, RequestError
+from gateway.exchange.reply import Refused, Reply, problem_reply
+from gateway.ports import Caller
+from gateway.sdk import Deadline
+from gateway.web.edge import check_framing, check_json, read_body, signed_view
+from gateway.web.metrics import LookupMetrics, exposition
+from gateway.web.respond import OneBuffer, Responder, plain
+
+_log = structlog.get_logger()
+
+Identify = Callable[..., Caller]
+LookupCall = Callable[[Caller, str, bytes, Deadline], Awaitable[Reply]]
+Readiness = Callable[[], Awaitable[tuple[bool, Mapping[str, str]]]]
+Handler = Callable[[BaseRequest, str], Awaitable[OneBuffer]]
+
+_REQUEST_ID_BYTES: Final = 16
+
+
+class FrontSettings(msgspec.Struct, frozen=True):
+    """Limits of the door.
+
+    Attributes:
+        default_port: `:80` behind plain HTTP, `:443` behind TLS.
+    """
+
+    max_body_bytes: int
+    deadline_s: float
+    default_port: str = ":80"
+
+
+class Front:
+    """Request in, one buffer out.
+
+    Args:
+        identify: `Admission.identify`.
+        lookup: the corridor.
+        ready: whether all dependencies answer, and each by name.
+        jwks: the published key set, encoded.
+    """
+
+    def __init__(
+        self,
+        *,
+        identify: Identify,
+        lookup: LookupCall,
+        responder: Responder,
+        ready: Readiness,
+        jwks: bytes,
+        settings: FrontSettings,
+    ) -> None:
+        self._identify: Final = identify
+        self._lookup: Final = lookup
+        self._responder: Final = responder
+        self._ready: Final = ready
+        self._jwks: Final = jwks
+        self._settings: Final = settings
+        self._metrics: Final = LookupMetrics()
+        self._routes: Final[dict[str, tuple[str, Handler]]] = {
+            "/v1/lookups": ("POST", self._lookups),
+            "/healthz": ("GET", self._healthz),
+            "/readyz": ("GET", self._readyz),
+            "/metrics": ("GET", self._metrics_page),
+            "/.well-known/jwks.json": ("GET", self._jwks_page),
+        }
+
+    async def __call__(self, request: BaseRequest) -> OneBuffer:
+        """Answer one request; never raises."""
+        request_id = secrets.token_hex(_REQUEST_ID_BYTES)
+        try:
+            check_framing(request)
+            return await self._route(request)(request, request_id)
+        except GatewayError as error:
+            return self._refuse(error, request_id, allow=self._allowed(request, error))
+        except Exception as error:  # noqa: BLE001 - the edge: the caller must get an answer, and no traceback
+            report_fault(error, request_id)
+            return self._refuse(GatewayError("INTERNAL"), request_id)
+
+    def unreadable(self) -> OneBuffer:
+        """Answer bytes that were no HTTP request."""
+        error = RequestError("HTTP_UNACCEPTABLE", "the request cannot be parsed")
+        return self._refuse(error, secrets.token_hex(_REQUEST_ID_BYTES))
+
+    def _route(self, request: BaseRequest) -> Handler:
+        found = self._routes.get(request.raw_path.partition("?")[0])
+        if found is None:
+            raise RequestError("PATH_UNKNOWN")
+        method, handler = found
+        if request.method != method:
+            raise RequestError("METHOD_UNSUPPORTED", f"use {method}")
+        return handler
+
+    def _allowed(self, request: BaseRequest, error: GatewayError) -> str | None:
+        """For Allow, which a 405 must have (RFC 9110 §15.5.6)."""
+        if error.code != "METHOD_UNSUPPORTED":
+            return None
+        return self._routes[request.raw_path.partition("?")[0]][0]
+
+    def _refuse(
+        self, error: GatewayError, request_id: str, *, allow: str | None = None
+    ) -> OneBuffer:
+        reply = problem_reply(Refused.because(error), request_id)
+        self._metrics.count(reply.outcome, 0.0)
+        return self._responder.respond(msgspec.structs.replace(reply, allow=allow), None)
+
+    async def _lookups(self, request: BaseRequest, request_id: str) -> OneBuffer:
+        started_s = time.monotonic()
+        deadline = Deadline(started_s + self._settings.deadline_s)
+        check_json(request)
+        body = await read_body(request, self._settings.max_body_bytes, deadline)
+        signed = signed_view(request, default_port=self._settings.default_port)
+        caller = self._identify(signed, body, request.remote or "")
+        try:
+            reply = await self._lookup(caller, request_id, body, deadline)
+        except AuditError as error:  # no record, no answer
+            reply = problem_reply(Refused.because(error), request_id)
+        self._metrics.count(reply.outcome, time.monotonic() - started_s)
+        return self._responder.respond(reply, caller.signature)
+
+    async def _healthz(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
+        return plain(200, "application/json", b'{"status":"ok"}')
+
+    async def _readyz(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
+        ready, parts = await self._ready()
+        body = msgspec.json.encode({"ready": ready, "dependencies": parts})
+        return plain(200 if ready else 503, "application/json", body)
+
+    async def _metrics_page(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
+        return plain(200, *exposition())
+
+    async def _jwks_page(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
+        return plain(200, "application/jwk-set+json", self._jwks)
+
+
+def report_fault(error: BaseException, request_id: str = "") -> None:
+    """Log where our own code failed; an exception's text may hold personal data, so never that."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}:{code.co_name}")
+        trace = trace.tb_next
+    _log.error("fault", kind=type(error).__name__, frames=frames[-8:], request_id=request_id)

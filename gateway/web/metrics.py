@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prometheus metrics of one worker, shown summed over all workers.
+
+The supervisor sets PROMETHEUS_MULTIPROC_DIR before this module is imported, so that each process
+writes its numbers to a file of its own and any worker can answer for all. Labels hold codes and
+adapter names only.
+"""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from gateway.errors import REFUSALS
+
+_OUTCOMES: Final = ("found", "not_found", "match", "mismatch", *REFUSALS)
+_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class LookupMetrics:
+    """Counts and times of lookups, with every label bound in advance."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        answers = Counter(
+            "yizheng_lookups", "Lookups by outcome or refusal code", ["outcome"], registry=registry
+        )
+        self._answers: Final = {name: answers.labels(outcome=name).inc for name in _OUTCOMES}
+        self._seconds: Final = Histogram(
+            "yizheng_lookup_seconds",
+            "Seconds from the request's head to the recorded reply",
+            buckets=_BUCKETS_S,
+            registry=registry,
+        ).observe
+
+    def count(self, outcome: str, seconds: float) -> None:
+        """Count one finished lookup."""
+        self._answers[outcome]()
+        self._seconds(seconds)
+
+
+def exposition() -> tuple[str, bytes]:
+    """Content type and text of the metrics of all workers."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # the library has no type here
+    return CONTENT_TYPE_LATEST, generate_latest(registry)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ask the population register, JSON over HTTP, under the national platform's sign-in."""
+
+import time
+from typing import Annotated, ClassVar, Final
+
+import msgspec
+from msgspec import Meta
+
+from gateway.sdk import (
+    Adapter,
+    AdapterContext,
+    AdapterContractBroken,
+    AdapterUnavailable,
+    CertificateType,
+    Deadline,
+    Found,
+    NotFound,
+    Query,
+)
+from gateway.sdk.kits.http import HttpSource
+from gateway.sdk.kits.signin import NationalSignIn
+from gateway_adapter_public_security.identity import CODES, IDENTITY, parse_record
+from gateway_adapter_public_security.protocol import (
+    HEALTH_PATH,
+    IDENTITY_PATH,
+    Condition,
+    EndUser,
+    Health,
+    Params,
+    Reply,
+    Request,
+    failure_of,
+)
+
+_PING_S: Final = 5.0
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[settings]` of adapters/<name>.toml.
+
+    Attributes:
+        url: base of the service, `http(s)://host[:port][/path]`.
+        requester: `rid` that the platform assigned to this gateway.
+        service: `sid` of the register's service.
+        secret: reference to the shared secret, `file:…` or `env:…`.
+        connections: sockets at most, for each worker.
+    """
+
+    url: str
+    requester: Annotated[str, Meta(min_length=1)]
+    service: Annotated[str, Meta(min_length=1)]
+    secret: str
+    connections: Annotated[int, Meta(ge=1, le=1024)] = 64
+
+
+class PublicSecurity(Adapter[Settings]):
+    """The resident's identity, from the population register."""
+
+    plugin = "public_security"
+    api_version = 1
+    certificates: ClassVar[tuple[CertificateType, ...]] = (IDENTITY,)
+    settings_type: ClassVar[type[msgspec.Struct]] = Settings
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._source: HttpSource | None = None
+
+    async def open(self, context: AdapterContext) -> None:
+        """Make the session; connects to nothing."""
+        settings = self.settings
+        self._sign_in = NationalSignIn(
+            settings.requester, settings.service, context.secret(settings.secret)
+        )
+        self._source = HttpSource(settings.url, connections=settings.connections)
+        await self._source.open()
+
+    async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
+        """Ask for one person."""
+        assert self._source is not None, "open() comes first"
+        reply = await self._source.call(
+            "POST",
+            IDENTITY_PATH,
+            Reply,
+            deadline,
+            body=_request(query),
+            headers=self._sign_in.headers(time.time_ns() // 1_000_000),
+        )
+        return _answer(reply)
+
+    async def ping(self) -> None:
+        """Ask the service whether it is up."""
+        assert self._source is not None, "open() comes first"
+        health = await self._source.call("GET", HEALTH_PATH, Health, Deadline.after(_PING_S))
+        if health.status != "ok":
+            raise AdapterUnavailable("it says that it is down")
+
+    async def aclose(self) -> None:
+        """Close the session."""
+        if self._source is not None:
+            await self._source.aclose()
+
+
+def _request(query: Query) -> Request:
+    return Request(
+        end_user=EndUser(
+            user_dept=query.agency,
+            user_id=query.operator,
+            call_reason=query.purpose,
+            item_code=query.item,
+            case_no=query.case,
+            request_id=query.request_id,
+        ),
+        params=Params(Condition(query.holder.number), tuple(CODES.values())),
+    )
+
+
+def _answer(reply: Reply) -> Found | NotFound:
+    if reply.code != "0":
+        raise failure_of(reply.code)
+    page = reply.data
+    if page is None or page.total != len(page.result) or page.total > 1:
+        raise AdapterContractBroken("not exactly one record or none")
+    return Found(parse_record(page.result[0])) if page.result else NotFound()
