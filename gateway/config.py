@@ -44,8 +44,8 @@ class SiteSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str,
         Meta(
             pattern=r"^https?://[^/\s]+(/[^\s]*)?$",
-            description="`iss` of sealed certificates; verifiers know the gateway by it. Changing it "
-            "orphans certificates sealed before.",
+            description="`iss` of sealed certificates; verifiers know the gateway by it. Changing "
+            "it orphans certificates sealed before.",
         ),
     ]
     origin: Annotated[

@@ -13,6 +13,7 @@ State: `var/processes.json` names the running processes, for operators and tests
 """
 
 import asyncio
+import fcntl
 import gc
 import os
 import select
@@ -30,7 +31,7 @@ import msgspec
 import structlog
 
 from gateway.config import Site
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, SetupError
 from gateway.log import configure_logs
 
 _log = structlog.get_logger()
@@ -301,6 +302,7 @@ def serve(
         SetupError: found before anything was started.
     """
     site.state.mkdir(mode=0o700, exist_ok=True)
+    lock = _lock(site.state)
     _empty_metrics_folder(site.state / "metrics")
     from gateway.app import check_site  # noqa: PLC0415 - prometheus_client reads its folder at import
     from gateway.web.server import bind  # noqa: PLC0415
@@ -316,6 +318,22 @@ def serve(
         return supervisor.run()
     finally:
         sock.close()
+        os.close(lock)
+
+
+def _lock(state: Path) -> int:
+    """Take the site. Children hold the lock too, so it is free only when all have gone."""
+    fd = os.open(state / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise SetupError(
+            "another gateway is serving this site",
+            where=str(state),
+            remedy="stop it first; processes.json in that folder names its processes.",
+        ) from None
+    return fd
 
 
 def _empty_metrics_folder(folder: Path) -> None:

@@ -30,7 +30,10 @@ app.command("docs", hidden=True)(reference.docs)
 
 @app.command()
 def version() -> None:
-    """Print the version."""
+    """Print the version.
+
+    Example: `yizheng version`
+    """
     sys.stdout.write(f"{__version__}\n")
 
 

@@ -30,6 +30,7 @@ from gateway.crypto.keys import Signer, Verifier
 from gateway.errors import SetupError, TrustError
 from gateway.model.answer import Disclosure, Sealed
 from gateway.model.certificate import Value
+from gateway.model.discreet import Discreet
 
 #: Names that no field may have: our own claims, RFC 9901 §4.1, and the claims that the SD-JWT VC
 #: type forbids to be disclosed selectively.
@@ -62,7 +63,7 @@ class _Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sd_alg: Literal["sha-256"] = msgspec.field(name="_sd_alg")
 
 
-class Unsealed(msgspec.Struct, frozen=True):
+class Unsealed(Discreet, msgspec.Struct, frozen=True):
     """What a verified token says.
 
     Attributes:
@@ -82,9 +83,6 @@ class Unsealed(msgspec.Struct, frozen=True):
     issued_at_s: int
     as_of: str
     fields: Mapping[str, Value]
-
-    def __repr__(self) -> str:
-        return f"Unsealed({self.certificate}, {self.as_of}, {', '.join(self.fields)})"
 
 
 _encode: Final = msgspec.json.Encoder().encode

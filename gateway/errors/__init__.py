@@ -3,7 +3,7 @@
 
 ::
 
-    GatewayError            refusal: what callers are told · detail: what was wrong, free of personal data
+    GatewayError            refusal: what callers are told · detail: what was wrong
     ├─ RequestError         the caller's side; nothing was disclosed
     ├─ DepartmentError      the department's side; names the adapter
     │  ├─ AdapterUnavailable      not reachable, or it said that it is down; may be retried

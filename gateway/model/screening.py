@@ -45,7 +45,7 @@ def screen_request(request: LookupRequest) -> None:
 
 
 def _is_citizen_number(text: str) -> bool:
-    """A case number may have 18 digits too; only one with a birth date and its check digit counts."""
+    """A case number may have 18 digits too: only what passes every check is one."""
     return check_cn_id(_BLANKS.sub("", text), today=date.max).reason is None
 
 

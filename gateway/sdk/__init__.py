@@ -2,7 +2,7 @@
 """All that a department imports to share its data.
 
 Nothing here imports an HTTP library or cryptography; the kits under `gateway.sdk.kits` do, and
-are imported one by one. The contract is `API_VERSION`; docs/how-to/write-an-adapter.md walks through it.
+are imported one by one. The contract is `API_VERSION`; docs/how-to/write-an-adapter.md shows how.
 """
 
 from gateway.errors import (

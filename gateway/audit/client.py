@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worker's end of the sequencer's socket.
+
+Rules:
+
+1. A call that has no reply by its deadline, or whose connection is lost, fails as unavailable. The
+   entry may be durable all the same: a record without an answer is allowed, the reverse is not.
+2. Nothing is sent twice: a retry is the caller's, with a new signature.
+3. Calls are pipelined; those of one turn of the event loop leave in one write.
+4. While there is no connection every call fails at once, and a new one is tried with growing
+   intervals, 20 to 500 ms.
+"""
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Final, cast, final
+
+import structlog
+
+from gateway.audit.frames import (
+    Accepted,
+    Append,
+    Decide,
+    Decided,
+    Durable,
+    Failed,
+    FrameBuffer,
+    Hello,
+    Reply,
+    Request,
+    format_frame,
+    parse_reply,
+)
+from gateway.errors import AuditError, TrustError
+from gateway.model.entry import MAX_ENTRY_BYTES
+from gateway.ports import Appended, AuditLog, Claim, Held, Verdict
+from gateway.sdk import Deadline
+
+MAX_PENDING_COUNT: Final = 4096
+_BACKOFF_S: Final = (0.02, 0.04, 0.08, 0.16, 0.32, 0.5)
+_FIRST_S: Final = 1.0
+_U32: Final = 0xFFFF_FFFF
+_log = structlog.get_logger()
+
+
+@final
+class SequencerClient(AuditLog):
+    """The audit log, as a worker sees it.
+
+    Args:
+        socket_path: of the sequencer.
+    """
+
+    def __init__(self, socket_path: Path) -> None:
+        self._path: Final = socket_path
+        self._connection: _Connection | None = None
+        self._origin = ""
+        self._keeper: asyncio.Task[None] | None = None
+        self._met: Final = asyncio.Event()
+
+    @property
+    def origin(self) -> str:
+        """As the sequencer said; empty until it was first reached."""
+        return self._origin
+
+    @property
+    def connected(self) -> bool:
+        """Whether a call would be sent now."""
+        return self._connection is not None
+
+    async def open(self) -> None:
+        """Start to keep a connection, and give the first one a second to come.
+
+        A sequencer that is away is no reason to fail: every call will, until it is back.
+        """
+        self._keeper = asyncio.create_task(self._keep_connected())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_S):
+                await self._met.wait()
+
+    async def aclose(self) -> None:
+        """Close; calls that wait fail."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait({self._keeper})
+            self._keeper = None
+
+    async def claim(self, claim: Claim, deadline: Deadline) -> Held | Verdict:
+        """Decide nonce and quota before a department is asked. Not durable by itself.
+
+        Raises:
+            AuditError: no decision.
+        """
+        match await self._call(Decide(claim), deadline):
+            case Accepted(generation):
+                return Held(generation)
+            case Decided(verdict):
+                return verdict
+            case reply:
+                raise _failure(reply)
+
+    async def append(
+        self, entry: bytes, deadline: Deadline, *, claim: Claim | None, held: Held | None = None
+    ) -> Appended | Verdict:
+        """Make one entry durable, deciding its claim first unless it is held.
+
+        Raises:
+            AuditError: nothing is known about the entry.
+        """
+        if not 0 < len(entry) <= MAX_ENTRY_BYTES:
+            raise AuditError("ENTRY_TOO_LARGE", f"an entry of {len(entry)} bytes")
+        request = Append(entry, claim, held.generation if held else None)
+        match await self._call(request, deadline):
+            case Durable(index):
+                return Appended(index)
+            case Decided(verdict):
+                return verdict
+            case reply:
+                raise _failure(reply)
+
+    async def _call(self, request: Request, deadline: Deadline) -> Reply:
+        if self._connection is None:
+            raise AuditError("AUDIT_UNAVAILABLE", "no connection to the sequencer")
+        return await self._connection.call(request, deadline)
+
+    async def _keep_connected(self) -> None:
+        loop = asyncio.get_running_loop()
+        attempt = 0
+        while True:
+            connection = _Connection()
+            try:
+                await loop.create_unix_connection(partial(_same, connection), str(self._path))
+                self._welcome(await connection.greeted(), connection)
+                attempt = 0
+                await connection.lost.wait()
+            except (OSError, AuditError, TrustError) as error:
+                if attempt == len(_BACKOFF_S) - 1:
+                    _log.warning("the sequencer is away", reason=str(error))
+            finally:
+                self._connection = None
+                connection.close()
+            await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
+            attempt += 1
+
+    def _welcome(self, origin: str, connection: "_Connection") -> None:
+        """The log's name does not change under a worker: receipts already given name it."""
+        if self._origin not in ("", origin):
+            raise TrustError("PROOF_INVALID", "the sequencer writes another log now")
+        self._origin = origin
+        self._connection = connection
+        self._met.set()
+
+
+@final
+class _Connection(asyncio.Protocol):
+    """One connection and the calls that wait on it."""
+
+    def __init__(self) -> None:
+        self.lost: Final = asyncio.Event()
+        self._spoke: Final = asyncio.Event()
+        self._origin = ""
+        self._ids: Final = count(1)
+        self._frames: Final = FrameBuffer()
+        self._pending: Final[dict[int, asyncio.Future[Reply]]] = {}
+        self._outbox: Final[list[bytes]] = []
+        self._transport: asyncio.Transport | None = None
+        self._is_full = False
+
+    async def call(self, request: Request, deadline: Deadline) -> Reply:
+        if self._is_full or len(self._pending) >= MAX_PENDING_COUNT:
+            raise AuditError("OVERLOADED", "too many calls wait for the log", retry_after_s=1)
+        request_id = next(self._ids) & _U32
+        loop = asyncio.get_running_loop()
+        reply: asyncio.Future[Reply] = loop.create_future()
+        self._pending[request_id] = reply
+        if not self._outbox:
+            loop.call_soon(self._flush)
+        self._outbox.append(format_frame(request_id, request))
+        try:
+            async with asyncio.timeout(deadline.remaining_s):
+                return await reply
+        except TimeoutError:
+            raise AuditError("AUDIT_UNAVAILABLE", "no answer before the deadline") from None
+        finally:
+            self._pending.pop(request_id, None)
+
+    async def greeted(self) -> str:
+        """The log's origin, once the sequencer has said it."""
+        await self._spoke.wait()
+        if self.lost.is_set():
+            raise AuditError("AUDIT_UNAVAILABLE", "the sequencer hung up")
+        return self._origin
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+        self.connection_lost(None)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for request_id, body in self._frames.feed(data):
+                self._take(request_id, parse_reply(body))
+        except (AuditError, ValueError):  # msgspec's are ValueErrors
+            self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self._transport = None
+        self.lost.set()
+        self._spoke.set()
+        gone = AuditError("AUDIT_UNAVAILABLE", "the connection to the sequencer was lost")
+        for reply in self._pending.values():
+            if not reply.done():
+                reply.set_exception(gone)
+
+    def pause_writing(self) -> None:
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        self._is_full = False
+
+    def _take(self, request_id: int, message: Hello | Reply) -> None:
+        if isinstance(message, Hello):
+            self._origin = message.origin
+            self._spoke.set()
+        elif (reply := self._pending.get(request_id)) is not None and not reply.done():
+            reply.set_result(message)
+
+    def _flush(self) -> None:
+        frames = b"".join(self._outbox)
+        self._outbox.clear()
+        if self._transport is not None:
+            self._transport.write(frames)
+
+
+def _same(connection: _Connection) -> _Connection:
+    return connection
+
+
+def _failure(reply: Reply) -> AuditError:
+    match reply:
+        case Failed("overloaded"):
+            return AuditError("OVERLOADED", "too much waits for the log", retry_after_s=1)
+        case Failed("unacceptable"):
+            return AuditError("AUDIT_UNAVAILABLE", "the entry is not one that verifies")
+        case _:
+            return AuditError("AUDIT_UNAVAILABLE", "the log cannot be written now")

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Group commit: what has arrived is decided in order, written in one transaction, then answered.
+
+Rules:
+
+1. No timer. A group is whatever arrived while the last one was being committed.
+2. The commit runs inline on the event loop: one thread, one order, nothing to lock.
+3. `Durable` is sent after the commit and never without it. When a commit fails, its whole group is
+   answered `Failed`, and everything that comes, until the log has been read again.
+4. An entry that `verify` would refuse is refused here, before it costs a nonce.
+5. After a failure nonces, quotas and generation are new: claims held before are decided again.
+6. What waits is bounded by `MAX_BACKLOG_COUNT`; beyond it the answer is `overloaded`, at once.
+"""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Callable
+from itertools import count
+from typing import Final, Protocol, final
+
+import msgspec
+import structlog
+
+from gateway.audit.claims import Claims, RecordedTime
+from gateway.audit.frames import (
+    Accepted,
+    Append,
+    Decide,
+    Decided,
+    Durable,
+    Failed,
+    Reply,
+    Request,
+    format_frame,
+)
+from gateway.audit.log import Log
+from gateway.errors import AuditError, SetupError
+from gateway.model.entry import MAX_ENTRY_BYTES, parse_entry
+from gateway.ports import Claim
+
+MAX_GROUP_COUNT: Final = 512
+MAX_BACKLOG_COUNT: Final = 4096
+_RESTORE_COUNT: Final = 1024
+_BACKOFF_S: Final = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
+_log = structlog.get_logger()
+
+_FAILED: Final = Failed("failed")
+_OVERLOADED: Final = Failed("overloaded")
+_UNACCEPTABLE: Final = Failed("unacceptable")
+
+
+class Peer(Protocol):
+    """Where replies go."""
+
+    def send(self, frames: bytes) -> None:
+        """Send whole frames; a peer that is gone is no error."""
+
+
+@final
+class Groups:
+    """The sequencer's state: the queue, the claims, the log.
+
+    Args:
+        log: open.
+        new_claims: makes empty claims, at first and after each failure.
+    """
+
+    def __init__(self, log: Log, new_claims: Callable[[], Claims]) -> None:
+        self._log: Final = log
+        self._new_claims: Final = new_claims
+        self._queue: Final[deque[tuple[Peer, int, Request]]] = deque()
+        self._arrived: Final = asyncio.Event()
+        self._broken: Final = asyncio.Event()
+        self._broken.set()
+        self._claims = new_claims()
+        self._generation = 0
+
+    def submit(self, peer: Peer, request_id: int, request: Request) -> None:
+        """Take a request; it is answered in the next group, or at once if it cannot be."""
+        if self._broken.is_set():
+            peer.send(format_frame(request_id, _FAILED))
+        elif len(self._queue) >= MAX_BACKLOG_COUNT:
+            peer.send(format_frame(request_id, _OVERLOADED))
+        else:
+            self._queue.append((peer, request_id, request))
+            self._arrived.set()
+
+    async def run_forever(self) -> None:
+        """Answer group after group; an error that is not the store's ends the process."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._queue:
+                self._run()
+                await asyncio.sleep(0)  # the next group is what has arrived by now
+
+    def drain(self) -> None:
+        """Answer everything that waits."""
+        while self._queue:
+            self._run()
+
+    async def restore(self) -> None:
+        """Make the claims again from the log, newest entries first, and serve.
+
+        Raises:
+            AuditError: the log cannot be read now.
+            SetupError: it holds something else than entries.
+        """
+        claims, before = self._new_claims(), self._log.size
+        while entries := self._log.reader.tail(_RESTORE_COUNT, before):
+            try:
+                young = [claims.restore(entry) for _, entry in entries]
+            except msgspec.DecodeError:
+                raise SetupError(
+                    f"entry {entries[0][0]} or one of the next is no audit entry",
+                    where=self._log.origin,
+                    remedy="run `yizheng audit verify`.",
+                ) from None
+            if not any(young):
+                break
+            before = entries[0][0]
+            await asyncio.sleep(0)  # meanwhile every request is answered: failed
+        self._claims = claims
+        self._generation = secrets.randbits(64)
+        self._broken.clear()
+
+    async def recover_forever(self) -> None:
+        """Whenever the store has failed, open it again, ever later up to 2 s.
+
+        Raises:
+            SetupError: the log contradicts itself.
+        """
+        while True:
+            await self._broken.wait()
+            for attempt in count():
+                await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
+                try:
+                    self._log.reopen()
+                    await self.restore()
+                except AuditError as error:
+                    _log.warning("audit log still not serving", reason=error.detail)
+                    continue
+                _log.warning("audit log serving again", size=self._log.size)
+                break
+
+    def _run(self) -> None:
+        """Decide a group, write it, answer it."""
+        answers = _Answers()
+        waiting: list[tuple[Peer, int]] = []
+        entries: list[bytes] = []
+        for _ in range(min(len(self._queue), MAX_GROUP_COUNT)):
+            peer, request_id, request = self._queue.popleft()
+            reply = self._rule(request)
+            if reply is not None:
+                answers.add(peer, request_id, reply)
+            elif isinstance(request, Append):
+                waiting.append((peer, request_id))
+                entries.append(request.entry)
+        answers.send()  # who waits for a claim need not wait for the disk
+        first = self._append(entries)
+        for offset, (peer, request_id) in enumerate(waiting):
+            answers.add(peer, request_id, _FAILED if first is None else Durable(first + offset))
+        answers.send()
+
+    def _append(self, entries: list[bytes]) -> int | None:
+        if not entries:
+            return 0
+        if self._broken.is_set():
+            return None
+        try:
+            return self._log.append(entries)
+        except AuditError as error:
+            _log.error("audit log not serving", reason=error.detail)
+            self._broken.set()
+            return None
+
+    def _rule(self, request: Request) -> Reply | None:
+        """The answer, or None when an entry is to be written first."""
+        if self._broken.is_set():
+            return _FAILED
+        match request:
+            case Decide(claim):
+                return self._decide(claim) or Accepted(self._generation)
+            case Append(entry, claim, generation):
+                if not _is_acceptable(entry):
+                    return _UNACCEPTABLE
+                if claim is None or generation == self._generation:
+                    return None
+                return self._decide(claim)
+
+    def _decide(self, claim: Claim) -> Reply | None:
+        match self._claims.decide(claim):
+            case "accepted":
+                return None
+            case "replayed" | "over_quota" as verdict:
+                return Decided(verdict)
+            case "overloaded":
+                return _OVERLOADED
+            case "too_late":
+                return _FAILED
+
+
+@final
+class _Answers:
+    """Replies by peer, so that each peer is written to once."""
+
+    def __init__(self) -> None:
+        self._frames: dict[Peer, list[bytes]] = {}
+
+    def add(self, peer: Peer, request_id: int, reply: Reply) -> None:
+        self._frames.setdefault(peer, []).append(format_frame(request_id, reply))
+
+    def send(self) -> None:
+        for peer, frames in self._frames.items():
+            peer.send(b"".join(frames))
+        self._frames.clear()
+
+
+def _is_acceptable(entry: bytes) -> bool:
+    if len(entry) > MAX_ENTRY_BYTES:
+        return False
+    try:
+        msgspec.convert(parse_entry(entry).time, RecordedTime)
+    except ValueError:  # msgspec's are ValueErrors too
+        return False
+    return True

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sequencer: the one process that writes the log, behind a Unix socket.
+
+Only processes of the same user may speak to it: the socket lies in a folder of mode 0700, has mode
+0600, and the peer's user id is asked of the kernel. A peer that does not read its replies is not
+read from either.
+"""
+
+import asyncio
+import os
+import socket
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, cast, final
+
+import structlog
+
+from gateway.audit.claims import Claims
+from gateway.audit.frames import FrameBuffer, Hello, format_frame, parse_request
+from gateway.audit.group import Groups
+from gateway.audit.log import Log
+from gateway.audit.store.sqlite import SqliteStore
+from gateway.errors import AuditError, SetupError
+from gateway.tlog.note import NoteSigner
+
+_BACKLOG_COUNT: Final = 128
+_CLOSE_S: Final = 1.0
+_UCRED: Final = struct.Struct("iII")  # pid, uid, gid; SO_PEERCRED of Linux
+_OTHERS: Final = 0o077
+_log = structlog.get_logger()
+
+
+async def serve(
+    store: SqliteStore,
+    signer: NoteSigner,
+    *,
+    socket_path: Path,
+    window_s: int,
+    utc_offset_h: float,
+    quit_event: asyncio.Event,
+    on_ready: Callable[[], None],
+) -> None:
+    """Own the log until `quit_event`; then answer what waits, and close the store.
+
+    Args:
+        store: open, and opened for the signer's key.
+        signer: the log's key; its name is the origin.
+        socket_path: made here, in a folder that only the owner may enter.
+        window_s: seconds after `created` at which a signature is too old; the workers' own value.
+        utc_offset_h: hours east of UTC of the site's days.
+        on_ready: called once, when the log is open and the socket listens.
+
+    Raises:
+        SetupError: the socket cannot be made, or the log contradicts itself.
+    """
+    groups = Groups(
+        Log(store, signer), lambda: Claims(window_s=window_s, utc_offset_h=utc_offset_h)
+    )
+    connections: set[_Connection] = set()
+    try:
+        await groups.restore()
+        server = await asyncio.get_running_loop().create_unix_server(
+            lambda: _Connection(groups, signer.public.name, connections), sock=_listen(socket_path)
+        )
+        on_ready()
+        try:
+            await _run(groups, quit_event)
+        finally:
+            server.close()
+            groups.drain()
+            await _close(connections)
+            _remove(socket_path)
+    finally:
+        store.close()
+
+
+async def _run(groups: Groups, quit_event: asyncio.Event) -> None:
+    """Serve until `quit_event`; a log that contradicts itself ends it as SetupError."""
+    fatal: SetupError | None = None
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(groups.run_forever()),
+                tasks.create_task(groups.recover_forever()),
+            ]
+            await quit_event.wait()
+            for task in running:
+                task.cancel()
+    except* SetupError as failures:
+        fatal = next(error for error in failures.exceptions if isinstance(error, SetupError))
+    if fatal is not None:
+        raise fatal
+
+
+@final
+class _Connection(asyncio.Protocol):
+    """One worker."""
+
+    def __init__(self, groups: Groups, origin: str, connections: "set[_Connection]") -> None:
+        self._groups: Final = groups
+        self._origin: Final = origin
+        self._connections: Final = connections
+        self._frames: Final = FrameBuffer()
+        self._transport: asyncio.Transport | None = None
+        self.lost: Final = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
+        if _peer_uid(transport) != os.geteuid():
+            _log.error("a process of another user was refused")
+            transport.abort()
+            return
+        self._transport = transport
+        self._connections.add(self)
+        transport.write(format_frame(0, Hello(self._origin)))
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self._transport = None
+        self._connections.discard(self)
+        self.lost.set()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for request_id, body in self._frames.feed(data):
+                self._groups.submit(self, request_id, parse_request(body))
+        except (AuditError, ValueError):  # msgspec's are ValueErrors
+            _log.error("a worker sent a frame that cannot be read")
+            self.abort()
+
+    def pause_writing(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def send(self, frames: bytes) -> None:
+        """Send whole frames; nothing once the peer is gone."""
+        if self._transport is not None:
+            self._transport.write(frames)
+
+    def close(self) -> None:
+        """Close after what is written has been sent."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+async def _close(connections: set[_Connection]) -> None:
+    """Let the last replies go out, for `_CLOSE_S` at most."""
+    closing = tuple(connections)
+    for connection in closing:
+        connection.close()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_S):
+            for connection in closing:
+                await connection.lost.wait()
+    for connection in closing:
+        connection.abort()
+
+
+def _listen(path: Path) -> socket.socket:
+    """A listening socket that only this user can reach. The log's lock says that we are the one."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.parent.stat().st_mode & _OTHERS:
+            raise PermissionError(0, "its folder is open to others")
+        _remove(path)
+        before = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(before)
+        listener.listen(_BACKLOG_COUNT)
+        listener.settimeout(0)  # asyncio waits for it
+    except OSError as error:
+        listener.close()
+        raise SetupError(
+            f"cannot listen: {error.strerror or error}",
+            where=str(path),
+            remedy="use a short path, in a folder of mode 0700 of the gateway's own user.",
+        ) from None
+    return listener
+
+
+def _remove(path: Path) -> None:
+    if path.is_socket():
+        path.unlink()
+
+
+def _peer_uid(transport: asyncio.Transport) -> int:
+    sock = transport.get_extra_info("socket")
+    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    uid: int = _UCRED.unpack(credentials)[1]
+    return uid

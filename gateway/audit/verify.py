@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verifying a whole log from its entries alone.
+
+Rules:
+
+1. Everything is derived again from the entries: leaf hashes, tree, tiles. What is stored is only
+   compared. Nothing is shared with the sequencer but the formats of `gateway.tlog` and the reader.
+2. A checkpoint vouches for the entries up to its size. Where a root does not fit, the first entry
+   that differs from its stored leaf hash is named; where none does, the checkpoint is. Where the
+   root fits, entries are right and a tile that differs is wrong.
+3. A log can be made anew from its beginning by whoever holds its key. That shows only against
+   checkpoints that were kept elsewhere (`against`): each must be of this log, and its root must be
+   the root at its size.
+4. A log that is being written may be verified: what is added meanwhile is left for the next time.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NoReturn, final
+
+import msgspec
+
+from gateway.audit.store.reader import LogReader
+from gateway.errors import TrustError
+from gateway.model.entry import MAX_ENTRY_BYTES, parse_entry
+from gateway.tlog.checkpoint import Checkpoint, verify_checkpoint
+from gateway.tlog.merkle import HASH_BYTES, Frontier, leaf_hash
+from gateway.tlog.note import NoteVerifier
+from gateway.tlog.tile import (
+    TILE_BYTES,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    Tile,
+    format_tile_path,
+    tile_count,
+)
+
+_PROGRESS_COUNT: Final = 4096
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What was verified. There is one only when everything holds.
+
+    Attributes:
+        origin: of the log.
+        size: entries, each in form and under the last checkpoint.
+        root: over all of them, 32 bytes.
+        checkpoint_count: stored checkpoints, each signed and right.
+        tile_count: tiles compared.
+        against_count: checkpoints from elsewhere that the log agrees with.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+    checkpoint_count: int
+    tile_count: int
+    against_count: int
+
+
+def verify_log(
+    reader: LogReader,
+    key: NoteVerifier,
+    *,
+    against: Sequence[bytes] = (),
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Report:
+    """Verify a log.
+
+    Args:
+        key: the log's key, from its vkey; not from the log itself.
+        against: signed checkpoints of this log that were kept elsewhere.
+        progress: told entries done and entries in all.
+
+    Raises:
+        TrustError: PROOF_INVALID; names the first record that is wrong.
+        AuditError: the log cannot be read, so nothing is said about it.
+    """
+    if reader.meta("origin") != key.name:
+        _refuse("the log", "of another origin than the key")
+    last = reader.last_checkpoint()
+    size, _ = reader.size_and_tile_count()
+    total = last[0] if last else 0
+    kept = _kept(against, key, total)
+    walk = _Walk(reader, kept)
+    checkpoint_count = 0
+    for stored_size, note in reader.checkpoints():
+        if stored_size > total:
+            break
+        checkpoint = _opened(stored_size, note, key)
+        walk.go_to(checkpoint, lambda done: progress(done, total))
+        checkpoint_count += 1
+    if last is None and (size or reader.size()):
+        _refuse("entry 0", "not covered by any checkpoint")
+    tiles = walk.finish()
+    return Report(key.name, walk.size, walk.root(), checkpoint_count, tiles, len(against))
+
+
+def _kept(against: Sequence[bytes], key: NoteVerifier, total: int) -> dict[int, set[bytes]]:
+    """Roots of checkpoints from elsewhere, by size."""
+    roots: dict[int, set[bytes]] = {}
+    for number, note in enumerate(against):
+        try:
+            checkpoint = verify_checkpoint(note, key)
+        except TrustError as error:
+            _refuse(f"checkpoint {number} of those kept elsewhere", error.detail)
+        if checkpoint.size > total:
+            _refuse(
+                f"entry {total}",
+                f"missing: a checkpoint kept elsewhere covers {checkpoint.size} entries",
+            )
+        roots.setdefault(checkpoint.size, set()).add(checkpoint.root)
+    return roots
+
+
+def _opened(size: int, note: bytes, key: NoteVerifier) -> Checkpoint:
+    try:
+        checkpoint = verify_checkpoint(note, key)
+    except TrustError as error:
+        _refuse(f"checkpoint {size}", error.detail)
+    if checkpoint.size != size:
+        _refuse(f"checkpoint {size}", f"signed for {checkpoint.size} entries")
+    return checkpoint
+
+
+@final
+class _Walk:
+    """One pass over the entries, in stretches from checkpoint to checkpoint."""
+
+    def __init__(self, reader: LogReader, kept: dict[int, set[bytes]]) -> None:
+        self._reader: Final = reader
+        self._kept: Final = kept
+        self._entries: Final[Iterator[tuple[int, bytes]]] = reader.entries()
+        self._frontier: Final = Frontier()
+        self._tiles: Final[list[bytearray]] = []  # the last tile of each level, derived
+        self._full: list[tuple[Tile, bytes]] = []  # derived, not compared yet
+        self._check_kept()
+
+    @property
+    def size(self) -> int:
+        return self._frontier.size
+
+    def root(self) -> bytes:
+        return self._frontier.root()
+
+    def go_to(self, checkpoint: Checkpoint, progress: Callable[[int], None]) -> None:
+        """Derive up to the checkpoint, and compare."""
+        start = self.size
+        leaves: list[bytes] = []
+        for index in range(start, checkpoint.size):
+            leaf = leaf_hash(self._read(index))
+            leaves.append(leaf)
+            self._add(leaf)
+            self._check_kept()
+            if not index % _PROGRESS_COUNT:
+                progress(index)
+        if self.root() != checkpoint.root:
+            self._name_culprit(start, leaves, checkpoint.size)
+        for tile, hashes in self._full:
+            self._compare(tile, hashes)
+        self._full.clear()
+        progress(self.size)
+
+    def finish(self) -> int:
+        """Compare what is not full yet, and see that nothing is left over; returns tiles."""
+        for level, hashes in enumerate(self._tiles):
+            if hashes:
+                n = self.size >> TILE_HEIGHT * (level + 1)
+                self._compare(Tile(level, n, len(hashes) // HASH_BYTES), bytes(hashes))
+        size, stored = self._reader.size_and_tile_count()
+        last = self._reader.last_checkpoint()
+        if last is not None and last[0] < size:
+            _refuse(f"entry {last[0]}", "not covered by the last checkpoint")
+        if stored != tile_count(size):
+            _refuse("tiles", f"{stored} are stored; a log of {size} has {tile_count(size)}")
+        return tile_count(self.size)
+
+    def _read(self, index: int) -> bytes:
+        found, entry = next(self._entries, (None, b""))
+        if found != index:
+            _refuse(f"entry {index}", "missing")
+        try:
+            parse_entry(entry)
+        except ValueError as error:
+            _refuse(f"entry {index}", str(error))
+        if len(entry) > MAX_ENTRY_BYTES:
+            _refuse(f"entry {index}", f"longer than {MAX_ENTRY_BYTES} bytes")
+        return entry
+
+    def _add(self, leaf: bytes) -> None:
+        for level, node in enumerate(self._frontier.append(leaf)[::TILE_HEIGHT]):
+            if level == len(self._tiles):
+                self._tiles.append(bytearray())
+            self._tiles[level] += node
+            if len(self._tiles[level]) == TILE_BYTES:
+                n = (self.size >> TILE_HEIGHT * (level + 1)) - 1
+                self._full.append((Tile(level, n), bytes(self._tiles[level])))
+                self._tiles[level].clear()
+
+    def _check_kept(self) -> None:
+        for root in self._kept.get(self.size, ()):
+            if root != self.root():
+                _refuse(
+                    f"checkpoint {self.size}",
+                    "the log's first entries are not those that a checkpoint kept elsewhere covers",
+                )
+
+    def _compare(self, tile: Tile, hashes: bytes) -> None:
+        stored = self._reader.tile(tile.level, tile.n) or b""
+        is_growing = stored.startswith(hashes) and self._reader.size() > self.size
+        if stored != hashes and not is_growing:
+            _refuse(format_tile_path(tile), "not the hashes of its entries")
+
+    def _name_culprit(self, start: int, leaves: Sequence[bytes], size: int) -> NoReturn:
+        for index, leaf in enumerate(leaves, start):
+            stored = self._reader.tile(0, index // TILE_WIDTH) or b""
+            at = index % TILE_WIDTH * HASH_BYTES
+            if stored[at : at + HASH_BYTES] != leaf:
+                _refuse(f"entry {index}", "not what was recorded: its hash is another")
+        _refuse(f"checkpoint {size}", "its root is not that of the entries")
+
+
+def _refuse(record: str, what: str) -> NoReturn:
+    raise TrustError("PROOF_INVALID", f"{record}: {what}")

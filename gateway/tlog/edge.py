@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The right edge of a tree in tiles: all that a log keeps in memory in order to grow.
+
+Rules:
+
+1. An `Edge` is a value: `grow` returns another one and leaves this one as it is, so that a log
+   whose commit failed simply keeps the old.
+2. The partial tiles of a tree determine its frontier; nothing else has to be read to go on.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Self, final
+
+from gateway.errors import TrustError
+from gateway.tlog.merkle import HASH_BYTES, Frontier
+from gateway.tlog.tile import TILE_BYTES, TILE_HEIGHT, Tile, edge_tiles, node_in_tile
+
+
+@final
+class Edge:
+    """A tree of `size` leaves, ready to grow.
+
+    Args:
+        size: number of leaves.
+        tiles: hashes of the last tile of each level, lowest first; empty where it is not begun.
+
+    Raises:
+        TrustError: the tiles are not those of a tree of that size.
+    """
+
+    __slots__ = ("_frontier", "_tiles")
+
+    def __init__(self, size: int = 0, tiles: Sequence[bytes] = ()) -> None:
+        widths = [tile.width for tile in edge_tiles(size)]
+        if [len(hashes) for hashes in tiles] != [width * HASH_BYTES for width in widths]:
+            raise TrustError("PROOF_INVALID", f"tiles do not fit a tree of {size} leaves")
+        self._tiles = tuple(tiles)
+        self._frontier = Frontier.from_hashes(size, _frontier_hashes(tiles, widths))
+
+    @property
+    def size(self) -> int:
+        """Number of leaves."""
+        return self._frontier.size
+
+    def root(self) -> bytes:
+        """The root over all leaves, 32 bytes."""
+        return self._frontier.root()
+
+    def grow(self, leaves: Iterable[bytes]) -> tuple[Self, dict[Tile, bytes]]:
+        """Add leaf hashes.
+
+        Returns:
+            The grown edge, and every tile that is new or wider now, with its hashes.
+        """
+        frontier = self._frontier.copy()
+        begun = [bytearray(tile) for tile in self._tiles]
+        written: dict[Tile, bytes] = {}
+        for leaf in leaves:
+            for level, node in enumerate(frontier.append(leaf)[::TILE_HEIGHT]):
+                if level == len(begun):
+                    begun.append(bytearray())
+                tile = begun[level]
+                tile += node
+                if len(tile) == TILE_BYTES:
+                    written[Tile(level, (frontier.size >> TILE_HEIGHT * (level + 1)) - 1)] = bytes(
+                        tile
+                    )
+                    tile.clear()
+        tiles = tuple(map(bytes, begun))
+        before = (*self._tiles, *[b""] * (len(tiles) - len(self._tiles)))
+        written |= {
+            place: now
+            for place, now, old in zip(edge_tiles(frontier.size), tiles, before, strict=True)
+            if now and now != old
+        }
+        return self._made(frontier, tiles), written
+
+    @classmethod
+    def _made(cls, frontier: Frontier, tiles: tuple[bytes, ...]) -> Self:
+        edge = cls()
+        edge._frontier = frontier
+        edge._tiles = tiles
+        return edge
+
+
+def _frontier_hashes(tiles: Sequence[bytes], widths: Sequence[int]) -> list[bytes]:
+    """Complete subtrees of the tree, largest first: each level's tile gives those of 8 bits."""
+    hashes: list[bytes] = []
+    for tile, width in zip(reversed(tiles), reversed(widths), strict=True):
+        first = 0
+        for height in reversed(range(TILE_HEIGHT)):
+            if width >> height & 1:
+                hashes.append(node_in_tile(tile, first, 1 << height))
+                first += 1 << height
+    return hashes

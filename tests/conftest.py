@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all tests share: markers by folder, the profile of hypothesis, one running world.
+
+1. Whatever needs processes is marked by where it lies, so that nobody has to remember it.
+2. `world` is one for the whole session: who breaks something takes a world of its own
+   (tests/integration/conftest.py).
+3. Under CI hypothesis repeats the same examples; elsewhere it looks for new ones.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from fixtures.world import World
+
+HERE = Path(__file__).parent
+MARKERS = {"integration": "integration", "e2e": "integration", "faults": "faults"}
+
+settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            folder = item.path.relative_to(HERE).parts[0]
+            if folder in MARKERS:
+                item.add_marker(MARKERS[folder])
+
+
+@pytest.fixture(scope="session")
+def short_folder() -> Iterator[Path]:
+    """A folder whose path leaves room for Unix sockets, unlike pytest's own."""
+    folder = Path(tempfile.mkdtemp(prefix="yz-", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def world(short_folder: Path) -> Iterator[World]:
+    """One running world. To be left as it was found."""
+    folder = short_folder / "world"
+    folder.mkdir()
+    with World(folder) as running:
+        yield running

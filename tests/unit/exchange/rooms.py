@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A corridor with real rooms where they are pure, and a log and a department that do as told."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+import msgspec
+
+from gateway.cache.memory import MemoryCache
+from gateway.catalog.catalog import ItemCatalog
+from gateway.crypto.digest import sha256
+from gateway.crypto.identity import HolderCipher
+from gateway.crypto.keys import generate_private_key, load_signer, public_pem
+from gateway.errors import AuditError
+from gateway.exchange.lookup import Lookup
+from gateway.exchange.reply import Reply
+from gateway.httpsig import (
+    SignedRequest,
+    content_digest,
+    parse_request_signature,
+    request_signature_headers,
+)
+from gateway.model.agency import Agency, Operator
+from gateway.model.answer import Found, NotFound
+from gateway.model.certificate import CertificateType, Field
+from gateway.model.entry import Entry, parse_entry
+from gateway.model.grant import Grant
+from gateway.model.item import Material, ServiceItem
+from gateway.policy.policy import GrantPolicy
+from gateway.ports import AdapterDirectory, Appended, AuditLog, Caller, Claim, Held, Verdict
+from gateway.sdk import Deadline, Query, Text
+from gateway.sealing.sealer import DepartmentSealer
+
+NUMBER = "140302190001010017"
+NAME = "测试甲"
+NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+IDENTITY = CertificateType(
+    name="public_security.identity",
+    title=Text("identity", "身份"),
+    schemes=("cn-id",),
+    fields=(
+        Field("id_number", Text("number", "号码"), sensitivity="sensitive"),
+        Field("name", Text("name", "姓名")),
+        Field("valid_to", Text("valid to", "有效期止"), "date"),
+    ),
+    ttl_s=600,
+    cache_scope="case",
+    holder_field="id_number",
+    name_field="name",
+)
+RECORD = Found({"id_number": NUMBER, "name": NAME, "valid_to": "2099-01-01"})
+ITEM = ServiceItem(
+    code="yq-gjj-001",
+    name="提取",
+    certificate_name="居民身份证",
+    item_type="公共服务",
+    department="公积金中心",
+    time_limit="即办",
+    materials=(Material("身份证复印件", "public_security.identity"),),
+)
+GRANT = Grant(
+    id="yq-gjj",
+    version=3,
+    agency="yq-gjj",
+    certificate="public_security.identity",
+    operations=("query", "verify"),
+    fields=("name", "valid_to"),
+    items=("yq-gjj-001",),
+    valid_from=date(2026, 1, 1),
+    valid_until=date(2026, 12, 31),
+    basis="依据",
+    daily_cap=100,
+)
+AGENCY = Agency("yq-gjj", "公积金中心", operators=(Operator("yq-0417", "测试经办"),))
+
+
+class Log(AuditLog):
+    """Remembers entries; gives the verdict, or fails, as told."""
+
+    origin = "test/log"
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.claims: list[Claim] = []
+        self.verdict: Verdict | None = None
+        self.fails = False
+
+    async def claim(self, claim: Claim, deadline: Deadline) -> Held | Verdict:
+        if self.fails:
+            raise AuditError("AUDIT_UNAVAILABLE")
+        self.claims.append(claim)
+        return self.verdict or Held(1)
+
+    async def append(
+        self, entry: bytes, deadline: Deadline, *, claim: Claim | None, held: Held | None = None
+    ) -> Appended | Verdict:
+        if self.fails:
+            raise AuditError("AUDIT_UNAVAILABLE")
+        if claim is not None and held is None:
+            self.claims.append(claim)
+            if self.verdict is not None:
+                return self.verdict
+        self.entries.append(parse_entry(entry))
+        return Appended(len(self.entries) - 1)
+
+
+class Department(AdapterDirectory):
+    """One department that answers, or raises, as told."""
+
+    certificates: Mapping[str, CertificateType] = {IDENTITY.name: IDENTITY}
+
+    def __init__(self) -> None:
+        self.answer: Found | NotFound | Exception = RECORD
+        self.queries: list[Query] = []
+
+    def adapter_of(self, certificate: str) -> str:
+        return "public_security"
+
+    async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
+        self.queries.append(query)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    async def health(self) -> Mapping[str, str]:
+        return {}
+
+
+class Corridor:
+    """`ask` walks it once."""
+
+    def __init__(self) -> None:
+        self.log = Log()
+        self.department = Department()
+        self.faults: list[BaseException] = []
+        self._key = generate_private_key("ecdsa-p256-sha256")
+        seal = generate_private_key("ecdsa-p256-sha256")
+        self.lookup = Lookup(
+            catalog=ItemCatalog([ITEM]),
+            policy=GrantPolicy([GRANT]),
+            cache=MemoryCache(max_entries=100, max_bytes=1 << 20),
+            departments=self.department,
+            sealer=DepartmentSealer(
+                {"public_security": load_signer(seal, "seal")},
+                {"seal": public_pem(seal)},
+                issuer="https://gateway.example",
+                clock=lambda: NOW,
+            ),
+            audit=self.log,
+            cipher=HolderCipher("2026-11", bytes(32)),
+            clock=lambda: NOW,
+            utc_offset_h=8,
+            nonce_life_s=65,
+            on_fault=self.faults.append,
+        )
+
+    async def ask(self, body: bytes | None = None, **changes: Any) -> tuple[Reply, dict[str, Any]]:
+        content = request_body(**changes) if body is None else body
+        reply = await self.lookup(self.caller(content), "r" * 32, content, Deadline.after(5))
+        return reply, msgspec.json.decode(reply.body)
+
+    def caller(self, body: bytes) -> Caller:
+        lines = {
+            "content-type": ("application/json",),
+            "content-digest": (content_digest(body),),
+        }
+        request = SignedRequest(
+            method="POST",
+            authority="127.0.0.1:8080",
+            path="/v1/lookups",
+            query="?",
+            lines=lambda name: lines.get(name, ()),
+            has_body=True,
+        )
+        added = request_signature_headers(
+            request,
+            signer=load_signer(self._key, "yq-gjj-p256"),
+            created=int(NOW.timestamp()),
+            nonce="A" * 24,
+        )
+        lines |= {name.lower(): (value,) for name, value in added.items()}
+        return Caller(AGENCY, parse_request_signature(request), sha256(body), "127.0.0.1")
+
+
+def request_body(**changes: Any) -> bytes:
+    """A permitted query; `attribution__x` changes a member of `attribution`."""
+    attribution = {
+        "item": "yq-gjj-001",
+        "case": "YQ20261122-0001",
+        "purpose": "住房公积金提取",
+        "operator": {"id": "yq-0417", "name": "测试经办"},
+    }
+    for name in [name for name in changes if name.startswith("attribution__")]:
+        attribution[name.removeprefix("attribution__")] = changes.pop(name)
+    request = {
+        "holder": {"scheme": "cn-id", "number": NUMBER},
+        "certificate": IDENTITY.name,
+        "fields": ["name"],
+        "attribution": attribution,
+    }
+    return msgspec.json.encode(request | changes)

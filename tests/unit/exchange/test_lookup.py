@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The corridor's promises: one record for each request, and no answer without it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.crypto.digest import sha256
+from gateway.errors import AdapterTimeout, AdapterUnavailable, AuditError
+from gateway.model.answer import NotFound
+from tests.unit.exchange.rooms import NAME, NUMBER, Corridor, request_body
+
+
+@pytest.fixture
+def corridor() -> Corridor:
+    return Corridor()
+
+
+async def test_a_found_record_discloses_the_asked_fields_and_is_recorded(
+    corridor: Corridor,
+) -> None:
+    reply, answer = await corridor.ask()
+    assert reply.status == 200
+    assert answer["fields"] == {"name": NAME}
+    [entry] = corridor.log.entries
+    assert entry.outcome == "found"
+    assert entry.fields_released == ("name",)
+    assert entry.decision.result == "permit"
+    assert entry.grant == "yq-gjj@3"
+    assert entry.served_from == "source"
+
+
+async def test_the_entry_holds_the_digest_of_the_very_bytes_that_leave(corridor: Corridor) -> None:
+    reply, _ = await corridor.ask()
+    assert reply.index == 0
+    assert corridor.log.entries[0].response.digest == sha256(reply.body).hex() == reply.digest.hex()
+
+
+async def test_the_second_question_is_served_from_the_cache_and_recorded_again(
+    corridor: Corridor,
+) -> None:
+    await corridor.ask()
+    _, answer = await corridor.ask()
+    assert answer["served_from"] == "cache"
+    assert [entry.served_from for entry in corridor.log.entries] == ["source", "cache"]
+    assert len(corridor.department.queries) == 1
+
+
+async def test_another_case_is_not_served_from_this_cases_cache(corridor: Corridor) -> None:
+    await corridor.ask()
+    _, answer = await corridor.ask(attribution__case="YQ20261122-0002")
+    assert answer["served_from"] == "source"
+
+
+async def test_nothing_is_returned_when_the_log_cannot_record(corridor: Corridor) -> None:
+    await corridor.ask()  # so that the answer lies ready in the cache
+    corridor.log.fails = True
+    with pytest.raises(AuditError):
+        await corridor.ask()
+
+
+async def test_no_department_is_asked_when_the_log_is_away(corridor: Corridor) -> None:
+    corridor.log.fails = True
+    with pytest.raises(AuditError):
+        await corridor.ask()
+    assert corridor.department.queries == []
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code", "status"),
+    [("replayed", "NONCE_REPLAYED", 401), ("over_quota", "QUOTA_EXCEEDED", 429)],
+)
+@pytest.mark.parametrize("is_cached", [True, False])
+async def test_the_sequencers_no_discloses_nothing_and_is_recorded_once(
+    corridor: Corridor, verdict: str, code: str, status: int, *, is_cached: bool
+) -> None:
+    if is_cached:
+        await corridor.ask()
+    asked, recorded = len(corridor.department.queries), len(corridor.log.entries)
+    corridor.log.verdict = verdict  # type: ignore[assignment] # parametrised text
+    reply, problem = await corridor.ask()
+    assert (reply.status, problem["code"]) == (status, code)
+    assert NAME.encode() not in reply.body
+    assert len(corridor.department.queries) == asked
+    [entry] = corridor.log.entries[recorded:]
+    assert (entry.code, entry.decision.result, entry.grant) == (code, "deny", None)
+    assert entry.decision.rule == f"sequencer.{verdict}"
+
+
+async def test_the_quota_is_claimed_for_a_permitted_request_only(corridor: Corridor) -> None:
+    await corridor.ask()
+    await corridor.ask(fields=["id_number"])
+    permitted, denied = corridor.log.claims
+    assert permitted.quota is not None
+    assert (permitted.quota.grant, permitted.quota.day) == ("yq-gjj", "2026-11-22")
+    assert denied.quota is None
+
+
+async def test_not_found_is_an_answer(corridor: Corridor) -> None:
+    corridor.department.answer = NotFound()
+    reply, answer = await corridor.ask()
+    assert (reply.status, answer["outcome"]) == (200, "not_found")
+    assert "sealed" not in answer
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(AdapterUnavailable("down"), "PROVIDER_UNAVAILABLE"), (AdapterTimeout(), "PROVIDER_TIMEOUT")],
+)
+async def test_unavailable_is_never_not_found_and_never_cached(
+    corridor: Corridor, error: Exception, code: str
+) -> None:
+    corridor.department.answer = error
+    _, problem = await corridor.ask()
+    assert problem["code"] == code
+    assert "down" not in problem["detail"]
+    [entry] = corridor.log.entries
+    assert (entry.outcome, entry.decision.result, entry.adapter) == (
+        "unavailable", "permit", "public_security",
+    )  # fmt: skip
+    corridor.department.answer = NotFound()
+    _, answer = await corridor.ask()
+    assert answer["outcome"] == "not_found"
+
+
+async def test_a_fault_of_ours_is_recorded_told_and_says_nothing(corridor: Corridor) -> None:
+    corridor.department.answer = ZeroDivisionError(NUMBER)
+    reply, problem = await corridor.ask()
+    assert problem["code"] == "INTERNAL"
+    assert NUMBER.encode() not in reply.body
+    assert [entry.code for entry in corridor.log.entries] == ["INTERNAL"]
+    assert isinstance(corridor.faults[0], ZeroDivisionError)
+
+
+async def test_a_query_about_another_name_is_a_mismatch_and_discloses_nothing(
+    corridor: Corridor,
+) -> None:
+    holder = {"scheme": "cn-id", "number": NUMBER, "name": "测试乙"}
+    reply, answer = await corridor.ask(holder=holder)
+    assert (answer["outcome"], answer["results"]) == ("mismatch", {"name": "mismatch"})
+    assert "fields" not in answer
+    assert NAME.encode() not in reply.body
+
+
+async def test_verify_returns_results_and_no_value(corridor: Corridor) -> None:
+    claims = {"name": NAME, "valid_to": "2098-01-01"}
+    reply, answer = await corridor.ask(operation="verify", fields=[], claims=claims)
+    assert answer["outcome"] == "mismatch"
+    assert answer["results"] == {"name": "match", "valid_to": "mismatch"}
+    assert not {"fields", "sealed"} & set(answer)
+    assert b"2099" not in reply.body
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"{", "not one JSON object"),
+        (b"\xff\xfe", "not one JSON object"),
+        (b"[]", "Expected `object`"),
+        (request_body(extra=1), "unknown field `extra`"),
+        (request_body(**{NUMBER: 1}), "a value is not allowed"),
+        (request_body(operation=NUMBER), "a value is not allowed at $.operation"),
+        (request_body(max_age_s=-1), "at $.max_age_s"),
+        (request_body(attribution__division=NUMBER), "at $.attribution.division"),
+        (request_body(fields=["x" * 41]), "at $.fields[0]"),
+    ],
+)
+async def test_a_body_that_does_not_fit_says_where_and_echoes_nothing(
+    corridor: Corridor, body: bytes, words: str
+) -> None:
+    reply, problem = await corridor.ask(body)
+    assert (reply.status, problem["code"]) == (400, "BODY_MALFORMED")
+    assert words in problem["detail"]
+    assert NUMBER.encode() not in reply.body
+    assert corridor.log.entries[0].purpose is None
+
+
+@pytest.mark.parametrize("member", ["item", "case", "purpose", "terminal"])
+@pytest.mark.parametrize(
+    "text", [NUMBER, f"办 {NUMBER[:6]} {NUMBER[6:14]} {NUMBER[14:]}", f"为{NAME}"]
+)
+async def test_personal_text_is_refused_before_it_could_be_recorded(
+    corridor: Corridor, member: str, text: str
+) -> None:
+    holder = {"scheme": "cn-id", "number": NUMBER, "name": NAME}
+    reply, problem = await corridor.ask(holder=holder, **{f"attribution__{member}": text})
+    assert problem["code"] == "ATTRIBUTION_PERSONAL"
+    assert text.encode() not in reply.body
+    [entry] = corridor.log.entries
+    assert (entry.purpose, entry.case, entry.holder) == (None, None, None)
+
+
+async def test_a_record_that_would_be_too_long_is_refused_and_recorded_short(
+    corridor: Corridor,
+) -> None:
+    long = {
+        "fields": [f"{'名' * 38}{number:02}" for number in range(32)],
+        "attribution__purpose": "用" * 200,
+    }
+    _, problem = await corridor.ask(**long)
+    assert problem["code"] == "ENTRY_TOO_LARGE"
+    [entry] = corridor.log.entries
+    assert (entry.code, entry.fields_requested) == ("ENTRY_TOO_LARGE", ())
+
+
+async def test_checks_say_how_far_the_request_came(corridor: Corridor) -> None:
+    _, problem = await corridor.ask(fields=["id_number"])
+    results = [(check["name"], check["result"]) for check in problem["checks"]]
+    at = results.index(("fields", "failed"))
+    assert {result for _, result in results[:at]} == {"passed"}
+    assert {result for _, result in results[at + 1 :]} == {"not_reached"}
+
+
+@given(body=st.binary(max_size=200) | st.text().map(str.encode))
+async def test_whatever_is_sent_leaves_exactly_one_entry(body: bytes) -> None:
+    corridor = Corridor()
+    reply, _ = await corridor.ask(body)
+    assert reply.index == 0
+    assert len(corridor.log.entries) == 1
+    assert corridor.faults == []
