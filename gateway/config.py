@@ -90,7 +90,7 @@ class LookupSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[lookup]`: limits of one lookup."""
 
     deadline_s: Annotated[
-        float, Meta(gt=0, le=300, description="Seconds from the door to the answer.")
+        float, Meta(ge=1, le=300, description="Seconds from the door to the answer.")
     ] = 10
     clock_window_s: Annotated[
         int, Meta(ge=5, le=300, description="Largest |now - created| of a request's signature.")

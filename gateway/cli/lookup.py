@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from gateway.cli.output import JsonOption, print_json, print_table
-from gateway.errors import RequestError
+from gateway.errors import RequestError, SetupError
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,9 +30,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     url: str
-    key: Path
+    key: str
     keyid: str
-    gateway_key: Path
+    gateway_key: str
     operator_id: str
     operator_name: str
     terminal: str | None = None
@@ -96,12 +96,13 @@ def lookup(
     except msgspec.ValidationError as error:
         raise RequestError("BODY_MALFORMED", str(error).partition(" - at ")[2].strip("`")) from None
 
+    client = GatewayClient(
+        settings.url,
+        signer=load_signer(read_private(folder / settings.key), settings.keyid),
+        gateway_key=_read_pem(folder / settings.gateway_key),
+    )
+
     async def ask() -> SignedAnswer:
-        client = GatewayClient(
-            settings.url,
-            signer=load_signer(read_private(folder / settings.key), settings.keyid),
-            gateway_key=(folder / settings.gateway_key).read_text(),
-        )
         async with client:
             return await client.lookup(request)
 
@@ -114,6 +115,17 @@ def lookup(
     rows += [("as of", shown.as_of), ("served from", shown.served_from), ("grant", shown.grant)]
     rows.append(("audit entry", f"{answer.receipt.log} #{answer.receipt.index}"))
     print_table(f"{shown.certificate}: {shown.outcome}", ["field", "value"], rows)
+
+
+def _read_pem(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetupError(
+            f"cannot be read: {type(error).__name__}",
+            where=str(path),
+            remedy="name the gateway's public key in PEM, got by a way that you trust.",
+        ) from None
 
 
 def _parse_claim(text: str) -> tuple[str, str]:

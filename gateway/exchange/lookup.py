@@ -14,10 +14,11 @@
 """
 
 import asyncio
-import re
+import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from datetime import time as dt_time
 from typing import Final
 
 import msgspec
@@ -25,6 +26,7 @@ import msgspec
 from gateway.crypto.identity import HolderCipher
 from gateway.errors import REFUSALS, AdapterTimeout, AuditError, DepartmentError, RequestError
 from gateway.exchange.access import Access
+from gateway.exchange.body import parse_lookup
 from gateway.exchange.compare import compare_claims
 from gateway.exchange.reply import Refused, Reply, answer_reply, problem_reply
 from gateway.model.answer import Absent, Found, NotFound, Sealed
@@ -51,7 +53,8 @@ from gateway.ports import (
 )
 from gateway.sdk import Deadline, Query
 
-_parse = msgspec.json.Decoder(LookupRequest).decode
+#: Seconds of the deadline that a department cannot use up: its failure has to be recorded, too.
+RECORD_RESERVE_S: Final = 0.5
 
 _VERDICTS: Final[dict[Verdict, str]] = {
     "replayed": "NONCE_REPLAYED",
@@ -116,7 +119,7 @@ class Lookup:
             return recorded
         # The sequencer knows this nonce or the cap is used up: a refusal after all, and recorded.
         access.claim = None
-        refused = await self._record(access, _by_verdict(access, recorded), deadline)
+        refused = await self._record(access, self._by_verdict(access, recorded), deadline)
         assert isinstance(refused, Reply)  # without a claim there is no verdict
         return refused
 
@@ -124,7 +127,7 @@ class Lookup:
         self, access: Access, body: bytes, deadline: Deadline
     ) -> LookupAnswer | Refused:
         try:
-            request = _parse_request(body)
+            request = parse_lookup(body)
             screen_request(request)
             access.request = request
             today = self._clock().astimezone(self._zone).date()
@@ -148,7 +151,7 @@ class Lookup:
                     access.claim = _with_quota(access.claim, grant, today.isoformat())
             cached = await self._obtain(access, request, holder, certificate, deadline)
             if isinstance(cached, str):
-                return _by_verdict(access, cached)
+                return self._by_verdict(access, cached)
             return self._answer(access, request, certificate, cached)
         except (RequestError, DepartmentError) as error:
             return Refused.because(error)
@@ -198,12 +201,11 @@ class Lookup:
             case=attribution.case,
             purpose=attribution.purpose,
         )
+        sooner = Deadline(deadline.at_s - RECORD_RESERVE_S)
         started = time.monotonic()
         try:
-            async with asyncio.timeout(deadline.remaining_s):
-                loaded = await self._cache.load(
-                    key, certificate, lambda: self._ask(query, deadline)
-                )
+            async with asyncio.timeout(sooner.remaining_s):
+                loaded = await self._cache.load(key, certificate, lambda: self._ask(query, sooner))
         finally:
             access.adapter_ms = round((time.monotonic() - started) * 1000)
         access.served_from = "source"
@@ -255,6 +257,20 @@ class Lookup:
             sealed=self._sealer.disclose(sealed, shown),
         )
 
+    def _by_verdict(self, access: Access, verdict: Verdict) -> Refused:
+        """The sequencer said no: the permit did not become an access."""
+        access.claim = access.permit = access.held = None
+        access.served_from = access.as_of = None
+        refusal = REFUSALS[_VERDICTS[verdict]]
+        wait_s = self._seconds_of_today() if verdict == "over_quota" else None
+        return Refused(refusal, "", f"sequencer.{verdict}", wait_s)
+
+    def _seconds_of_today(self) -> int:
+        """Seconds until the site's next day begins."""
+        now = self._clock().astimezone(self._zone)
+        midnight = datetime.combine(now.date() + timedelta(days=1), dt_time(), self._zone)
+        return math.ceil((midnight - now).total_seconds())
+
     async def _record(
         self, access: Access, outcome: LookupAnswer | Refused, deadline: Deadline
     ) -> Reply | Verdict:
@@ -274,41 +290,10 @@ class Lookup:
                 return verdict
 
 
-def _parse_request(body: bytes) -> LookupRequest:
-    try:
-        return _parse(body)
-    except msgspec.ValidationError as error:
-        raise RequestError("BODY_MALFORMED", _what_is_wrong(str(error))) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise RequestError("BODY_MALFORMED", "the body is not one JSON object in UTF-8") from None
-
-
-# What msgspec says, as far as it can hold nothing of the body but a well-formed member name.
-_SAFE: Final = re.compile(
-    r"(Expected `[a-z |]+`(?:, got `[a-z]+`| matching regex '[^']*'| of length [<>=]+ [0-9]+"
-    r"| [<>=]+ [0-9]+)|Object (?:missing required|contains unknown) field `[a-z_]{1,40}`)"
-    r"(?: - at `(\$[^`]*)`)?"
-)
-
-
-def _what_is_wrong(message: str) -> str:
-    if said := _SAFE.fullmatch(message):
-        return f"{said[1]} at {said[2] or '$'}"
-    path = message.rpartition(" - at ")[2].strip("`")
-    return f"a value is not allowed at {path if path.startswith('$') else '$'}"
-
-
 def _with_quota(claim: Claim | None, grant: Grant, day: str) -> Claim | None:
     if claim is None or grant.daily_cap is None:
         return claim
     return msgspec.structs.replace(claim, quota=Quota(grant.id, day, grant.daily_cap))
-
-
-def _by_verdict(access: Access, verdict: Verdict) -> Refused:
-    """The sequencer said no: the permit did not become an access."""
-    access.claim = access.permit = access.held = None
-    access.served_from = access.as_of = None
-    return Refused(REFUSALS[_VERDICTS[verdict]], "", rule=f"sequencer.{verdict}")
 
 
 def _claimed_name(request: LookupRequest, certificate: CertificateType) -> dict[str, str]:

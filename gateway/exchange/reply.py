@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What leaves the corridor: finished bytes, and refusals as problem documents (RFC 9457)."""
 
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -11,6 +12,8 @@ from gateway.model.lookup import Check, LookupAnswer, Problem
 
 JSON: Final = "application/json"
 PROBLEM_JSON: Final = "application/problem+json"
+#: Seconds to wait where nobody knows better: long enough for a process to be started again.
+_RETRY_AFTER_S: Final = 1
 
 _encode = msgspec.json.Encoder().encode
 
@@ -50,7 +53,10 @@ class Refused(msgspec.Struct, frozen=True):
     @classmethod
     def because(cls, error: GatewayError) -> "Refused":
         """The same no that an error carries."""
-        return cls(error.refusal, error.detail, retry_after_s=error.retry_after_s)
+        retry_after_s = error.retry_after_s
+        if retry_after_s is None and error.refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            retry_after_s = _RETRY_AFTER_S
+        return cls(error.refusal, error.detail, retry_after_s=retry_after_s)
 
 
 def problem_reply(refused: Refused, request_id: str) -> Reply:

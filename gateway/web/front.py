@@ -20,7 +20,7 @@ from gateway.ports import Caller
 from gateway.sdk import Deadline
 from gateway.web.edge import check_framing, check_json, read_body, signed_view
 from gateway.web.metrics import LookupMetrics, exposition
-from gateway.web.respond import OneBuffer, Responder, plain
+from gateway.web.respond import OneBuffer, Responder
 
 _log = structlog.get_logger()
 
@@ -133,18 +133,18 @@ class Front:
         return self._responder.respond(reply, caller.signature)
 
     async def _healthz(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
-        return plain(200, "application/json", b'{"status":"ok"}')
+        return self._responder.publish(200, "application/json", b'{"status":"ok"}')
 
     async def _readyz(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
         ready, parts = await self._ready()
         body = msgspec.json.encode({"ready": ready, "dependencies": parts})
-        return plain(200 if ready else 503, "application/json", body)
+        return self._responder.publish(200 if ready else 503, "application/json", body)
 
     async def _metrics_page(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
-        return plain(200, *exposition())
+        return self._responder.publish(200, *exposition())
 
     async def _jwks_page(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
-        return plain(200, "application/jwk-set+json", self._jwks)
+        return self._responder.publish(200, "application/jwk-set+json", self._jwks)
 
 
 def report_fault(error: BaseException, request_id: str = "") -> None:

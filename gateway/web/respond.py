@@ -103,16 +103,15 @@ class Responder:
         head.append("Connection: close\r\n\r\n" if close else "\r\n")
         return OneBuffer("".join(head).encode() + reply.body, close=close)
 
+    def publish(self, status: int, content_type: str, body: bytes) -> OneBuffer:
+        """Write an unsigned public document."""
+        head = (
+            f"{_STATUS_LINES[status]}{self._date_line(int(self._clock()))}{_FIXED}"
+            f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        return OneBuffer(head.encode() + body)
+
     def _date_line(self, now_s: int) -> str:
         if now_s != self._date_s:
             self._date_s, self._date = now_s, f"Date: {formatdate(now_s, usegmt=True)}\r\n"
         return self._date
-
-
-def plain(status: int, content_type: str, body: bytes) -> OneBuffer:
-    """Write an unsigned public document."""
-    head = (
-        f"{_STATUS_LINES[status]}{_FIXED}"
-        f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return OneBuffer(head.encode() + body)

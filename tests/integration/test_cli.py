@@ -91,7 +91,9 @@ def test_version_is_the_distributions() -> None:
 def test_help_of_each_command_shows_an_example(command: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(app, [*command, "--help"])
     assert shown.exit_code == 0
-    assert f"Example: yizheng {' '.join(command)}" in " ".join(re.sub(r"[│`]", "", shown.output).split())
+    assert f"Example: yizheng {' '.join(command)}" in " ".join(
+        re.sub(r"[│`]", "", shown.output).split()
+    )
 
 
 def test_a_new_site_needs_nothing_more_to_be_right(tmp_path: Path) -> None:
@@ -161,6 +163,16 @@ def test_an_answer_of_another_gateway_exits_4_and_is_not_shown(
     assert citizen.name not in done.stderr
 
 
+@pytest.mark.parametrize("member", ["key", "gateway_key"])
+def test_a_profile_without_its_key_file_exits_78(
+    world: World, citizen: Citizen, tmp_path: Path, member: str
+) -> None:
+    done = look_up(write_profile(world, tmp_path / "lost.toml", **{member: "none.pem"}), citizen)
+    assert (done.returncode, done.stdout) == (78, "")
+    assert "none.pem" in done.stderr
+    assert "Remedy" in done.stderr
+
+
 @pytest.mark.parametrize(
     "arguments", [("lookup",), ("nothing",), ("serve", "--workers", "0")], ids=" ".join
 )
@@ -210,9 +222,7 @@ def test_completion_is_printed(shell: str) -> None:
 
 
 def test_completion_knows_the_commands() -> None:
-    done = run(
-        _YIZHENG_COMPLETE="complete_bash", COMP_WORDS="yizheng audit ", COMP_CWORD="2"
-    )
+    done = run(_YIZHENG_COMPLETE="complete_bash", COMP_WORDS="yizheng audit ", COMP_CWORD="2")
     assert done.stdout.split() == ["verify", "tail"]
 
 

@@ -199,10 +199,13 @@ def test_another_user_is_refused_even_with_the_socket_open_to_it(sequencer: Sequ
     assert ORIGIN not in asked.stdout
 
 
-async def test_a_client_that_never_finds_a_sequencer_says_so(
+async def test_a_worker_starts_without_a_sequencer_and_its_calls_fail_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.audit.client._FIRST_S", 0.1)
     client = SequencerClient(tmp_path / "nobody")
-    with pytest.raises(AuditError, match="cannot be reached"):
-        await client.open()
+    await client.open()
+    assert not client.connected
+    with pytest.raises(AuditError, match="no connection"):
+        await client.append(b"{}", Deadline.after(5), claim=None)
+    await client.aclose()

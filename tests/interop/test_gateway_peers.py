@@ -147,7 +147,9 @@ async def test_an_answer_does_not_verify_for_another_request_or_body(world: Worl
         await verify(world, response, body.replace(b"found", b"other"), "theirs")
 
 
-@pytest.mark.parametrize("fields", [("name", "valid_to"), ("sex_code",), ("valid_to", "birth_date")])
+@pytest.mark.parametrize(
+    "fields", [("name", "valid_to"), ("sex_code",), ("valid_to", "birth_date")]
+)
 async def test_a_stranger_reads_exactly_the_fields_that_were_asked(
     world: World, fields: tuple[str, ...]
 ) -> None:

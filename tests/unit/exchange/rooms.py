@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A corridor with real rooms where they are pure, and a log and a department that do as told."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -85,6 +86,7 @@ class Log(AuditLog):
         self.claims: list[Claim] = []
         self.verdict: Verdict | None = None
         self.fails = False
+        self.remaining_s = 0.0
 
     async def claim(self, claim: Claim, deadline: Deadline) -> Held | Verdict:
         if self.fails:
@@ -97,6 +99,7 @@ class Log(AuditLog):
     ) -> Appended | Verdict:
         if self.fails:
             raise AuditError("AUDIT_UNAVAILABLE")
+        self.remaining_s = deadline.remaining_s
         if claim is not None and held is None:
             self.claims.append(claim)
             if self.verdict is not None:
@@ -113,12 +116,14 @@ class Department(AdapterDirectory):
     def __init__(self) -> None:
         self.answer: Found | NotFound | Exception = RECORD
         self.queries: list[Query] = []
+        self.delay_s = 0.0
 
     def adapter_of(self, certificate: str) -> str:
         return "public_security"
 
     async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
         self.queries.append(query)
+        await asyncio.sleep(self.delay_s)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -155,9 +160,12 @@ class Corridor:
             on_fault=self.faults.append,
         )
 
-    async def ask(self, body: bytes | None = None, **changes: Any) -> tuple[Reply, dict[str, Any]]:
+    async def ask(
+        self, body: bytes | None = None, *, deadline_s: float = 5.0, **changes: Any
+    ) -> tuple[Reply, dict[str, Any]]:
         content = request_body(**changes) if body is None else body
-        reply = await self.lookup(self.caller(content), "r" * 32, content, Deadline.after(5))
+        deadline = Deadline.after(deadline_s)
+        reply = await self.lookup(self.caller(content), "r" * 32, content, deadline)
         return reply, msgspec.json.decode(reply.body)
 
     def caller(self, body: bytes) -> Caller:

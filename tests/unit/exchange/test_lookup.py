@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from gateway.crypto.digest import sha256
 from gateway.errors import AdapterTimeout, AdapterUnavailable, AuditError
+from gateway.exchange.lookup import RECORD_RESERVE_S
 from gateway.model.answer import NotFound
 from tests.unit.exchange.rooms import NAME, NUMBER, Corridor, request_body
 
@@ -123,6 +124,22 @@ async def test_unavailable_is_never_not_found_and_never_cached(
     assert answer["outcome"] == "not_found"
 
 
+async def test_a_department_that_uses_up_the_deadline_leaves_time_to_record_it(
+    corridor: Corridor,
+) -> None:
+    corridor.department.delay_s = 60
+    _, problem = await corridor.ask(deadline_s=RECORD_RESERVE_S + 0.05)
+    assert problem["code"] == "PROVIDER_TIMEOUT"
+    assert [entry.code for entry in corridor.log.entries] == ["PROVIDER_TIMEOUT"]
+    assert corridor.log.remaining_s > 0
+
+
+async def test_a_used_up_quota_says_when_the_next_day_begins(corridor: Corridor) -> None:
+    corridor.log.verdict = "over_quota"
+    reply, _ = await corridor.ask()
+    assert reply.retry_after_s == 8 * 3600  # it is 16:00 in the site's zone
+
+
 async def test_a_fault_of_ours_is_recorded_told_and_says_nothing(corridor: Corridor) -> None:
     corridor.department.answer = ZeroDivisionError(NUMBER)
     reply, problem = await corridor.ask()
@@ -183,7 +200,9 @@ async def test_personal_text_is_refused_before_it_could_be_recorded(
     corridor: Corridor, member: str, text: str
 ) -> None:
     holder = {"scheme": "cn-id", "number": NUMBER, "name": NAME}
-    reply, problem = await corridor.ask(holder=holder, **{f"attribution__{member}": text})
+    reply, problem = await corridor.ask(
+        request_body(holder=holder, **{f"attribution__{member}": text})
+    )
     assert problem["code"] == "ATTRIBUTION_PERSONAL"
     assert text.encode() not in reply.body
     [entry] = corridor.log.entries
@@ -197,7 +216,7 @@ async def test_a_record_that_would_be_too_long_is_refused_and_recorded_short(
         "fields": [f"{'名' * 38}{number:02}" for number in range(32)],
         "attribution__purpose": "用" * 200,
     }
-    _, problem = await corridor.ask(**long)
+    _, problem = await corridor.ask(request_body(**long))
     assert problem["code"] == "ENTRY_TOO_LARGE"
     [entry] = corridor.log.entries
     assert (entry.code, entry.fields_requested) == ("ENTRY_TOO_LARGE", ())
