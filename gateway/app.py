@@ -114,68 +114,79 @@ async def run_sequencer(
 
 
 async def run_worker(
-    site: Site,
-    sock: socket.socket,
-    *,
-    quit_event: asyncio.Event,
-    on_ready: Callable[[], None],
+    site: Site, sock: socket.socket, *, quit_event: asyncio.Event, on_ready: Callable[[], None]
 ) -> None:
     """Serve lookups until `quit_event`, then drain."""
-    config = site.config
     async with AsyncExitStack() as stack:
         departments = departments_of(site)
-        await departments.open()
         stack.push_async_callback(departments.aclose)
+        await departments.open()
         audit = SequencerClient(site.socket)
-        await audit.open()
         stack.push_async_callback(audit.aclose)
-        signer = keyring.gateway_signer(site)
-        sealer = DepartmentSealer(
-            keyring.seal_signers(site),
-            keyring.seal_public_keys(site),
-            issuer=config.site.issuer,
-            clock=_now,
-        )
-        lookup = Lookup(
-            catalog=ItemCatalog(site.items),
-            policy=GrantPolicy(site.grants),
-            cache=MemoryCache(
-                max_entries=config.cache.max_entries, max_bytes=config.cache.max_bytes
-            ),
-            departments=departments,
-            sealer=sealer,
-            audit=audit,
-            cipher=keyring.holder_cipher(site, keyring.prepare_epoch(site, _now())),
-            clock=_now,
-            utc_offset_h=config.site.utc_offset_h,
-            nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
-            on_fault=report_fault,
-        )
-        admission = Admission(
-            site.agencies,
-            authorities=config.http.authorities or _authorities(sock),
-            clock_window_s=config.lookup.clock_window_s,
-            clock=time.time,
-        )
-        front = Front(
-            identify=admission.identify,
-            lookup=lookup,
-            responder=Responder(signer, origin=config.site.origin, clock=time.time),
-            ready=lambda: _ready(audit, departments),
-            jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
-            settings=FrontSettings(
-                max_body_bytes=config.http.max_body_bytes, deadline_s=config.lookup.deadline_s
-            ),
-        )
+        await audit.open()
+        front = _make_front(site, departments, audit, authorities=_authorities(site, sock))
         gc.collect()
         gc.freeze()  # what start-up made stays; the collector need not look at it again
         await serve_http(
             front,
             sock,
             quit_event=quit_event,
-            drain_s=config.http.drain_s,
+            drain_s=site.config.http.drain_s,
             on_ready=on_ready,
         )
+
+
+def _make_front(
+    site: Site,
+    departments: Departments,
+    audit: SequencerClient,
+    *,
+    authorities: tuple[str, ...],
+) -> Front:
+    config = site.config
+    sealer = DepartmentSealer(
+        keyring.seal_signers(site),
+        keyring.seal_public_keys(site),
+        issuer=config.site.issuer,
+        clock=_now,
+    )
+    admission = Admission(
+        site.agencies,
+        authorities=authorities,
+        clock_window_s=config.lookup.clock_window_s,
+        clock=time.time,
+    )
+    return Front(
+        identify=admission.identify,
+        lookup=_make_lookup(site, departments, audit, sealer),
+        responder=Responder(
+            keyring.gateway_signer(site), origin=config.site.origin, clock=time.time
+        ),
+        ready=lambda: _ready(audit, departments),
+        jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
+        settings=FrontSettings(
+            max_body_bytes=config.http.max_body_bytes, deadline_s=config.lookup.deadline_s
+        ),
+    )
+
+
+def _make_lookup(
+    site: Site, departments: Departments, audit: SequencerClient, sealer: DepartmentSealer
+) -> Lookup:
+    config = site.config
+    return Lookup(
+        catalog=ItemCatalog(site.items),
+        policy=GrantPolicy(site.grants),
+        cache=MemoryCache(max_entries=config.cache.max_entries, max_bytes=config.cache.max_bytes),
+        departments=departments,
+        sealer=sealer,
+        audit=audit,
+        cipher=keyring.holder_cipher(site, keyring.prepare_epoch(site, _now())),
+        clock=_now,
+        utc_offset_h=config.site.utc_offset_h,
+        nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
+        on_fault=report_fault,
+    )
 
 
 async def _ready(
@@ -187,7 +198,10 @@ async def _ready(
     return audit.connected, parts
 
 
-def _authorities(sock: socket.socket) -> tuple[str, ...]:
+def _authorities(site: Site, sock: socket.socket) -> tuple[str, ...]:
+    """The names that agencies may call us by; without configuration, the address listened on."""
+    if site.config.http.authorities:
+        return site.config.http.authorities
     host, port = sock.getsockname()[:2]
     named = f"[{host}]" if ":" in host else host
     hosts = {named, "localhost"} if host in {"127.0.0.1", "::1"} else {named}

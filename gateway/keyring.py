@@ -4,7 +4,7 @@
 ::
 
     keys/gateway.pem         P-256    signs responses
-    keys/log.pem             Ed25519  signs checkpoints; read by the sequencer only
+    keys/log.pem             Ed25519  signs checkpoints; used by the sequencer only
     keys/log.vkey            its public half in C2SP form, for auditors
     keys/seal-<adapter>.pem  P-256    seals that department's certificates
     keys/audit.kek           32 bytes wraps the epoch keys of the log

@@ -8,13 +8,17 @@ is read from standard input, or asked for without echo on a terminal.
 import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
 from gateway.cli.output import JsonOption, print_json, print_table
 from gateway.errors import RequestError, SetupError
+
+if TYPE_CHECKING:  # not at run time, so that `--help` stays fast
+    from gateway.client import GatewayClient, SignedAnswer
+    from gateway.model.lookup import LookupRequest
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,11 +64,7 @@ def lookup(
     Example: `yizheng lookup --profile agency.toml --certificate public_security.identity
     --field name --item yq-gjj-001 --case YQ20261122-0001 --purpose "withdrawal" < number.txt`
     """
-    from gateway.client import GatewayClient, SignedAnswer
     from gateway.config import load_toml
-    from gateway.crypto.keys import load_signer
-    from gateway.keyring import read_private
-    from gateway.model.lookup import LookupRequest
 
     folder = profile.resolve().parent
     settings = load_toml(folder / profile.name, Profile, folder)
@@ -73,43 +73,75 @@ def lookup(
         if not sys.stdin.isatty()
         else typer.prompt("号码 number", hide_input=True)
     )
-    claims = dict(_parse_claim(text) for text in claim or ())
-    try:
-        request = msgspec.convert(
-            {
-                "holder": {"scheme": scheme, "number": number},
-                "certificate": certificate,
-                "operation": "verify" if claims else "query",
-                "fields": field or (),
-                "claims": claims,
-                "attribution": {
-                    "item": item,
-                    "case": case,
-                    "purpose": purpose,
-                    "operator": {"id": settings.operator_id, "name": settings.operator_name},
-                    "terminal": settings.terminal,
-                    "division": settings.division,
-                },
-            },
-            LookupRequest,
-        )
-    except msgspec.ValidationError as error:
-        raise RequestError("BODY_MALFORMED", str(error).partition(" - at ")[2].strip("`")) from None
-
-    client = GatewayClient(
-        settings.url,
-        signer=load_signer(read_private(folder / settings.key), settings.keyid),
-        gateway_key=_read_pem(folder / settings.gateway_key),
+    request = _request(
+        number=number,
+        scheme=scheme,
+        certificate=certificate,
+        fields=field or [],
+        claims=dict(_parse_claim(text) for text in claim or ()),
+        attribution={
+            "item": item,
+            "case": case,
+            "purpose": purpose,
+            "operator": {"id": settings.operator_id, "name": settings.operator_name},
+            "terminal": settings.terminal,
+            "division": settings.division,
+        },
     )
 
-    async def ask() -> SignedAnswer:
+    client = _client(settings, folder)
+
+    async def ask() -> "SignedAnswer":
         async with client:
             return await client.lookup(request)
 
     answer = asyncio.run(ask())
     if as_json:
         print_json({"answer": answer.answer, "receipt": answer.receipt})
-        return
+    else:
+        _print(answer)
+
+
+def _client(settings: Profile, folder: Path) -> "GatewayClient":
+    from gateway.client import GatewayClient
+    from gateway.crypto.keys import load_signer
+    from gateway.keyring import read_private
+
+    signer = load_signer(read_private(folder / settings.key), settings.keyid)
+    return GatewayClient(
+        settings.url, signer=signer, gateway_key=_read_pem(folder / settings.gateway_key)
+    )
+
+
+def _request(
+    *,
+    number: str,
+    scheme: str,
+    certificate: str,
+    fields: list[str],
+    claims: dict[str, str],
+    attribution: dict[str, Any],
+) -> "LookupRequest":
+    from gateway.model.lookup import LookupRequest
+
+    try:
+        return msgspec.convert(
+            {
+                "holder": {"scheme": scheme, "number": number},
+                "certificate": certificate,
+                "operation": "verify" if claims else "query",
+                "fields": fields,
+                "claims": claims,
+                "attribution": attribution,
+            },
+            LookupRequest,
+        )
+    except msgspec.ValidationError as error:
+        where = str(error).partition(" - at ")[2].strip("`")
+        raise RequestError("BODY_MALFORMED", f"a value is not allowed at {where or '$'}") from None
+
+
+def _print(answer: "SignedAnswer") -> None:
     shown = answer.answer
     rows: list[tuple[str, object]] = [*shown.fields.items(), *shown.results.items()]
     rows += [("as of", shown.as_of), ("served from", shown.served_from), ("grant", shown.grant)]

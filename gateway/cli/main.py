@@ -16,7 +16,7 @@ app: Final = typer.Typer(
     help="一证网关 Yizheng Gateway: certificates shared between government bodies, with proof.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",
     epilog="Exit codes: 0 done, 1 refused, 2 usage, 3 unavailable, 4 untrusted, 78 configuration.",
 )
 app.command("init")(config.init)

@@ -41,7 +41,7 @@ def load_adapter_classes(
     """
     given = plugins or {}
     wanted = sorted(set(names))
-    manager = _plugin_manager(
+    manager = _registered(
         {name: given[name] if name in given else _import(name) for name in wanted}
     )
     classes = {name: _class_of(manager, name) for name in wanted}
@@ -83,7 +83,7 @@ def _distribution(name: str) -> str:
     return f"gateway-adapter-{name.replace('_', '-')}"
 
 
-def _plugin_manager(plugins: Mapping[str, object]) -> pluggy.PluginManager:
+def _registered(plugins: Mapping[str, object]) -> pluggy.PluginManager:
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     for name, plugin in plugins.items():

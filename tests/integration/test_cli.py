@@ -19,6 +19,7 @@ from fixtures.citizens import Citizen
 from fixtures.world import KEYIDS, World
 from gateway import __version__
 from gateway.cli.main import app
+from gateway.model.agency import Algorithm
 from tests.integration.wire import log_entries
 
 LIMIT_S = 30.0
@@ -44,7 +45,7 @@ def run(*arguments: str, stdin: str = "", **environment: str) -> subprocess.Comp
 
 
 def write_profile(world: World, file: Path, **changes: str) -> Path:
-    algorithm = "ecdsa-p256-sha256"
+    algorithm: Algorithm = "ecdsa-p256-sha256"
     settings = {
         "url": world.url,
         "key": str(world.agency_key(algorithm)),
@@ -235,7 +236,7 @@ def test_nothing_listens_beyond_loopback(world: World) -> None:
 def listening(pid: int) -> Iterator[str]:
     """Local addresses, in hexadecimal, on which a process listens over IP."""
     folder = Path(f"/proc/{pid}")
-    inodes = {os.readlink(fd)[8:-1] for fd in (folder / "fd").iterdir() if is_socket(fd)}
+    inodes = {str(fd.readlink())[8:-1] for fd in (folder / "fd").iterdir() if is_socket(fd)}
     for name, state in (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07")):
         for line in (folder / "net" / name).read_text().splitlines()[1:]:
             row = line.split()
@@ -245,6 +246,6 @@ def listening(pid: int) -> Iterator[str]:
 
 def is_socket(fd: Path) -> bool:
     try:
-        return os.readlink(fd).startswith("socket:")
+        return str(fd.readlink()).startswith("socket:")
     except OSError:
         return False  # it was closed meanwhile

@@ -36,7 +36,7 @@ ACCOUNT = {"certificate": "housing_fund.account", "fields": ("account_status",)}
 async def until(holds: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
     """Watch what another process does, which tells nobody when it is done."""
     async with asyncio.timeout(limit_s):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - what is awaited happens in another process
             await asyncio.sleep(0.01)
 
 
@@ -49,7 +49,7 @@ async def ask(world: World, **changes: Any) -> SignedAnswer:
 
 async def ask_until_answered(world: World) -> tuple[SignedAnswer, list[Refused]]:
     """Ask until there is an answer; returns it with the refusals before it."""
-    refusals = []
+    refusals: list[Refused] = []
     async with asyncio.timeout(LIMIT_S):
         while True:
             try:
