@@ -49,11 +49,17 @@ def departments_of(site: Site) -> Departments:
     Raises:
         SetupError: a plugin that is missing or does not fit, or settings that it refuses.
     """
-    enabled = [adapter for adapter in site.adapters if adapter.enabled]
-    classes = load_adapter_classes({adapter.plugin for adapter in enabled})
-    return Departments(
-        [(adapter, classes[adapter.plugin]) for adapter in enabled], folder=site.folder
-    )
+    found = []
+    for adapter in site.adapters:
+        if not adapter.enabled:
+            continue
+        try:
+            classes = load_adapter_classes({adapter.plugin})
+        except SetupError as error:
+            where = f"adapters/{adapter.name}.toml: $.plugin"
+            raise SetupError(error.detail, where=where) from None
+        found.append((adapter, classes[adapter.plugin]))
+    return Departments(found, folder=site.folder)
 
 
 def check_site(site: Site) -> Departments:
@@ -92,8 +98,17 @@ def check_site(site: Site) -> Departments:
     keyring.gateway_signer(site)
     keyring.log_signer(site)
     keyring.seal_signers(site)
-    keyring.prepare_epoch(site, _now())
+    keyring.check_epoch_key(site)
+    asyncio.run(_open_and_close(departments))
     return departments
+
+
+async def _open_and_close(departments: Departments) -> None:
+    """Let adapters see their settings and secrets; opening asks no department anything."""
+    try:
+        await departments.open()
+    finally:
+        await departments.aclose()
 
 
 async def run_sequencer(
@@ -181,7 +196,7 @@ def _make_lookup(
         departments=departments,
         sealer=sealer,
         audit=audit,
-        cipher=keyring.holder_cipher(site, keyring.prepare_epoch(site, _now())),
+        cipher=keyring.epoch_cipher(site, keyring.prepare_epoch(site, _now())),
         clock=_now,
         utc_offset_h=config.site.utc_offset_h,
         nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,

@@ -107,7 +107,14 @@ class CacheSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`gateway.toml`."""
+    """`gateway.toml`.
+
+    Attributes:
+        site: who this gateway is.
+        http: where agencies reach it.
+        lookup: limits of one lookup.
+        cache: sealed answers kept in memory.
+    """
 
     site: SiteSection
     http: HTTPSection = HTTPSection()
@@ -170,10 +177,7 @@ def load_site(folder: Path) -> Site:
         grants=tuple(
             g for f in _files(folder, "grants") for g in load_toml(f, _Grants, folder).grants
         ),
-        adapters=tuple(
-            msgspec.structs.replace(load_toml(f, AdapterSite, folder), name=f.stem)
-            for f in _files(folder, "adapters")
-        ),
+        adapters=tuple(_adapter(file, folder) for file in _files(folder, "adapters")),
     )
     _check_references(site)
     return site
@@ -240,6 +244,17 @@ def _named(folder: Path, name: str, kind: type[T], member: str) -> Iterator[T]:
                 remedy="make them equal.",
             )
         yield value
+
+
+def _adapter(file: Path, folder: Path) -> AdapterSite:
+    adapter = load_toml(file, AdapterSite, folder)
+    if adapter.name not in {"", file.stem}:
+        raise SetupError(
+            f"is `{adapter.name}`, but the file is named `{file.name}`",
+            where=f"adapters/{file.name}: $.name",
+            remedy="remove it: the file's name is the adapter's.",
+        )
+    return msgspec.structs.replace(adapter, name=file.stem)
 
 
 def _check_references(site: Site) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.config import Site
-from gateway.crypto.identity import HolderCipher, ensure_epoch, load_epoch
+from gateway.crypto.identity import EpochCipher, ensure_epoch, load_epoch
 from gateway.crypto.keys import (
     Signer,
     generate_private_key,
@@ -119,7 +119,7 @@ def read_verifier(path: Path) -> NoteVerifier:
         raise SetupError(
             f"cannot be read: {error.strerror}",
             where=str(path),
-            remedy="run `yizheng keys init`, or name another with --vkey.",
+            remedy="run `yizheng keys init --site FOLDER`, or name another with --vkey.",
         ) from None
     except GatewayError:
         raise _unusable(path, "is not a C2SP verifier key") from None
@@ -149,6 +149,11 @@ def gateway_jwk(site: Site) -> dict[str, str]:
     return public_jwk(public_pem(private), gateway_signer(site).keyid)
 
 
+def check_epoch_key(site: Site) -> None:
+    """See that epoch keys can be wrapped and opened; writes nothing."""
+    _kek(site)
+
+
 def prepare_epoch(site: Site, now: datetime) -> str:
     """Make sure that the current month has an epoch key, and name it."""
     epoch = _epoch(site, now)
@@ -156,7 +161,7 @@ def prepare_epoch(site: Site, now: datetime) -> str:
     return epoch
 
 
-def holder_cipher(site: Site, epoch: str) -> HolderCipher:
+def epoch_cipher(site: Site, epoch: str) -> EpochCipher:
     """The keys under which the log knows holders in that epoch."""
     return load_epoch(site.keys / "epochs.json", _kek(site), epoch)
 
@@ -213,7 +218,7 @@ def read_private(path: Path) -> bytes:
         raise SetupError(
             f"cannot be read: {error.strerror}",
             where=str(path),
-            remedy="run `yizheng keys init FOLDER`, or restore it from your backup.",
+            remedy="run `yizheng keys init --site FOLDER`, or restore it from your backup.",
         ) from None
     if mode & _OTHERS:
         raise SetupError(

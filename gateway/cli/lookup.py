@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from gateway.cli.output import JsonOption, print_json, print_table
+from gateway.cli.output import EXIT_REFUSED, JsonOption, print_json, print_table
 from gateway.errors import RequestError, SetupError
 
 if TYPE_CHECKING:  # not at run time, so that `--help` stays fast
@@ -58,7 +58,7 @@ def lookup(
     ] = None,
     scheme: Annotated[str, typer.Option(help="cn-id or cn-uscc.")] = "cn-id",
     as_json: JsonOption = False,
-) -> None:
+) -> int:
     """Ask a gateway for one certificate; the holder's number is read from standard input.
 
     Example: `yizheng lookup --profile agency.toml --certificate public_security.identity
@@ -100,6 +100,7 @@ def lookup(
         print_json({"answer": answer.answer, "receipt": answer.receipt})
     else:
         _print(answer)
+    return 0 if answer.answer.outcome in {"found", "match"} else EXIT_REFUSED
 
 
 def _client(settings: Profile, folder: Path) -> "GatewayClient":

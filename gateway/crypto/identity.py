@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the audit log may know a person: blind index and ciphertext under the keys of an epoch.
+"""How the audit log may know a person and a request: under the keys of an epoch, never in clear.
 
 ::
 
-    secret (32 random bytes, one an epoch) ─HKDF-SHA256─▶ index key, cipher key
+    secret (32 random bytes, one an epoch) ─HKDF-SHA256─▶ index key, cipher key, request key
     ix = base64url(HMAC-SHA-256(index key, scheme ":" number))
     ct = base64url(nonce[12] ‖ AES-256-GCM(cipher key, number, AAD = epoch "|" entry id))
+    request.ct = base64url(nonce[12] ‖ AES-256-GCM(HMAC-SHA-256(request key, entry id),
+                           body digest ‖ signature, AAD = epoch "|" entry id))
 
 Rules:
 
 1. A plain hash would be no protection: there are about 10**11 ID numbers. Every index is keyed.
 2. Equal holders have equal `ix` within an epoch only; an auditor computes one `ix` for each epoch.
 3. `ct` is bound to its entry: moved to another entry it does not open.
-4. Secrets rest wrapped in one file: `{epoch: base64(nonce[12] ‖ AES-256-GCM(kek, secret, AAD =
+4. Each entry's request has a key of its own, so that evidence about one opens no other.
+5. Secrets rest wrapped in one file: `{epoch: base64(nonce[12] ‖ AES-256-GCM(kek, secret, AAD =
    epoch))}`, mode 0600. Erasure 擦除 is the removal of an epoch from it: the tree still verifies.
-5. An epoch is made once, under a lock: two processes that start together get the same secret.
+6. An epoch is made once, under a lock: two processes that start together get the same secret.
 """
 
 import fcntl
@@ -39,16 +42,17 @@ from gateway.crypto.digest import (
     hmac_sha256,
 )
 from gateway.errors import SetupError, TrustError
-from gateway.model.entry import HolderMark
+from gateway.model.entry import HolderMark, RequestMark
 
 SECRET_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
+_DIGEST_BYTES: Final = 32
 _PRIVATE: Final = 0o600
 _parse_file = msgspec.json.Decoder(dict[str, str]).decode
 
 
 @final
-class HolderCipher:
+class EpochCipher:
     """The keys of one epoch.
 
     Args:
@@ -59,7 +63,7 @@ class HolderCipher:
         SetupError: the secret has another length.
     """
 
-    __slots__ = ("_cipher", "_index_key", "epoch")
+    __slots__ = ("_cipher", "_index_key", "_request_key", "epoch")
 
     def __init__(self, epoch: str, secret: bytes) -> None:
         if len(secret) != SECRET_BYTES:
@@ -70,16 +74,17 @@ class HolderCipher:
             )
         self.epoch: Final = epoch
         self._index_key: Final = _derive(secret, "index", epoch)
+        self._request_key: Final = _derive(secret, "request", epoch)
         self._cipher: Final = AESGCM(_derive(secret, "cipher", epoch))
 
     def __repr__(self) -> str:
-        return f"HolderCipher({self.epoch})"
+        return f"EpochCipher({self.epoch})"
 
     def index_of(self, scheme: str, number: str) -> str:
         """The blind index of a holder in this epoch, base64url, 43 characters."""
         return b64url_encode(hmac_sha256(self._index_key, f"{scheme}:{number}".encode()))
 
-    def mark(self, scheme: str, number: str, masked: str, entry_id: str) -> HolderMark:
+    def mark_holder(self, scheme: str, number: str, masked: str, entry_id: str) -> HolderMark:
         """Make what the entry `entry_id` says about a holder."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         sealed = self._cipher.encrypt(nonce, number.encode(), self._bound_to(entry_id))
@@ -91,7 +96,7 @@ class HolderCipher:
             masked=masked,
         )
 
-    def reveal(self, mark: HolderMark, entry_id: str) -> str:
+    def reveal_holder(self, mark: HolderMark, entry_id: str) -> str:
         """The number of a holder, for an auditor whose reading is itself recorded.
 
         Raises:
@@ -108,6 +113,42 @@ class HolderCipher:
         if mark.epoch != self.epoch or self.index_of(mark.scheme, number) != mark.ix:
             raise TrustError("PROOF_INVALID", f"the holder does not open under epoch {self.epoch}")
         return number
+
+    def mark_request(
+        self, digest: bytes, signature: bytes, signature_input: str, entry_id: str
+    ) -> RequestMark:
+        """Make what the entry `entry_id` says about a signed request.
+
+        Args:
+            digest: SHA-256 of the body, 32 bytes.
+            signature: as it was verified.
+        """
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        cipher = AESGCM(self.request_key(entry_id))
+        sealed = cipher.encrypt(nonce, digest + signature, self._bound_to(entry_id))
+        return RequestMark(self.epoch, signature_input, b64url_encode(nonce + sealed))
+
+    def reveal_request(self, mark: RequestMark, entry_id: str) -> tuple[bytes, bytes]:
+        """The body's SHA-256 and the signature of a request.
+
+        Raises:
+            TrustError: the mark is of another epoch or entry, or was changed.
+        """
+        try:
+            sealed = b64url_decode(mark.ct)
+            cipher = AESGCM(self.request_key(entry_id))
+            opened = cipher.decrypt(
+                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], self._bound_to(entry_id)
+            )
+        except (ValueError, InvalidTag):
+            raise TrustError(
+                "PROOF_INVALID", f"the request does not open under epoch {self.epoch}"
+            ) from None
+        return opened[:_DIGEST_BYTES], opened[_DIGEST_BYTES:]
+
+    def request_key(self, entry_id: str) -> bytes:
+        """The key of one entry's request mark, 32 bytes: opens that one and no other."""
+        return hmac_sha256(self._request_key, entry_id.encode())
 
     def _bound_to(self, entry_id: str) -> bytes:
         return f"{self.epoch}|{entry_id}".encode()
@@ -136,7 +177,7 @@ def ensure_epoch(path: Path, kek: bytes, epoch: str) -> None:
     load_epoch(path, kek, epoch)
 
 
-def load_epoch(path: Path, kek: bytes, epoch: str) -> HolderCipher:
+def load_epoch(path: Path, kek: bytes, epoch: str) -> EpochCipher:
     """Load the keys of an epoch.
 
     Raises:
@@ -161,7 +202,7 @@ def load_epoch(path: Path, kek: bytes, epoch: str) -> HolderCipher:
             f"epoch {epoch} does not open with this key encryption key",
             "restore the key encryption key, or this file, from your backup.",
         ) from None
-    return HolderCipher(epoch, secret)
+    return EpochCipher(epoch, secret)
 
 
 def _derive(secret: bytes, purpose: str, epoch: str) -> bytes:

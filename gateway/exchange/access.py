@@ -2,12 +2,11 @@
 """What is known of one access while it walks the corridor, and the entry that records it."""
 
 import secrets
-from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from gateway.crypto.digest import b64url_encode
-from gateway.crypto.identity import HolderCipher
+from gateway.crypto.identity import EpochCipher
 from gateway.errors import RequestError
 from gateway.exchange.reply import Refused, Reply
 from gateway.model.entry import (
@@ -15,7 +14,6 @@ from gateway.model.entry import (
     DecisionMark,
     Entry,
     HolderMark,
-    RequestMark,
     ResponseMark,
     format_entry,
 )
@@ -61,7 +59,7 @@ class Access:
         self.adapter_ms: int | None = None
 
     def entry(
-        self, outcome: LookupAnswer | Refused, reply: Reply, *, now: datetime, cipher: HolderCipher
+        self, outcome: LookupAnswer | Refused, reply: Reply, *, now: datetime, cipher: EpochCipher
     ) -> bytes:
         """Write the bytes of this access's audit entry.
 
@@ -87,10 +85,8 @@ class Access:
             as_of=self.as_of,
             adapter=self.adapter,
             adapter_ms=self.adapter_ms,
-            request=RequestMark(
-                digest=self.caller.digest.hex(),
-                signature_input=signature.member,
-                signature=b64encode(signature.value).decode(),
+            request=cipher.mark_request(
+                self.caller.digest, signature.value, signature.member, self.request_id
             ),
             response=ResponseMark(digest=reply.digest.hex()),
             **_asked(self.request),
@@ -100,11 +96,11 @@ class Access:
             raise RequestError("ENTRY_TOO_LARGE", f"the record would have {len(line)} bytes")
         return line
 
-    def _holder_mark(self, cipher: HolderCipher) -> HolderMark | None:
+    def _holder_mark(self, cipher: EpochCipher) -> HolderMark | None:
         holder = self.holder
         if holder is None:
             return None
-        return cipher.mark(holder.scheme, holder.number, holder.masked, self.request_id)
+        return cipher.mark_holder(holder.scheme, holder.number, holder.masked, self.request_id)
 
     def _decision(self, refused: Refused | None) -> DecisionMark:
         if self.permit is not None:

@@ -23,7 +23,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.crypto.identity import HolderCipher
+from gateway.crypto.identity import EpochCipher
 from gateway.errors import REFUSALS, AdapterTimeout, AuditError, DepartmentError, RequestError
 from gateway.exchange.access import Access
 from gateway.exchange.body import parse_lookup
@@ -81,7 +81,7 @@ class Lookup:
         departments: AdapterDirectory,
         sealer: Sealer,
         audit: AuditLog,
-        cipher: HolderCipher,
+        cipher: EpochCipher,
         clock: Callable[[], datetime],
         utc_offset_h: float,
         nonce_life_s: int,

@@ -33,14 +33,29 @@ class AgencyKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A registered 经办人; both members must match a request's."""
+    """A registered 经办人; both members must match a request's.
+
+    Attributes:
+        id: stands in the log, so it is no personal number.
+        name: the person's name; it never stands in the log.
+    """
 
     id: Label
     name: Label
 
 
 class Agency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One agency with what signs and who works for it."""
+    """One agency with what signs and who works for it.
+
+    Attributes:
+        id: stable; the file is named after it.
+        name: in words.
+        uscc: its unified social credit code.
+        division: 6- or 12-digit division code.
+        active: a disabled agency is refused, its keys notwithstanding.
+        keys: what its systems sign with.
+        operators: who may be named as handling a case.
+    """
 
     id: Name
     name: str

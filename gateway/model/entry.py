@@ -44,15 +44,19 @@ class DecisionMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RequestMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the caller signed.
 
+    The body holds the holder's number and little else that the entry does not repeat. Its digest in
+    clear, or the signature over it, would let whoever reads the log try numbers until one fits; so
+    both stand under a key of this entry alone (ADR 0005).
+
     Attributes:
-        digest: lower-case hex SHA-256 of the body bytes.
+        epoch: name of the key epoch.
         signature_input: the signature's own member of Signature-Input, without its label.
-        signature: base64 of the signature bytes.
+        ct: base64url nonce ‖ AES-256-GCM of the body's SHA-256 (32 bytes) ‖ the signature's bytes.
     """
 
-    digest: str
+    epoch: str
     signature_input: str
-    signature: str
+    ct: str
 
 
 class ResponseMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

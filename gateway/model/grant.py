@@ -18,6 +18,13 @@ class Grant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Everything that is not named is refused; there is no wildcard.
 
     Attributes:
+        id: stable over versions; daily caps count by it.
+        version: only the newest of an id counts.
+        agency: to whom.
+        certificate: what for.
+        operations: `query`, `verify` or both.
+        fields: that may be disclosed or compared.
+        items: codes of the items that it is for.
         valid_from: first day, in the site's time zone.
         valid_until: last day, in the site's time zone.
         daily_cap: permitted requests a day; None is without a cap.

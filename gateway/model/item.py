@@ -12,7 +12,14 @@ Filled = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class Material(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A paper that the item used to ask for, and the certificate that replaces it."""
+    """A paper that the item used to ask for, and the certificate that replaces it.
+
+    Attributes:
+        name: 材料名称, the paper's.
+        certificate: the certificate type that replaces it.
+        operation: `query` where fields are needed, `verify` where a yes or no will do.
+        fields: those that the item needs.
+    """
 
     name: Filled
     certificate: Filled

@@ -24,7 +24,10 @@ class LookupMetrics:
     def __init__(self) -> None:
         registry = CollectorRegistry()
         answers = Counter(
-            "yizheng_lookups", "Lookups by outcome or refusal code", ["outcome"], registry=registry
+            "yizheng_replies",
+            "Replies by outcome of a lookup or code of a refusal",
+            ["outcome"],
+            registry=registry,
         )
         self._answers: Final = {name: answers.labels(outcome=name).inc for name in _OUTCOMES}
         self._seconds: Final = Histogram(

@@ -39,10 +39,9 @@ class Middlebox:
         return web.Response(status=status, headers=headers, body=content)
 
     def client(self) -> GatewayClient:
-        algorithm = "ecdsa-p256-sha256"
         client = GatewayClient(
             self.world.url,
-            signer=load_signer(self.world.agency_key().read_bytes(), KEYIDS[algorithm]),
+            signer=load_signer(self.world.agency_key().read_bytes(), KEYIDS["ecdsa-p256-sha256"]),
             gateway_key=(self.world.site / "keys/gateway.pub.pem").read_text(),
         )
         client._url = self.url  # type: ignore[misc] # sign for the gateway, send to the box

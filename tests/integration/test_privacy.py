@@ -27,7 +27,7 @@ from fixtures.world import World
 from gateway.client import Refused
 from gateway.config import load_site
 from gateway.errors import GatewayError
-from gateway.keyring import holder_cipher
+from gateway.keyring import epoch_cipher
 from tests.integration.refusals import CASES, VARIANTS
 from tests.integration.wire import log_entries, send
 
@@ -164,7 +164,7 @@ def test_who_has_the_key_can_read_whom_an_entry_is_about(
 ) -> None:
     site = load_site(fragile_site.site)
     told = [
-        holder_cipher(site, entry.holder.epoch).reveal(entry.holder, entry.id)
+        epoch_cipher(site, entry.holder.epoch).reveal_holder(entry.holder, entry.id)
         for entry in log_entries(fragile_site)
         if entry.holder is not None
     ]

@@ -148,7 +148,7 @@ async def test_both_workers_serve_and_metrics_are_their_sum(fragile: World) -> N
     status, page = await get(fragile, "/metrics")
     assert status == 200
     assert sum(found_by_process(fragile).values()) == count
-    assert f'yizheng_lookups_total{{outcome="found"}} {float(count)}' in page
+    assert f'yizheng_replies_total{{outcome="found"}} {float(count)}' in page
     citizen = fragile.citizen_with_account()
     assert citizen.id_number not in page
     assert citizen.name not in page

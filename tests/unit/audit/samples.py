@@ -72,7 +72,7 @@ def entry_bytes(
             as_of="2025-11-22T08:00:00Z",
             adapter="public-security",
             adapter_ms=12,
-            request=RequestMark("a" * 64, signature_input, "b" * 88),
+            request=RequestMark("2026-11", signature_input, "b" * 166),
             response=ResponseMark("c" * 64),
         )
     )

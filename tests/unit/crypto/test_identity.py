@@ -9,65 +9,65 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.crypto.identity import HolderCipher, ensure_epoch, load_epoch
+from gateway.crypto.identity import EpochCipher, ensure_epoch, load_epoch
 from gateway.errors import SetupError, TrustError
 
 NUMBER = "140302190001010017"
 KEK = bytes(range(32))
-CIPHER = HolderCipher("2026-11", b"s" * 32)
+CIPHER = EpochCipher("2026-11", b"s" * 32)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
 @given(texts, texts)
 def test_what_was_marked_is_revealed(number: str, entry_id: str) -> None:
-    mark = CIPHER.mark("cn-id", number, "140*17", entry_id)
-    assert CIPHER.reveal(mark, entry_id) == number
+    mark = CIPHER.mark_holder("cn-id", number, "140*17", entry_id)
+    assert CIPHER.reveal_holder(mark, entry_id) == number
 
 
 def test_equal_holders_have_equal_indices_within_an_epoch_only() -> None:
-    other = HolderCipher("2026-12", b"s" * 32)
-    assert CIPHER.index_of("cn-id", NUMBER) == CIPHER.mark("cn-id", NUMBER, "", "e1").ix
+    other = EpochCipher("2026-12", b"s" * 32)
+    assert CIPHER.index_of("cn-id", NUMBER) == CIPHER.mark_holder("cn-id", NUMBER, "", "e1").ix
     assert CIPHER.index_of("cn-id", NUMBER) != CIPHER.index_of("cn-uscc", NUMBER)
     assert CIPHER.index_of("cn-id", NUMBER) != other.index_of("cn-id", NUMBER)
 
 
 def test_two_marks_of_one_holder_differ_in_their_ciphertext() -> None:
-    first, second = (CIPHER.mark("cn-id", NUMBER, "", "e1") for _ in range(2))
+    first, second = (CIPHER.mark_holder("cn-id", NUMBER, "", "e1") for _ in range(2))
     assert first.ct != second.ct
 
 
 def test_a_mark_does_not_open_in_another_entry() -> None:
-    mark = CIPHER.mark("cn-id", NUMBER, "140*************17", "e1")
+    mark = CIPHER.mark_holder("cn-id", NUMBER, "140*************17", "e1")
     with pytest.raises(TrustError) as refused:
-        CIPHER.reveal(mark, "e2")
+        CIPHER.reveal_holder(mark, "e2")
     assert NUMBER not in str(refused.value)
 
 
 @pytest.mark.parametrize("secret", [b"t" * 32, b"s" * 32])
 def test_a_mark_does_not_open_in_another_epoch(secret: bytes) -> None:
-    mark = CIPHER.mark("cn-id", NUMBER, "", "e1")
+    mark = CIPHER.mark_holder("cn-id", NUMBER, "", "e1")
     with pytest.raises(TrustError):
-        HolderCipher("2026-12", secret).reveal(mark, "e1")
+        EpochCipher("2026-12", secret).reveal_holder(mark, "e1")
 
 
 @pytest.mark.parametrize(
     "change", [{"ct": "AAAA"}, {"ct": "?"}, {"ix": "AAAA"}, {"scheme": "cn-uscc"}, {"epoch": "x"}]
 )
 def test_a_changed_mark_does_not_open(change: dict[str, str]) -> None:
-    mark = msgspec.structs.replace(CIPHER.mark("cn-id", NUMBER, "", "e1"), **change)
+    mark = msgspec.structs.replace(CIPHER.mark_holder("cn-id", NUMBER, "", "e1"), **change)
     with pytest.raises(TrustError):
-        CIPHER.reveal(mark, "e1")
+        CIPHER.reveal_holder(mark, "e1")
 
 
 def test_nothing_shows_the_number_or_the_secret() -> None:
-    mark = CIPHER.mark("cn-id", NUMBER, "140*************17", "e1")
+    mark = CIPHER.mark_holder("cn-id", NUMBER, "140*************17", "e1")
     assert NUMBER not in str(mark)
-    assert repr(CIPHER) == "HolderCipher(2026-11)"
+    assert repr(CIPHER) == "EpochCipher(2026-11)"
 
 
 def test_a_secret_has_32_bytes() -> None:
     with pytest.raises(SetupError, match="32 bytes"):
-        HolderCipher("2026-11", b"short")
+        EpochCipher("2026-11", b"short")
 
 
 def test_an_epoch_is_made_once(tmp_path: Path) -> None:
@@ -143,3 +143,25 @@ def test_a_draft_left_by_a_crash_does_no_harm(tmp_path: Path) -> None:
 def test_the_wrapping_key_has_32_bytes(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="32 bytes"):
         ensure_epoch(tmp_path / "epochs.json", b"short", "2026-11")
+
+
+@given(
+    st.binary(min_size=32, max_size=32), st.binary(min_size=1, max_size=80), st.text(max_size=40)
+)
+def test_a_request_is_revealed_as_it_was_marked(
+    digest: bytes, signature: bytes, entry: str
+) -> None:
+    mark = CIPHER.mark_request(digest, signature, "()", entry)
+    assert CIPHER.reveal_request(mark, entry) == (digest, signature)
+
+
+def test_a_request_mark_lets_nobody_try_bodies() -> None:
+    first, second = (CIPHER.mark_request(b"d" * 32, b"s" * 64, "()", "e1") for _ in range(2))
+    assert first.ct != second.ct
+
+
+def test_a_request_mark_opens_for_its_own_entry_only() -> None:
+    mark = CIPHER.mark_request(b"d" * 32, b"s" * 64, "()", "e1")
+    assert CIPHER.request_key("e1") != CIPHER.request_key("e2")
+    with pytest.raises(TrustError):
+        CIPHER.reveal_request(mark, "e2")

@@ -11,7 +11,7 @@ import msgspec
 from gateway.cache.memory import MemoryCache
 from gateway.catalog.catalog import ItemCatalog
 from gateway.crypto.digest import sha256
-from gateway.crypto.identity import HolderCipher
+from gateway.crypto.identity import EpochCipher
 from gateway.crypto.keys import generate_private_key, load_signer, public_pem
 from gateway.errors import AuditError
 from gateway.exchange.lookup import Lookup
@@ -35,6 +35,7 @@ from gateway.sealing.sealer import DepartmentSealer
 
 NUMBER = "140302190001010017"
 NAME = "测试甲"
+CIPHER = EpochCipher("2026-11", bytes(32))
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 IDENTITY = CertificateType(
     name="public_security.identity",
@@ -83,6 +84,7 @@ class Log(AuditLog):
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.lines: list[bytes] = []
         self.claims: list[Claim] = []
         self.verdict: Verdict | None = None
         self.fails = False
@@ -104,6 +106,7 @@ class Log(AuditLog):
             self.claims.append(claim)
             if self.verdict is not None:
                 return self.verdict
+        self.lines.append(entry)
         self.entries.append(parse_entry(entry))
         return Appended(len(self.entries) - 1)
 
@@ -153,7 +156,7 @@ class Corridor:
                 clock=lambda: NOW,
             ),
             audit=self.log,
-            cipher=HolderCipher("2026-11", bytes(32)),
+            cipher=CIPHER,
             clock=lambda: NOW,
             utc_offset_h=8,
             nonce_life_s=65,

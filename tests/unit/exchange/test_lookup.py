@@ -9,7 +9,7 @@ from gateway.crypto.digest import sha256
 from gateway.errors import AdapterTimeout, AdapterUnavailable, AuditError
 from gateway.exchange.lookup import RECORD_RESERVE_S
 from gateway.model.answer import NotFound
-from tests.unit.exchange.rooms import NAME, NUMBER, Corridor, request_body
+from tests.unit.exchange.rooms import CIPHER, NAME, NUMBER, Corridor, request_body
 
 
 @pytest.fixture
@@ -35,6 +35,18 @@ async def test_the_entry_holds_the_digest_of_the_very_bytes_that_leave(corridor:
     reply, _ = await corridor.ask()
     assert reply.index == 0
     assert corridor.log.entries[0].response.digest == sha256(reply.body).hex() == reply.digest.hex()
+
+
+async def test_the_entry_opens_to_what_the_caller_signed_for_who_holds_the_epochs_key(
+    corridor: Corridor,
+) -> None:
+    body = request_body()
+    await corridor.ask(body)
+    [entry] = corridor.log.entries
+    digest, signature = CIPHER.reveal_request(entry.request, entry.id)
+    assert digest == sha256(body)
+    assert len(signature) == 64  # r‖s of P-256
+    assert sha256(body).hex().encode() not in corridor.log.lines[0]
 
 
 async def test_the_second_question_is_served_from_the_cache_and_recorded_again(
