@@ -21,6 +21,8 @@ _CITIZEN_NUMBER: Final = re.compile(r"(?<![0-9])(?:[0-9][ -]?){17}[0-9Xx](?![0-9
 _BLANKS: Final = re.compile(r"[\s·•‧・･-]+")
 #: A shorter name (one character) would be found in ordinary words.
 _MIN_NAME_LENGTH: Final = 2
+#: A shorter number is no holder's (an old one has 15), and would be found in any case number.
+_MIN_NUMBER_LENGTH: Final = 15
 
 
 def screen_request(request: LookupRequest) -> None:
@@ -29,8 +31,10 @@ def screen_request(request: LookupRequest) -> None:
     Raises:
         RequestError: ATTRIBUTION_PERSONAL; names the member, never its text.
     """
-    number = _fold(request.holder.number)
-    name = _fold(request.holder.name or "")
+    holder = request.holder
+    number = _fold(holder.number)
+    # An organisation's name is public; a case about it may well be called by it.
+    name = _fold(holder.name or "") if holder.scheme == "cn-id" else ""
     for member, text in _recorded_texts(request):
         plain = unicodedata.normalize("NFKC", text)
         if any(_is_citizen_number(found[0]) for found in _CITIZEN_NUMBER.finditer(plain)):
@@ -38,7 +42,9 @@ def screen_request(request: LookupRequest) -> None:
                 "ATTRIBUTION_PERSONAL", f"`{member}` holds something of the form of an ID number"
             )
         folded = _fold(text)
-        if (number and number in folded) or (len(name) >= _MIN_NAME_LENGTH and name in folded):
+        if (len(number) >= _MIN_NUMBER_LENGTH and number in folded) or (
+            len(name) >= _MIN_NAME_LENGTH and name in folded
+        ):
             raise RequestError(
                 "ATTRIBUTION_PERSONAL", f"`{member}` holds the holder's number or name"
             )

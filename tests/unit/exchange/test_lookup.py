@@ -221,6 +221,23 @@ async def test_personal_text_is_refused_before_it_could_be_recorded(
     assert (entry.purpose, entry.case, entry.holder) == (None, None, None)
 
 
+@pytest.mark.parametrize("case", ["140300202611220001", "YQ20261122-0001"])
+async def test_a_case_number_is_no_citizen_number(corridor: Corridor, case: str) -> None:
+    _, answer = await corridor.ask(attribution__case=case)
+    assert answer["outcome"] == "found"
+
+
+async def test_a_short_wrong_number_is_called_wrong_and_not_personal(corridor: Corridor) -> None:
+    _, problem = await corridor.ask(holder={"scheme": "cn-id", "number": "0001"})
+    assert problem["code"] == "HOLDER_INVALID"
+
+
+async def test_an_organisations_name_may_stand_in_the_purpose(corridor: Corridor) -> None:
+    holder = {"scheme": "cn-uscc", "number": "91140300MA0TE0T12P", "name": "测试企业"}
+    _, problem = await corridor.ask(holder=holder, attribution__purpose="测试企业缴存登记")
+    assert problem["code"] == "CERTIFICATE_UNKNOWN"  # this one is about persons
+
+
 async def test_a_record_that_would_be_too_long_is_refused_and_recorded_short(
     corridor: Corridor,
 ) -> None:
