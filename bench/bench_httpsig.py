@@ -4,6 +4,7 @@
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from gateway.admission.admission import Admission, KeyRecord
 from gateway.crypto.digest import sha256
 from gateway.crypto.keys import generate_private_key, load_signer, load_verifier, public_pem
 from gateway.httpsig import (
@@ -15,7 +16,7 @@ from gateway.httpsig import (
     signature_base,
     verify_content_digest,
 )
-from gateway.model.agency import Algorithm
+from gateway.model.agency import Agency, Algorithm
 
 ALGORITHMS: tuple[Algorithm, ...] = ("ecdsa-p256-sha256", "ed25519")
 PRIVATE = {algorithm: generate_private_key(algorithm) for algorithm in ALGORITHMS}
@@ -28,13 +29,17 @@ DIGEST = content_digest(BODY)
 
 
 class Paper:
-    """Signs without a key, so that what remains is our own work."""
+    """Signs and verifies without a key, so that what remains is our own work."""
 
     keyid = "yq-gjj-1"
     algorithm: Algorithm = "ecdsa-p256-sha256"
 
     def sign(self, message: bytes) -> bytes:
         return message[:64]
+
+    def verify(self, signature: bytes, message: bytes) -> None:
+        assert signature
+        assert message
 
 
 def signed(algorithm: Algorithm) -> SignedRequest:
@@ -73,6 +78,20 @@ def test_parse_and_base_without_the_signature(benchmark: BenchmarkFixture) -> No
     signature = parse_request_signature(request)
     VERIFIERS["ecdsa-p256-sha256"].verify(signature.value, base(request))
     benchmark(base, request)
+
+
+def test_admit_a_request_without_the_signature(benchmark: BenchmarkFixture) -> None:
+    agency = Agency("yq-gjj", "公积金中心")
+    record = KeyRecord(agency, Paper(), Paper.algorithm, float("-inf"), float("inf"))
+    admission = Admission(
+        [agency],
+        authorities=["gw.example"],
+        clock_window_s=60,
+        clock=lambda: 1795348801.0,
+        records_of=lambda _: {Paper.keyid: record},
+    )
+    request = REQUESTS["ecdsa-p256-sha256"]
+    assert benchmark(admission.identify, request, BODY, "203.0.113.7").agency is agency
 
 
 def test_digest_of_a_small_body(benchmark: BenchmarkFixture) -> None:

@@ -3,6 +3,7 @@
 
 import asyncio
 import gc
+import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -15,28 +16,34 @@ import structlog
 
 from gateway import keyring
 from gateway.admission.admission import Admission
+from gateway.admission.rate import AgencyLimits
 from gateway.audit.client import SequencerClient
 from gateway.audit.sequencer import serve as serve_sequencer
 from gateway.audit.store.sqlite import SqliteStore
 from gateway.cache.memory import MemoryCache
 from gateway.catalog.catalog import ItemCatalog
-from gateway.config import Site
+from gateway.config import Site, load_site
 from gateway.crypto.sdjwt import RESERVED_NAMES
-from gateway.errors import SetupError
+from gateway.errors import AuditError, SetupError
 from gateway.exchange.lookup import Lookup
 from gateway.policy.policy import GrantPolicy
 from gateway.registry.directory import Departments
 from gateway.registry.loader import load_adapter_classes
+from gateway.reload import LiveSite, check_grants
+from gateway.sdk import Deadline
 from gateway.sealing.sealer import DepartmentSealer
+from gateway.web.connection import Limits
 from gateway.web.front import Front, FrontSettings, report_fault
 from gateway.web.respond import Responder
-from gateway.web.server import serve_http
+from gateway.web.server import require_strict_parser, serve_http
 
 _log = structlog.get_logger()
 
 #: Seconds beyond the clock window for which a nonce is remembered: clocks of two processes on one
 #: machine agree far better than this.
 _NONCE_MARGIN_S: Final = 5
+#: Seconds in which a sequencer that works has answered.
+_PING_S: Final = 1.0
 
 
 def _now() -> datetime:
@@ -68,6 +75,7 @@ def check_site(site: Site) -> Departments:
     Raises:
         SetupError: the first mistake, with file and remedy.
     """
+    require_strict_parser()
     departments = departments_of(site)
     certificates = departments.certificates
     for certificate_type in certificates.values():
@@ -77,21 +85,7 @@ def check_site(site: Site) -> Departments:
                 where=f"certificate type {certificate_type.name}",
                 remedy="rename the field in the adapter.",
             )
-    for grant in site.grants:
-        where = f"grants/: {grant.reference}"
-        certificate = certificates.get(grant.certificate)
-        if certificate is None:
-            raise SetupError(
-                f"names the certificate `{grant.certificate}`, which no adapter answers",
-                where=where,
-                remedy="add the adapter under adapters/, or mend the name.",
-            )
-        if unknown := sorted(set(grant.fields) - certificate.field_names):
-            raise SetupError(
-                f"names the field `{unknown[0]}`, which {certificate.name} does not have",
-                where=where,
-                remedy=f"choose of: {', '.join(sorted(certificate.field_names))}.",
-            )
+    check_grants(site.grants, certificates)
     Admission(site.agencies, authorities=(), clock_window_s=1, clock=time.time)
     GrantPolicy(site.grants)
     ItemCatalog(site.items)
@@ -101,6 +95,21 @@ def check_site(site: Site) -> Departments:
     keyring.check_epoch_key(site)
     asyncio.run(_open_and_close(departments))
     return departments
+
+
+def reread_site(site: Site) -> Site:
+    """The site with the agencies, grants and items that stand on disk now; the rest stays.
+
+    Raises:
+        SetupError: the first mistake, with file and remedy.
+    """
+    found = load_site(site.folder)
+    fresh = msgspec.structs.replace(
+        site, agencies=found.agencies, grants=found.grants, items=found.items
+    )
+    check_grants(fresh.grants, departments_of(site).certificates)
+    Admission(fresh.agencies, authorities=(), clock_window_s=1, clock=time.time)
+    return fresh
 
 
 async def _open_and_close(departments: Departments) -> None:
@@ -139,24 +148,45 @@ async def run_worker(
         audit = SequencerClient(site.socket)
         stack.push_async_callback(audit.aclose)
         await audit.open()
-        front = _make_front(site, departments, audit, authorities=_authorities(site, sock))
+        live = _make_live(site, departments, authorities=_authorities(site, sock))
+        await live.refresh()  # a worker that is started again must not know revoked keys
+        front = _make_front(site, live, departments, audit)
         gc.collect()
         gc.freeze()  # what start-up made stays; the collector need not look at it again
-        await serve_http(
-            front,
-            sock,
-            quit_event=quit_event,
-            drain_s=site.config.http.drain_s,
-            on_ready=on_ready,
-        )
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, live.ask_reload)
+        async with asyncio.TaskGroup() as tasks:
+            watcher = tasks.create_task(live.watch())
+            await serve_http(
+                front,
+                sock,
+                limits=Limits(
+                    header_timeout_s=site.config.http.header_timeout_s,
+                    idle_timeout_s=site.config.http.idle_timeout_s,
+                    max_connections=site.config.http.max_connections,
+                ),
+                quit_event=quit_event,
+                drain_s=site.config.http.drain_s,
+                on_ready=on_ready,
+            )
+            watcher.cancel()
+
+
+def _make_live(site: Site, departments: Departments, *, authorities: tuple[str, ...]) -> LiveSite:
+    return LiveSite(
+        site,
+        certificates=departments.certificates,
+        open_door=lambda agencies, records_of: Admission(
+            agencies,
+            authorities=authorities,
+            clock_window_s=site.config.lookup.clock_window_s,
+            clock=time.time,
+            records_of=records_of,
+        ),
+    )
 
 
 def _make_front(
-    site: Site,
-    departments: Departments,
-    audit: SequencerClient,
-    *,
-    authorities: tuple[str, ...],
+    site: Site, live: LiveSite, departments: Departments, audit: SequencerClient
 ) -> Front:
     config = site.config
     sealer = DepartmentSealer(
@@ -165,37 +195,39 @@ def _make_front(
         issuer=config.site.issuer,
         clock=_now,
     )
-    admission = Admission(
-        site.agencies,
-        authorities=authorities,
-        clock_window_s=config.lookup.clock_window_s,
-        clock=time.time,
-    )
     return Front(
-        identify=admission.identify,
-        lookup=_make_lookup(site, departments, audit, sealer),
+        identify=live.identify,
+        lookup=_make_lookup(site, live, departments, audit, sealer),
         responder=Responder(
             keyring.gateway_signer(site), origin=config.site.origin, clock=time.time
         ),
-        ready=lambda: _ready(audit, departments),
+        ready=lambda: _ready(audit, departments, live),
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
         settings=FrontSettings(
-            max_body_bytes=config.http.max_body_bytes, deadline_s=config.lookup.deadline_s
+            sandbox=config.site.mode == "sandbox",
+            max_body_bytes=config.http.max_body_bytes,
+            body_timeout_s=config.http.body_timeout_s,
+            deadline_s=config.lookup.deadline_s,
         ),
     )
 
 
 def _make_lookup(
-    site: Site, departments: Departments, audit: SequencerClient, sealer: DepartmentSealer
+    site: Site,
+    live: LiveSite,
+    departments: Departments,
+    audit: SequencerClient,
+    sealer: DepartmentSealer,
 ) -> Lookup:
     config = site.config
     return Lookup(
-        catalog=ItemCatalog(site.items),
-        policy=GrantPolicy(site.grants),
+        catalog=live,
+        policy=live,
         cache=MemoryCache(max_entries=config.cache.max_entries, max_bytes=config.cache.max_bytes),
         departments=departments,
         sealer=sealer,
         audit=audit,
+        limits=AgencyLimits(config.limits, workers=config.http.workers),
         cipher=keyring.epoch_cipher(site, keyring.prepare_epoch(site, _now())),
         clock=_now,
         utc_offset_h=config.site.utc_offset_h,
@@ -205,12 +237,17 @@ def _make_lookup(
 
 
 async def _ready(
-    audit: SequencerClient, departments: Departments
+    audit: SequencerClient, departments: Departments, live: LiveSite
 ) -> tuple[bool, Mapping[str, str]]:
-    """Ready means: lookups can be recorded. A department that is away is only told."""
-    parts = {"audit": "ok" if audit.connected else "AUDIT_UNAVAILABLE"}
+    """Ready means: lookups can be recorded. Departments and a stale site are only told."""
+    try:
+        await audit.ping(Deadline.after(_PING_S))
+        recorded = "ok"
+    except AuditError as error:
+        recorded = error.code
+    parts = {"audit": recorded, "site": live.state}
     parts |= {f"adapter:{name}": state for name, state in (await departments.health()).items()}
-    return audit.connected, parts
+    return recorded == "ok", parts
 
 
 def _authorities(site: Site, sock: socket.socket) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ import difflib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -28,6 +28,7 @@ from gateway.errors import SetupError
 from gateway.model.agency import Agency
 from gateway.model.grant import Grant
 from gateway.model.item import ServiceItem
+from gateway.model.limits import LimitsSection
 from gateway.model.site import AdapterSite
 
 T = TypeVar("T")
@@ -61,6 +62,10 @@ class SiteSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         float,
         Meta(ge=-12, le=14, description="Hours east of UTC; decides what a day is for grants."),
     ] = 8
+    mode: Annotated[
+        Literal["production", "sandbox"],
+        Meta(description="In a sandbox, refusals of who asks show the signature base."),
+    ] = "production"
 
 
 class HTTPSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,6 +86,25 @@ class HTTPSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_body_bytes: Annotated[int, Meta(ge=1024, le=65536, description="Largest request body.")] = (
         65536
     )
+    header_timeout_s: Annotated[
+        float, Meta(gt=0, le=60, description="Seconds for a request's head to arrive.")
+    ] = 10
+    body_timeout_s: Annotated[
+        float,
+        Meta(gt=0, le=60, description="Seconds for a request's body, within lookup.deadline_s."),
+    ] = 10
+    idle_timeout_s: Annotated[
+        float, Meta(ge=1, le=3600, description="Seconds that a connection may wait for a request.")
+    ] = 75
+    max_connections: Annotated[
+        int,
+        Meta(
+            ge=16,
+            le=1_000_000,
+            description="Open connections per worker; further ones are closed. Fewer where the "
+            "limit of open files is lower.",
+        ),
+    ] = 4096
     drain_s: Annotated[
         float, Meta(gt=0, le=300, description="Seconds that requests in flight get at a stop.")
     ] = 20
@@ -114,12 +138,14 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         http: where agencies reach it.
         lookup: limits of one lookup.
         cache: sealed answers kept in memory.
+        limits: how often agencies may ask.
     """
 
     site: SiteSection
     http: HTTPSection = HTTPSection()
     lookup: LookupSection = LookupSection()
     cache: CacheSection = CacheSection()
+    limits: LimitsSection = LimitsSection()
 
 
 class _Items(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -172,14 +198,12 @@ def load_site(folder: Path) -> Site:
     site = Site(
         folder=folder,
         config=load_toml(folder / "gateway.toml", GatewayConfig, folder),
-        agencies=tuple(_named(folder, "agencies", Agency, "id")),
-        items=tuple(i for f in _files(folder, "items") for i in load_toml(f, _Items, folder).items),
-        grants=tuple(
-            g for f in _files(folder, "grants") for g in load_toml(f, _Grants, folder).grants
-        ),
-        adapters=tuple(_adapter(file, folder) for file in _files(folder, "adapters")),
+        agencies=tuple(load_agency(file, folder) for file in toml_files(folder, "agencies")),
+        items=tuple(i for f in toml_files(folder, "items") for i in load_items(f, folder)),
+        grants=tuple(g for f in toml_files(folder, "grants") for g in load_grants(f, folder)),
+        adapters=tuple(_adapter(file, folder) for file in toml_files(folder, "adapters")),
     )
-    _check_references(site)
+    check_references(site)
     return site
 
 
@@ -230,20 +254,43 @@ def _field_names(kind: object) -> Iterator[str]:
         yield from definition.get("properties", {})
 
 
-def _files(folder: Path, name: str) -> list[Path]:
-    return sorted((folder / name).glob("*.toml"))
+def toml_files(folder: Path, name: str) -> list[Path]:
+    """The TOML files of one of the site's folders, by name."""
+    return sorted((folder / name).glob("[!.]*.toml"))
 
 
-def _named(folder: Path, name: str, kind: type[T], member: str) -> Iterator[T]:
-    for file in _files(folder, name):
-        value = load_toml(file, kind, folder)
-        if getattr(value, member) != file.stem:
-            raise SetupError(
-                f"is `{getattr(value, member)}`, but the file is named `{file.name}`",
-                where=f"{name}/{file.name}: $.{member}",
-                remedy="make them equal.",
-            )
-        yield value
+def load_agency(file: Path, folder: Path) -> Agency:
+    """Read one file of `agencies/`.
+
+    Raises:
+        SetupError: it is not of this form, or is not named after its agency.
+    """
+    agency = load_toml(file, Agency, folder)
+    if agency.id != file.stem:
+        raise SetupError(
+            f"is `{agency.id}`, but the file is named `{file.name}`",
+            where=f"agencies/{file.name}: $.id",
+            remedy="make them equal.",
+        )
+    return agency
+
+
+def load_items(file: Path, folder: Path) -> tuple[ServiceItem, ...]:
+    """Read one file of `items/`.
+
+    Raises:
+        SetupError: it is not of this form.
+    """
+    return load_toml(file, _Items, folder).items
+
+
+def load_grants(file: Path, folder: Path) -> tuple[Grant, ...]:
+    """Read one file of `grants/`.
+
+    Raises:
+        SetupError: it is not of this form.
+    """
+    return load_toml(file, _Grants, folder).grants
 
 
 def _adapter(file: Path, folder: Path) -> AdapterSite:
@@ -257,7 +304,12 @@ def _adapter(file: Path, folder: Path) -> AdapterSite:
     return msgspec.structs.replace(adapter, name=file.stem)
 
 
-def _check_references(site: Site) -> None:
+def check_references(site: Site) -> None:
+    """Check what no single file can show: names that are there twice, or that nothing bears.
+
+    Raises:
+        SetupError: the first mistake, with file and remedy.
+    """
     _refuse_twice(
         ((key.id, f"agencies/{a.id}.toml") for a in site.agencies for key in a.keys), "key id"
     )
@@ -285,6 +337,12 @@ def _check_references(site: Site) -> None:
             )
         if grant.valid_until < grant.valid_from:
             raise SetupError("ends before it begins", where=where, remedy="mend valid_until.")
+    if site.config.http.drain_s < site.config.lookup.deadline_s:
+        raise SetupError(
+            "is shorter than lookup.deadline_s: a stop would cut off what has to be recorded",
+            where="gateway.toml: $.http.drain_s",
+            remedy="make it at least as long.",
+        )
     if len(bytes(site.socket)) > MAX_SOCKET_PATH_BYTES:
         raise SetupError(
             f"its path is longer than {MAX_SOCKET_PATH_BYTES} bytes",

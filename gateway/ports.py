@@ -17,6 +17,7 @@ from gateway.model.certificate import CertificateType
 from gateway.model.grant import Decision
 from gateway.model.holder import Holder
 from gateway.model.item import ServiceItem
+from gateway.model.limits import Allowance
 from gateway.model.lookup import LookupRequest
 from gateway.sdk import Deadline, Query
 
@@ -102,6 +103,16 @@ class AuditLog(Protocol):
         decided first; when it is not accepted nothing is written and the verdict is returned.
         Returning `Appended` means: written, synced, under a signed checkpoint.
         """
+
+
+class RateLimits(Protocol):
+    """How often. Decided at once in this process; None where no limit is configured."""
+
+    def take_agency(self, agency: Agency) -> Allowance | None:
+        """Count one identified request of the agency."""
+
+    def take_department(self, agency: Agency, adapter: str) -> Allowance | None:
+        """Count one permitted request of the agency to a department's adapter."""
 
 
 class Catalog(Protocol):

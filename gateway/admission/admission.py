@@ -6,7 +6,8 @@ Only when all have passed is the caller *identified*; whether its nonce is new i
 afterwards by the sequencer, together with the record.
 """
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -15,6 +16,7 @@ import msgspec
 from gateway.crypto.keys import Verifier, load_verifier
 from gateway.errors import GatewayError, RequestError, SetupError, TrustError
 from gateway.httpsig import (
+    RequestSignature,
     SignedRequest,
     parse_request_signature,
     signature_base,
@@ -23,13 +25,68 @@ from gateway.httpsig import (
 from gateway.model.agency import Agency, AgencyKey
 from gateway.ports import Caller
 
+#: Components that the profile asks for; only further ones bear names of the caller's choice.
+_PROFILE_COUNT: Final = 6
+#: Digits of an ID number, also when parted.
+_LONG_NUMBER: Final = re.compile(r"(?:[0-9][-_.]{0,2}){15}")
 
-class _KeyRecord(msgspec.Struct, frozen=True):
+
+class KeyRecord(msgspec.Struct, frozen=True):
+    """A registered key, ready to verify."""
+
     agency: Agency
     verifier: Verifier
     algorithm: str
     not_before_s: float
     not_after_s: float
+
+
+RecordsOf = Callable[[Agency], Mapping[str, KeyRecord]]
+
+
+def key_records(agency: Agency) -> dict[str, KeyRecord]:
+    """Examine the keys of one agency, by key id.
+
+    Raises:
+        SetupError: a key that cannot be used.
+    """
+    return {key.id: _key_record(agency, key) for key in agency.keys}
+
+
+def _refuse_number(signature: RequestSignature) -> None:
+    """Keep ID numbers out of the record, which repeats the signature's parameters in clear.
+
+    A nonce made of the number and a counter is a habit of clients. It is refused before anybody is
+    identified, so nothing of it is recorded. No random nonce has so many digits in a row.
+    """
+    extra = len(signature.components) > _PROFILE_COUNT
+    if _LONG_NUMBER.search(signature.nonce) or (extra and _LONG_NUMBER.search(signature.listed)):
+        raise RequestError(
+            "SIGNATURE_MALFORMED",
+            "a parameter holds a number of 15 digits or more: use a random nonce",
+        )
+
+
+def _key_record(agency: Agency, key: AgencyKey) -> KeyRecord:
+    try:
+        verifier = load_verifier(key.public, key.algorithm)
+    except GatewayError as error:
+        raise SetupError(
+            error.detail or error.refusal.title.en,
+            where=f"agencies/{agency.id}.toml: key `{key.id}`",
+            remedy="register a P-256 or Ed25519 public key in PEM with its algorithm.",
+        ) from None
+    return KeyRecord(
+        agency,
+        verifier,
+        key.algorithm,
+        float("inf") if key.revoked else _seconds(key.not_before, float("-inf")),
+        _seconds(key.not_after, float("inf")),
+    )
+
+
+def _seconds(at: datetime | None, default: float) -> float:
+    return default if at is None else at.timestamp()
 
 
 class Admission:
@@ -40,6 +97,10 @@ class Admission:
         authorities: host names by which this gateway is known, lower case, default port removed.
         clock_window_s: largest |now - created| in seconds.
         clock: UNIX seconds.
+        records_of: reads an agency's keys; whoever has read them already hands them over.
+
+    Raises:
+        SetupError: a key that cannot be used.
     """
 
     def __init__(
@@ -49,9 +110,10 @@ class Admission:
         authorities: Iterable[str],
         clock_window_s: int,
         clock: Callable[[], float],
+        records_of: RecordsOf = key_records,
     ) -> None:
         self._keys: Final = {
-            key.id: _key_record(agency, key) for agency in agencies for key in agency.keys
+            keyid: record for agency in agencies for keyid, record in records_of(agency).items()
         }
         self._authorities: Final = frozenset(authorities)
         self._window_s: Final = clock_window_s
@@ -64,6 +126,7 @@ class Admission:
             RequestError: one code for each check of `signature_input` to `signature`.
         """
         signature = parse_request_signature(request)
+        _refuse_number(signature)
         if request.authority not in self._authorities:
             raise RequestError("AUTHORITY_UNKNOWN")
         record = self._keys.get(signature.keyid)
@@ -94,25 +157,3 @@ class Admission:
             )
         if expires is not None and expires < now_s:
             raise RequestError("TIMESTAMP_EXPIRED", "`expires` has passed")
-
-
-def _key_record(agency: Agency, key: AgencyKey) -> _KeyRecord:
-    try:
-        verifier = load_verifier(key.public, key.algorithm)
-    except GatewayError as error:
-        raise SetupError(
-            error.detail or error.refusal.title.en,
-            where=f"agencies/{agency.id}.toml: key `{key.id}`",
-            remedy="register a P-256 or Ed25519 public key in PEM with its algorithm.",
-        ) from None
-    return _KeyRecord(
-        agency,
-        verifier,
-        key.algorithm,
-        float("inf") if key.revoked else _seconds(key.not_before, float("-inf")),
-        _seconds(key.not_after, float("inf")),
-    )
-
-
-def _seconds(at: datetime | None, default: float) -> float:
-    return default if at is None else at.timestamp()

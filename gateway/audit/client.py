@@ -29,6 +29,7 @@ from gateway.audit.frames import (
     Failed,
     FrameBuffer,
     Hello,
+    Ping,
     Reply,
     Request,
     format_frame,
@@ -87,6 +88,18 @@ class SequencerClient(AuditLog):
             self._keeper.cancel()
             await asyncio.wait({self._keeper})
             self._keeper = None
+
+    async def ping(self, deadline: Deadline) -> None:
+        """Return when the log can be written.
+
+        Raises:
+            AuditError: it cannot, or the sequencer does not answer.
+        """
+        match await self._call(Ping(), deadline):
+            case Accepted():
+                return
+            case reply:
+                raise _failure(reply)
 
     async def claim(self, claim: Claim, deadline: Deadline) -> Held | Verdict:
         """Decide nonce and quota before a department is asked. Not durable by itself.

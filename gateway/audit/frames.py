@@ -32,6 +32,10 @@ class Decide(_Frame, frozen=True, tag="decide"):
     claim: Claim
 
 
+class Ping(_Frame, frozen=True, tag="ping"):
+    """Ask whether the log can be written; the answer is `Accepted` or `Failed`."""
+
+
 class Append(_Frame, frozen=True, tag="append"):
     """Make an entry durable.
 
@@ -80,7 +84,7 @@ class Failed(_Frame, frozen=True, tag="failed"):
     reason: Literal["failed", "overloaded", "unacceptable"]
 
 
-Request = Decide | Append
+Request = Decide | Append | Ping
 Reply = Accepted | Decided | Durable | Failed
 _encode = msgspec.msgpack.Encoder().encode
 parse_request = msgspec.msgpack.Decoder(Request).decode

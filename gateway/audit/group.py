@@ -30,6 +30,7 @@ from gateway.audit.frames import (
     Decided,
     Durable,
     Failed,
+    Ping,
     Reply,
     Request,
     format_frame,
@@ -180,6 +181,8 @@ class Groups:
         if self._broken.is_set():
             return _FAILED
         match request:
+            case Ping():
+                return Accepted(self._generation)
             case Decide(claim):
                 return self._decide(claim) or Accepted(self._generation)
             case Append(entry, claim, generation):

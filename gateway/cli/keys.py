@@ -10,7 +10,7 @@ from gateway.cli.config import SiteOption
 from gateway.cli.output import JsonOption, print_json, print_table
 from gateway.errors import SetupError
 
-app: Final = typer.Typer(help="Make keys.", no_args_is_help=True)
+app: Final = typer.Typer(help="Make keys, and register those of agencies.", no_args_is_help=True)
 
 
 @app.command("init")

@@ -7,7 +7,7 @@ from typing import Final
 import typer
 
 from gateway import __version__
-from gateway.cli import audit, config, keys, lookup, reference, serve
+from gateway.cli import agency, agency_keys, audit, config, explain, keys, lookup, reference, serve
 from gateway.cli.output import exit_code, print_error
 from gateway.errors import GatewayError
 
@@ -22,6 +22,12 @@ app: Final = typer.Typer(
 app.command("init")(config.init)
 app.command("serve")(serve.serve)
 app.command("lookup")(lookup.lookup)
+app.command("explain")(explain.explain)
+app.add_typer(agency.app, name="agency")
+keys.app.command("register")(agency_keys.register)
+keys.app.command("rotate")(agency_keys.rotate)
+keys.app.command("revoke")(agency_keys.revoke)
+keys.app.command("list")(agency_keys.list_keys)
 app.add_typer(keys.app, name="keys")
 app.add_typer(config.app, name="config")
 app.add_typer(audit.app, name="audit")

@@ -28,14 +28,20 @@ _BOUNDS: Final = {
 
 
 def docs(output: Annotated[Path, typer.Option(help="Folder of the reference pages.")]) -> None:
-    """Write errors.md and config.md."""
+    """Write errors.md, config.md and openapi.json."""
     for name, text in pages().items():
         (output / name).write_text(text, encoding="utf-8")
 
 
 def pages() -> dict[str, str]:
     """The generated pages by file name."""
-    return {"errors.md": _errors_page(), "config.md": _config_page()}
+    from gateway.web.openapi import encode_document
+
+    return {
+        "errors.md": _errors_page(),
+        "config.md": _config_page(),
+        "openapi.json": encode_document().decode(),
+    }
 
 
 def _errors_page() -> str:

@@ -19,6 +19,7 @@ from gateway.model.entry import (
 )
 from gateway.model.grant import Permit
 from gateway.model.holder import Holder
+from gateway.model.limits import Allowance
 from gateway.model.lookup import LookupAnswer, LookupRequest, ServedFrom
 from gateway.ports import Caller, Claim, Held
 
@@ -35,10 +36,12 @@ class Access:
         "adapter",
         "adapter_ms",
         "as_of",
+        "asked",
         "caller",
         "claim",
         "held",
         "holder",
+        "limits",
         "permit",
         "request",
         "request_id",
@@ -51,12 +54,30 @@ class Access:
         self.claim: Claim | None = claim
         self.held: Held | None = None
         self.request: LookupRequest | None = None
+        self.asked: tuple[str, ...] = ()
         self.holder: Holder | None = None
         self.permit: Permit | None = None
         self.served_from: ServedFrom | None = None
         self.as_of: str | None = None
         self.adapter: str | None = None
         self.adapter_ms: int | None = None
+        self.limits: tuple[Allowance, ...] = ()
+
+    def keep_within(self, limit: Allowance | None) -> None:
+        """Note what a limit said, for the reply; None is no limit.
+
+        Raises:
+            RequestError: RATE_LIMITED.
+        """
+        if limit is None:
+            return
+        self.limits = (*self.limits, limit)
+        if limit.retry_after_s is not None:
+            raise RequestError(
+                "RATE_LIMITED",
+                f"over the {limit.name} limit of {limit.quota} in {limit.window_s} s",
+                retry_after_s=limit.retry_after_s,
+            )
 
     def entry(
         self, outcome: LookupAnswer | Refused, reply: Reply, *, now: datetime, cipher: EpochCipher
@@ -76,6 +97,7 @@ class Access:
             agency=self.caller.agency.id,
             keyid=signature.keyid,
             holder=self._holder_mark(cipher),
+            fields_requested=self.asked if self.request else (),
             fields_released=tuple(answer.fields) if answer else (),
             grant=self.permit.grant.reference if self.permit else None,
             decision=self._decision(refused),
@@ -123,7 +145,6 @@ def _asked(request: LookupRequest | None) -> dict[str, Any]:
         "purpose": attribution.purpose,
         "certificate": request.certificate,
         "operation": request.operation,
-        "fields_requested": tuple(request.fields or request.claims),
     }
 
 

@@ -3,8 +3,8 @@
 
 ::
 
-    Caller ─ parse, screen ─▶ policy ─▶ Permit | Deny ─▶ cache ─(miss)▶ claim ▶ department ▶ seal
-        ─▶ answer ─▶ audit.append ─▶ Reply
+    Caller ─ limit ─▶ parse, screen ─▶ policy ─▶ Permit | Deny ─▶ limit ─▶ cache
+        ─(miss)▶ claim ▶ department ▶ seal ─▶ answer ─▶ audit.append ─▶ Reply
 
 1. No record, no answer: the reply is returned only after its entry is durable. `AuditError` leaves
    this module; nothing of the answer does.
@@ -30,6 +30,7 @@ from gateway.exchange.body import parse_lookup
 from gateway.exchange.compare import compare_claims
 from gateway.exchange.reply import Refused, Reply, answer_reply, problem_reply
 from gateway.model.answer import Absent, Found, NotFound, Sealed
+from gateway.model.asked import asked_fields, claims_of
 from gateway.model.certificate import CertificateType
 from gateway.model.grant import Deny, Grant, Permit
 from gateway.model.holder import Holder
@@ -47,6 +48,7 @@ from gateway.ports import (
     Claim,
     Held,
     Quota,
+    RateLimits,
     ResultCache,
     Sealer,
     Verdict,
@@ -81,6 +83,7 @@ class Lookup:
         departments: AdapterDirectory,
         sealer: Sealer,
         audit: AuditLog,
+        limits: RateLimits,
         cipher: EpochCipher,
         clock: Callable[[], datetime],
         utc_offset_h: float,
@@ -93,6 +96,7 @@ class Lookup:
         self._departments: Final = departments
         self._sealer: Final = sealer
         self._audit: Final = audit
+        self._limits: Final = limits
         self._cipher: Final = cipher
         self._clock: Final = clock
         self._zone: Final = timezone(timedelta(hours=utc_offset_h))
@@ -127,12 +131,15 @@ class Lookup:
         self, access: Access, body: bytes, deadline: Deadline
     ) -> LookupAnswer | Refused:
         try:
+            access.keep_within(self._limits.take_agency(access.caller.agency))
             request = parse_lookup(body)
             screen_request(request)
-            access.request = request
+            access.request, access.asked = request, tuple(request.fields or request.claims)
             today = self._clock().astimezone(self._zone).date()
             holder = access.holder = parse_holder(request.holder, today=today)
             certificate = self._departments.certificates.get(request.certificate)
+            if certificate is not None:
+                access.asked = asked_fields(request, certificate)
             decision = self._policy.decide(
                 access.caller.agency,
                 request,
@@ -147,6 +154,8 @@ class Lookup:
                     return Refused(refusal, detail, rule)
                 case Permit(grant, _):
                     assert certificate is not None  # a permit names a known certificate
+                    adapter = self._departments.adapter_of(certificate.name)
+                    access.keep_within(self._limits.take_department(access.caller.agency, adapter))
                     access.permit = decision
                     access.claim = _with_quota(access.claim, grant, today.isoformat())
             cached = await self._obtain(access, request, holder, certificate, deadline)
@@ -236,10 +245,7 @@ class Lookup:
         if isinstance(cached, Absent):
             return answer
         values = {name: shown.value for name, shown in cached.disclosures.items()}
-        claims = (
-            request.claims if request.operation == "verify" else _claimed_name(request, certificate)
-        )
-        results = compare_claims(claims, values, certificate)
+        results = compare_claims(claims_of(request, certificate), values, certificate)
         if "mismatch" in results.values():
             return msgspec.structs.replace(answer, outcome="mismatch", results=results)
         if request.operation == "verify":
@@ -285,7 +291,7 @@ class Lookup:
             entry = access.entry(refused, reply, now=self._clock(), cipher=self._cipher)
         match await self._audit.append(entry, deadline, claim=access.claim, held=access.held):
             case Appended(index):
-                return msgspec.structs.replace(reply, index=index)
+                return msgspec.structs.replace(reply, index=index, limits=access.limits)
             case verdict:
                 return verdict
 
@@ -294,13 +300,6 @@ def _with_quota(claim: Claim | None, grant: Grant, day: str) -> Claim | None:
     if claim is None or grant.daily_cap is None:
         return claim
     return msgspec.structs.replace(claim, quota=Quota(grant.id, day, grant.daily_cap))
-
-
-def _claimed_name(request: LookupRequest, certificate: CertificateType) -> dict[str, str]:
-    """A query with a name is one about that person: another's record is a mismatch."""
-    if certificate.name_field is None or request.holder.name is None:
-        return {}
-    return {certificate.name_field: request.holder.name}
 
 
 def _reply(outcome: LookupAnswer | Refused, request_id: str) -> Reply:

@@ -8,6 +8,8 @@ import msgspec
 
 from gateway.crypto.digest import sha256
 from gateway.errors import CHECKS, REFUSALS, GatewayError, Refusal
+from gateway.log import redact
+from gateway.model.limits import Allowance
 from gateway.model.lookup import Check, LookupAnswer, Problem
 
 JSON: Final = "application/json"
@@ -26,6 +28,7 @@ class Reply(msgspec.Struct, frozen=True):
         outcome: the answer's outcome or the refusal's code, for metrics.
         index: of the entry that records this access; None where nothing was recorded.
         allow: the method that the resource supports; only of a 405.
+        limits: what each limit that was counted against leaves to the caller.
     """
 
     status: int
@@ -36,6 +39,7 @@ class Reply(msgspec.Struct, frozen=True):
     index: int | None = None
     retry_after_s: int | None = None
     allow: str | None = None
+    limits: tuple[Allowance, ...] = ()
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -59,15 +63,15 @@ class Refused(msgspec.Struct, frozen=True):
         return cls(error.refusal, error.detail, retry_after_s=retry_after_s)
 
 
-def problem_reply(refused: Refused, request_id: str) -> Reply:
-    """Write a refusal as a problem document."""
+def problem_reply(refused: Refused, request_id: str, *, signature_base: str | None = None) -> Reply:
+    """Write a refusal as a problem document; `signature_base` in sandbox mode only."""
     refusal = refused.refusal
     body = _encode(
         Problem(
             type=f"urn:yizheng:problem:{refusal.code.lower().replace('_', '-')}",
             title=f"{refusal.title.en} / {refusal.title.zh}",
             status=refusal.status,
-            detail=refused.detail or refusal.title.en,
+            detail=redact(refused.detail) or refusal.title.en,
             code=refusal.code,
             attribution=refusal.attribution,
             retryable=refusal.retryable,
@@ -75,6 +79,7 @@ def problem_reply(refused: Refused, request_id: str) -> Reply:
             request_id=request_id,
             hint=refusal.hint,
             checks=_CHECKS_AT[refusal.check],
+            signature_base=signature_base,
         )
     )
     return Reply(

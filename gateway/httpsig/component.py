@@ -71,15 +71,20 @@ class Component(msgspec.Struct, frozen=True):
 
 
 def parse_components(listed: str, *, in_response: bool) -> tuple[Component, ...]:
-    """Parse the inner list of a Signature-Input member.
+    """Parse the inner list of a Signature-Input member, spelled as `sfv` gives it.
 
     Raises:
         RequestError: SIGNATURE_MALFORMED, by the rules above.
     """
-    items = sfv.parse_items(listed, "Signature-Input")
-    if len({(item.value, frozenset(item.parameters.items())) for item in items}) != len(items):
+    items = sfv.parse_items(listed)
+    if len({identify(item) for item in items}) != len(items):
         raise RequestError("SIGNATURE_MALFORMED", "Signature-Input: a component is repeated")
     return tuple(_component(item, in_response=in_response) for item in items)
+
+
+def identify(item: sfv.Member) -> tuple[str, frozenset[tuple[str, str]]]:
+    """Return what makes a component itself: the order of its parameters does not count (§2)."""
+    return item.value, frozenset(item.parameters.items())
 
 
 def read_values(
@@ -130,7 +135,7 @@ def _field(name: str, key: str | None, parameters: dict[str, str]) -> Reader:
         return _wrapped(name)
     if flags == {"sf"} and name in DICTIONARY_FIELDS:
         return lambda message: sfv.format_dictionary(
-            sfv.parse_dictionary(_lines(message, name), field=name)
+            sfv.parse_dictionary(_lines(message, name), field=name, unique=False)
         )
     raise RequestError("SIGNATURE_MALFORMED", f'"{name}": parameters are not supported')
 
@@ -158,7 +163,8 @@ def _wrapped(name: str) -> Reader:
 
 def _member_of(name: str, key: str) -> Reader:
     def read(message: Message) -> str:
-        member = sfv.parse_dictionary(_lines(message, name), field=name).get(key)
+        lines = _lines(message, name)
+        member = sfv.parse_dictionary(lines, field=name, unique=False).get(key)
         if member is None:
             raise RequestError("COMPONENT_MISSING", f'"{name}" has no member of the signed key')
         return member.text

@@ -52,9 +52,10 @@ class RequestSignature(msgspec.Struct, frozen=True):
 
     Attributes:
         label: its key in Signature-Input; not signed itself.
+        listed: the inner list of the components, as `member` begins.
         components: what is covered, in the signer's order.
         values: the value of each component in this request.
-        member: the inner list with its parameters exactly as received: `@signature-params`.
+        member: the inner list with its parameters in the order received: `@signature-params`.
         created: UNIX seconds.
         expires: UNIX seconds, or None; the caller enforces it.
         nonce: base64url text.
@@ -65,6 +66,7 @@ class RequestSignature(msgspec.Struct, frozen=True):
     """
 
     label: str
+    listed: str
     components: tuple[Component, ...]
     values: tuple[str, ...]
     member: str

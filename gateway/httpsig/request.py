@@ -60,6 +60,7 @@ def parse_request_signature(request: SignedRequest) -> RequestSignature:
         raise RequestError("SIGNATURE_MALFORMED", "keyid is empty or too long")
     return RequestSignature(
         label=tagged.label,
+        listed=tagged.listed,
         components=components,
         values=read_values(components, request, request),
         member=tagged.member,
@@ -75,8 +76,7 @@ def parse_request_signature(request: SignedRequest) -> RequestSignature:
 
 def signature_base(signature: RequestSignature) -> bytes:
     """Return the bytes that the signature is over (RFC 9421 §2.5)."""
-    identifiers = [component.text for component in signature.components]
-    return format_base(identifiers, signature.values, signature.member)
+    return format_base(signature.listed, signature.values, signature.member)
 
 
 def request_signature_headers(
@@ -104,7 +104,7 @@ def request_signature_headers(
         f';keyid={sfv.format_string(signer.keyid)};alg="{signer.algorithm}";tag="{TAG}"'
     )
     components = _plan(listed, covered)
-    base = format_base(covered, read_values(components, request, request), member)
+    base = format_base(listed, read_values(components, request, request), member)
     return {
         "Signature-Input": f"{label}={member}",
         "Signature": f"{label}={sfv.format_bytes(signer.sign(base))}",

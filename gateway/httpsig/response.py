@@ -10,14 +10,15 @@ Rules:
 3. A client takes nothing from a response before all of it verifies.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from gateway.crypto.keys import Signer, Verifier
 from gateway.errors import GatewayError, TrustError
 from gateway.httpsig import sfv
 from gateway.httpsig.base import format_base
-from gateway.httpsig.component import Component, FieldLines, parse_components, read_values
+from gateway.httpsig.component import FieldLines, identify, parse_components, read_values
 from gateway.httpsig.digest import verify_content_digest
 from gateway.httpsig.message import RequestSignature, SignedResponse
 from gateway.httpsig.tagged import Tagged, parse_tagged
@@ -55,15 +56,15 @@ def response_signature_headers(
     Returns:
         The values of Signature-Input and Signature.
     """
-    covered = _covered(request, with_receipt=receipt is not None)
+    listed = _listed(request.listed, request.label, with_receipt=receipt is not None)
     values = [str(status), content_type, digest]
     if receipt is not None:
         values.append(receipt)
     member = (
-        f"({' '.join(covered)});created={created}"
+        f"{listed};created={created}"
         f';keyid={sfv.format_string(signer.keyid)};alg="{signer.algorithm}";tag="{RESPONSE_TAG}"'
     )
-    base = format_base(covered, [*values, *request.values, request.member], member)
+    base = format_base(listed, [*values, *request.values, request.member], member)
     return f"{label}={member}", f"{label}={sfv.format_bytes(signer.sign(base))}"
 
 
@@ -94,27 +95,30 @@ def verify_response_signature(
     try:
         tagged = parse_tagged(lines, RESPONSE_TAG, allowed=_PARAMETERS)
         components = parse_components(tagged.listed, in_response=True)
-        _verify_coverage(components, _covered(request, with_receipt=with_receipt))
+        required = _listed(request.listed, request.label, with_receipt=with_receipt)
+        _verify_coverage(tagged.listed, required)
         verifier = _verifier(tagged, find_verifier)
         values = read_values(components, response, request.request)
-        base = format_base([component.text for component in components], values, tagged.member)
+        base = format_base(tagged.listed, values, tagged.member)
         verifier.verify(tagged.value, base)
         verify_content_digest(lines("content-digest"), body)
     except GatewayError as error:
         raise TrustError("RESPONSE_UNTRUSTED", error.detail or error.refusal.title.en) from error
 
 
-def _covered(request: RequestSignature, *, with_receipt: bool) -> list[str]:
-    echo = [f"{component.text};req" for component in request.components]
-    binding = f'"signature-input";key="{request.label}";req'
-    return [*_ANSWER, _RECEIPT, *echo, binding] if with_receipt else [*_ANSWER, *echo, binding]
+# As many as there are lists and labels that clients sign.
+@lru_cache(maxsize=256)
+def _listed(of_request: str, label: str, *, with_receipt: bool) -> str:
+    answer = [*_ANSWER, _RECEIPT] if with_receipt else _ANSWER
+    echo = [f"{item.text};req" for item in sfv.parse_items(of_request)]
+    return f'({" ".join([*answer, *echo])} "signature-input";key="{label}";req)'
 
 
-def _verify_coverage(components: Sequence[Component], required: Sequence[str]) -> None:
-    covered = {component.text for component in components}
-    for text in required:
-        if text not in covered:
-            raise TrustError("RESPONSE_UNTRUSTED", f"the signature does not cover {text}")
+def _verify_coverage(listed: str, required: str) -> None:
+    covered = {identify(item) for item in sfv.parse_items(listed)}
+    for item in sfv.parse_items(required):
+        if identify(item) not in covered:
+            raise TrustError("RESPONSE_UNTRUSTED", f"the signature does not cover {item.text}")
 
 
 def _verifier(tagged: Tagged, find_verifier: Callable[[str], Verifier | None]) -> Verifier:

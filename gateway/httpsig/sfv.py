@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Structured fields (RFC 8941; RFC 9651 without dates and display strings) for signatures.
+"""Structured fields (RFC 8941, RFC 9651) for signatures.
 
 Rules:
 
-1. A member is accepted only in the one spelling that RFC 8941 §4.1 prints: no `00`, no `1.50`, no
-   `a=?1`, no second space, no base64 with spare bits, no key twice. So the text on the wire *is*
-   the serialisation, and what was signed needs no printing again.
-2. Between members the wire may have what §4.2 allows: whitespace around commas, several lines.
+1. `Member.text` is the one spelling that RFC 8941 §4.1 prints, because RFC 9421 signs that one: in
+   `@signature-params` (§2.3, §3.2), in component identifiers (§2.5), under `sf` and `key` (§2.1).
+   What is spelled so already is taken from the wire as it stands; all that we print is spelled so.
+2. Input in another valid spelling is printed canonically by `spelling` and then read. There, not
+   here, is the one place where we accept what we would not print: RFC 8941 §4.2 obliges us to.
 3. Values stay text until they are asked for, by `parse_string`, `parse_bytes`, `parse_integer`.
 4. Text that does not parse raises RequestError, naming the field and the position.
 
@@ -20,28 +21,33 @@ from typing import Final, NamedTuple
 
 from gateway.crypto.digest import b64_decode, b64_encode
 from gateway.errors import RequestError
+from gateway.httpsig.spelling import BYTES, KEY, STRING, WORD, respell_dictionary
 
-_KEY: Final = r"[a-z*][a-z0-9_.*-]*+"
 _NUMBER: Final = (
     r"-?(?:0|[1-9][0-9]{0,11})\.[0-9]{0,2}[1-9]|-?[1-9][0-9]{0,11}\.0|0\.0"
-    r"|-?[1-9][0-9]{0,14}|0"
+    r"|@?(?:-?[1-9][0-9]{0,14}|0)(?![0-9.])"
 )
-_STRING: Final = r'"[ !#-\[\]-~]*+(?:\\["\\][ !#-\[\]-~]*+)*+"'
-_WORD: Final = r"[A-Za-z*][A-Za-z0-9!#$%&'*+.^_`|~:/-]*+"
-_BYTES: Final = (
-    r":(?:[A-Za-z0-9+/]{4})*+"
-    r"(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?:"
+# Of a display string: the bytes that are escaped, and UTF-8 as RFC 3629 §4 has it.
+_TAIL: Final = "%[89ab][0-9a-f]"
+_DISPLAY: Final = (
+    r'%"(?:[ !#$&-~]|%[01][0-9a-f]|%2[25]|%7f'
+    rf"|%(?:c[2-9a-f]|d[0-9a-f]){_TAIL}"
+    rf"|(?:%e0%[ab][0-9a-f]|%e[1-9abcef]{_TAIL}|%ed%[89][0-9a-f]){_TAIL}"
+    rf'|(?:%f0%[9ab][0-9a-f]|%f[1-3]{_TAIL}|%f4%8[0-9a-f]){_TAIL}{_TAIL})*+"'
 )
 # `?1` is printed only where a value stands alone; elsewhere true is a key without a value.
-_BARE: Final = rf"(?:{_STRING}|{_BYTES}|{_NUMBER}|{_WORD}|\?0)"
-_PARAMETERS: Final = rf"(?:;{_KEY}(?:={_BARE})?)*+"
+_BARE: Final = rf"(?:{STRING}|{BYTES}|{_NUMBER}|{WORD}|\?0|{_DISPLAY})"
+_PARAMETERS: Final = rf"(?:;{KEY}(?:={_BARE})?)*+"
 _ITEM: Final = rf"(?:{_BARE}|\?1){_PARAMETERS}"
 _INNER_LIST: Final = rf"\((?:{_ITEM}(?: {_ITEM})*+)?\)"
 
-_PARAMETER_PATTERN: Final = re.compile(rf";({_KEY})(?:=({_BARE}))?")
+_PARAMETER_PATTERN: Final = re.compile(rf";({KEY})(?:=({_BARE}))?")
 _ITEM_PATTERN: Final = re.compile(rf"({_BARE}|\?1)({_PARAMETERS})")
-_MEMBER_PATTERN: Final = re.compile(rf"({_KEY})(?:=({_INNER_LIST}|{_BARE}))?({_PARAMETERS})")
-_COMMA_PATTERN: Final = re.compile(r"[ \t]*+,[ \t]*+")
+_MEMBER_PATTERN: Final = re.compile(rf"({KEY})(?:=({_INNER_LIST}|{_BARE}))?({_PARAMETERS})")
+# The whole of what is usual, in one match: one member, up to six parameters, each with a value.
+_USUAL_PATTERN: Final = re.compile(
+    rf"({KEY})=({_INNER_LIST}|{_BARE})" + rf"(?:;({KEY})=({_BARE}))?+" * 6
+)
 _STRING_PATTERN: Final = re.compile(r"[ -~]*")
 _INTEGER_PATTERN: Final = re.compile(r"-?[0-9]+")
 
@@ -52,7 +58,7 @@ class Member(NamedTuple):
     """An item or an inner list, with its parameters.
 
     Attributes:
-        text: all of it, as printed.
+        text: all of it, as §4.1 prints it, whatever was received.
         value: without the parameters; an inner list begins with `(`.
         parameters: the text of each value by key, in order; not to be changed.
     """
@@ -65,8 +71,12 @@ class Member(NamedTuple):
 _NO_PARAMETERS: Final[Mapping[str, str]] = {}
 
 
+class _OtherSpelling(ValueError):
+    """The text is not what §4.1 prints; it may be valid all the same."""
+
+
 def parse_dictionary(
-    lines: Sequence[str], *, field: str, code: str = "SIGNATURE_MALFORMED"
+    lines: Sequence[str], *, field: str, code: str = "SIGNATURE_MALFORMED", unique: bool = True
 ) -> dict[str, Member]:
     """Parse a dictionary (RFC 8941 §3.2) of items and inner lists.
 
@@ -74,29 +84,16 @@ def parse_dictionary(
         lines: the field's lines in order.
         field: the field's name, for the refusal.
         code: the code of the refusal.
+        unique: whether a repeated key or parameter is refused; otherwise the last one counts.
 
     Raises:
-        RequestError: `code`; not a dictionary, or a key twice.
+        RequestError: `code`; not a dictionary, or something is repeated.
     """
     text = (lines[0] if len(lines) == 1 else ", ".join(lines)).strip(" ")
-    members: dict[str, Member] = {}
-    at, end = 0, len(text)
-    while at < end or members:
-        match = _MEMBER_PATTERN.match(text, at)
-        if match is None:
-            raise RequestError(code, f"{field}: no member can be read at character {at + 1}")
-        key, value, parameters = match.groups()
-        if key in members:
-            raise RequestError(code, f"{field}: a key is there twice, at character {at + 1}")
-        members[key] = _member(value, parameters, field, code)
-        at = match.end()
-        if at == end:
-            break
-        comma = _COMMA_PATTERN.match(text, at)
-        if comma is None:
-            raise RequestError(code, f"{field}: a comma is expected at character {at + 1}")
-        at = comma.end()
-    return members
+    try:
+        return _read(text)
+    except _OtherSpelling:
+        return _read(respell_dictionary(text, field=field, code=code, unique=unique))
 
 
 def format_dictionary(members: Mapping[str, Member]) -> str:
@@ -108,16 +105,13 @@ def format_dictionary(members: Mapping[str, Member]) -> str:
 
 
 @lru_cache(maxsize=256)
-def parse_items(value: str, field: str, code: str = "SIGNATURE_MALFORMED") -> tuple[Member, ...]:
-    """Parse the items of an inner list that `parse_dictionary` has matched.
+def parse_items(value: str) -> tuple[Member, ...]:
+    """Parse the items of an inner list: `Member.value`.
 
     Cached: the lists that clients sign are few, and a peer that varies them gains nothing.
-
-    Raises:
-        RequestError: `code`; a parameter twice.
     """
     return tuple(
-        Member(match[0], match[1], _parse_parameters(match[2], field, code))
+        Member(match[0], match[1], _parse_parameters(match[2]))
         for match in _ITEM_PATTERN.finditer(value, 1, len(value) - 1)
     )
 
@@ -177,21 +171,59 @@ def parse_integer(text: str, what: str) -> int:
     return int(text)
 
 
-def _member(value: str | None, parameters: str, field: str, code: str) -> Member:
+def _read(text: str) -> dict[str, Member]:
+    usual = _USUAL_PATTERN.fullmatch(text)
+    return _read_members(text) if usual is None else _read_usual(usual)
+
+
+def _read_usual(match: re.Match[str]) -> dict[str, Member]:
+    groups, last = match.groups(), match.lastindex
+    key, value = groups[:2]
+    if value[0] == "(":
+        parse_items(value)
+    if last == 2:  # noqa: PLR2004 - key and value
+        return {key: Member(value, value, _NO_PARAMETERS)}
+    parameters = dict(zip(groups[2:last:2], groups[3:last:2], strict=True))
+    if last != 2 + 2 * len(parameters):
+        raise _OtherSpelling
+    return {key: Member(match.string[len(key) + 1 :], value, parameters)}
+
+
+def _read_members(text: str) -> dict[str, Member]:
+    members: dict[str, Member] = {}
+    at, end = 0, len(text)
+    while at < end or members:
+        match = _MEMBER_PATTERN.match(text, at)
+        if match is None:
+            raise _OtherSpelling
+        key, value, parameters = match.groups()
+        if key in members:
+            raise _OtherSpelling
+        members[key] = _member(value, parameters)
+        at = match.end()
+        if at == end:
+            break
+        if not text.startswith(", ", at):
+            raise _OtherSpelling
+        at += 2
+    return members
+
+
+def _member(value: str | None, parameters: str) -> Member:
     if value is None:
         value = TRUE
     elif value[0] == "(":
-        parse_items(value, field, code)
+        parse_items(value)
     if not parameters:
         return Member(value, value, _NO_PARAMETERS)
-    return Member(value + parameters, value, _parse_parameters(parameters, field, code))
+    return Member(value + parameters, value, _parse_parameters(parameters))
 
 
-def _parse_parameters(text: str, field: str, code: str) -> Mapping[str, str]:
+def _parse_parameters(text: str) -> Mapping[str, str]:
     if not text:
         return _NO_PARAMETERS
     pairs = _PARAMETER_PATTERN.findall(text)
     parameters = {key: value or TRUE for key, value in pairs}
     if len(parameters) != len(pairs):
-        raise RequestError(code, f"{field}: a parameter is there twice")
+        raise _OtherSpelling
     return parameters

@@ -25,7 +25,7 @@ class Tagged(msgspec.Struct, frozen=True):
 
     Attributes:
         label: its key in both fields.
-        member: the inner list with its parameters, as received.
+        member: the inner list with its parameters, in the order received.
         listed: the inner list alone.
         parameters: the text of each parameter by name.
         value: the signature's bytes.

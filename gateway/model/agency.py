@@ -7,9 +7,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from gateway.model.limits import Burst, PerSecond
+
 Algorithm = Literal["ecdsa-p256-sha256", "ed25519"]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Label = Annotated[str, Meta(min_length=1, max_length=64)]
+Time = Annotated[datetime, Meta(tz=True)]
 
 
 class AgencyKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,8 +30,8 @@ class AgencyKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: Label
     algorithm: Algorithm
     public: str
-    not_before: datetime | None = None
-    not_after: datetime | None = None
+    not_before: Time | None = None
+    not_after: Time | None = None
     revoked: bool = False
 
 
@@ -55,6 +58,8 @@ class Agency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         active: a disabled agency is refused, its keys notwithstanding.
         keys: what its systems sign with.
         operators: who may be named as handling a case.
+        per_s: requests per second, in place of `limits.agency_per_s`; 0 is without a limit.
+        burst: requests at once under `per_s`; 0 is one second's worth.
     """
 
     id: Name
@@ -64,3 +69,5 @@ class Agency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     active: bool = True
     keys: tuple[AgencyKey, ...] = ()
     operators: tuple[Operator, ...] = ()
+    per_s: PerSecond | None = None
+    burst: Burst = 0

@@ -84,8 +84,12 @@ class Check(msgspec.Struct, frozen=True):
     result: Literal["passed", "failed", "not_reached"]
 
 
-class Problem(msgspec.Struct, frozen=True):
-    """An RFC 9457 problem document with this project's members."""
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An RFC 9457 problem document with this project's members.
+
+    Attributes:
+        signature_base: as the gateway built it; sent in sandbox mode only.
+    """
 
     type: str
     title: str
@@ -98,3 +102,4 @@ class Problem(msgspec.Struct, frozen=True):
     request_id: str
     hint: Text
     checks: tuple[Check, ...]
+    signature_base: str | None = None

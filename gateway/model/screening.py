@@ -16,9 +16,9 @@ from gateway.errors import RequestError
 from gateway.model.ids import check_cn_id
 from gateway.model.lookup import LookupRequest
 
-# GB 11643: 17 digits and a check character; digits may be parted by blanks or hyphens.
-_CITIZEN_NUMBER: Final = re.compile(r"(?<![0-9])(?:[0-9][ -]?){17}[0-9Xx](?![0-9])")
-_BLANKS: Final = re.compile(r"[\s·•‧・･-]+")
+# GB 11643: 17 digits and a check character, however they are parted.
+_CITIZEN_NUMBER: Final = re.compile(r"(?<![0-9])(?:[0-9][\W_]{0,2}){17}[0-9Xx](?![0-9])")
+_BETWEEN: Final = re.compile(r"[\W_]+")
 #: A shorter name (one character) would be found in ordinary words.
 _MIN_NAME_LENGTH: Final = 2
 #: A shorter number is no holder's (an old one has 15), and would be found in any case number.
@@ -52,11 +52,11 @@ def screen_request(request: LookupRequest) -> None:
 
 def _is_citizen_number(text: str) -> bool:
     """A case number may have 18 digits too: only what passes every check is one."""
-    return check_cn_id(_BLANKS.sub("", text), today=date.max).reason is None
+    return check_cn_id(_BETWEEN.sub("", text), today=date.max).reason is None
 
 
 def _fold(text: str) -> str:
-    return _BLANKS.sub("", unicodedata.normalize("NFKC", text)).upper()
+    return _BETWEEN.sub("", unicodedata.normalize("NFKC", text)).upper()
 
 
 def _recorded_texts(request: LookupRequest) -> Iterator[tuple[str, str]]:

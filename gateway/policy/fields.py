@@ -13,18 +13,13 @@ from gateway.model.lookup import LookupRequest
 from gateway.policy.rules import deny
 
 
-def asked_fields(request: LookupRequest) -> Collection[str]:
-    """The names of the fields that the request asks about, as written."""
-    return request.fields if request.operation == "query" else request.claims.keys()
-
-
 def refuse_fields(request: LookupRequest, certificate: CertificateType) -> Deny | None:
     """Refuse fields that do not fit the operation or the certificate type."""
     if request.operation == "query":
         member, stray = "fields", "claims" if request.claims else ""
     else:
         member, stray = "claims", "fields" if request.fields else ""
-    asked = asked_fields(request)
+    asked: Collection[str] = request.fields if member == "fields" else request.claims
     if stray:
         return deny(
             "fields.shape", f"`{stray}` has to be empty: {request.operation} uses `{member}`"

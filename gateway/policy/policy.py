@@ -16,13 +16,14 @@ from typing import Final
 
 from gateway.errors import SetupError
 from gateway.model.agency import Agency
+from gateway.model.asked import asked_fields
 from gateway.model.certificate import CertificateType
 from gateway.model.grant import Decision, Grant
 from gateway.model.holder import Holder
 from gateway.model.item import ServiceItem
 from gateway.model.lookup import LookupRequest
 from gateway.policy.attribution import refuse_attribution
-from gateway.policy.fields import asked_fields, refuse_fields
+from gateway.policy.fields import refuse_fields
 from gateway.policy.rules import RULES, deny
 from gateway.policy.terms import Terms
 from gateway.ports import AccessPolicy
@@ -106,7 +107,9 @@ class GrantPolicy(AccessPolicy):
         ]
         open_terms = [terms for terms, rule in refusals if rule is None]
         if open_terms:
-            return refuse_fields(request, certificate) or _cover(open_terms, request)
+            return refuse_fields(request, certificate) or _cover(
+                open_terms, asked_fields(request, certificate)
+            )
         closed = [(terms, rule) for terms, rule in refusals if rule is not None]
         terms, rule = max(closed, key=lambda refusal: _DEPTH[refusal[1]])
         return deny(rule, terms.explain(rule))
@@ -119,8 +122,7 @@ class GrantPolicy(AccessPolicy):
         return known[1]
 
 
-def _cover(open_terms: Sequence[Terms], request: LookupRequest) -> Decision:
-    asked = asked_fields(request)
+def _cover(open_terms: Sequence[Terms], asked: Sequence[str]) -> Decision:
     for terms in open_terms:
         if terms.fields.issuperset(asked):
             return terms.permit

@@ -18,9 +18,12 @@ from gateway.errors import AuditError, GatewayError, RequestError
 from gateway.exchange.reply import Refused, Reply, problem_reply
 from gateway.ports import Caller
 from gateway.sdk import Deadline
+from gateway.web.docspage import render_page
 from gateway.web.edge import check_framing, check_json, read_body, signed_view
 from gateway.web.metrics import LookupMetrics, exposition
+from gateway.web.openapi import document, encode_document
 from gateway.web.respond import OneBuffer, Responder
+from gateway.web.sandbox import base_to_show
 
 _log = structlog.get_logger()
 
@@ -36,12 +39,17 @@ class FrontSettings(msgspec.Struct, frozen=True):
     """Limits of the door.
 
     Attributes:
+        deadline_s: from the door to the answer.
+        body_timeout_s: of these, for the body to arrive.
         default_port: `:80` behind plain HTTP, `:443` behind TLS.
+        sandbox: refusals of who asks show the signature base.
     """
 
     max_body_bytes: int
     deadline_s: float
+    body_timeout_s: float
     default_port: str = ":80"
+    sandbox: bool = False
 
 
 class Front:
@@ -70,6 +78,8 @@ class Front:
         self._ready: Final = ready
         self._jwks: Final = jwks
         self._settings: Final = settings
+        self._openapi: Final = encode_document()
+        self._docs: Final = render_page(document())
         self._metrics: Final = LookupMetrics()
         self._routes: Final[dict[str, tuple[str, Handler]]] = {
             "/v1/lookups": ("POST", self._lookups),
@@ -77,6 +87,8 @@ class Front:
             "/readyz": ("GET", self._readyz),
             "/metrics": ("GET", self._metrics_page),
             "/.well-known/jwks.json": ("GET", self._jwks_page),
+            "/openapi.json": ("GET", self._openapi_page),
+            "/docs": ("GET", self._docs_page),
         }
 
     async def __call__(self, request: BaseRequest) -> OneBuffer:
@@ -91,9 +103,8 @@ class Front:
             report_fault(error, request_id)
             return self._refuse(GatewayError("INTERNAL"), request_id)
 
-    def unreadable(self) -> OneBuffer:
+    def refuse(self, error: RequestError) -> OneBuffer:
         """Answer bytes that were no HTTP request."""
-        error = RequestError("HTTP_UNACCEPTABLE", "the request cannot be parsed")
         return self._refuse(error, secrets.token_hex(_REQUEST_ID_BYTES))
 
     def _route(self, request: BaseRequest) -> Handler:
@@ -112,9 +123,14 @@ class Front:
         return self._routes[request.raw_path.partition("?")[0]][0]
 
     def _refuse(
-        self, error: GatewayError, request_id: str, *, allow: str | None = None
+        self,
+        error: GatewayError,
+        request_id: str,
+        *,
+        allow: str | None = None,
+        signature_base: str | None = None,
     ) -> OneBuffer:
-        reply = problem_reply(Refused.because(error), request_id)
+        reply = problem_reply(Refused.because(error), request_id, signature_base=signature_base)
         self._metrics.count(reply.outcome, 0.0)
         return self._responder.respond(msgspec.structs.replace(reply, allow=allow), None)
 
@@ -122,9 +138,15 @@ class Front:
         started_s = time.monotonic()
         deadline = Deadline(started_s + self._settings.deadline_s)
         check_json(request)
-        body = await read_body(request, self._settings.max_body_bytes, deadline)
+        arrival = Deadline(started_s + min(self._settings.body_timeout_s, deadline.remaining_s))
+        body = await read_body(request, self._settings.max_body_bytes, arrival)
         signed = signed_view(request, default_port=self._settings.default_port)
-        caller = self._identify(signed, body, request.remote or "")
+        try:
+            caller = self._identify(signed, body, request.remote or "")
+        except RequestError as error:
+            if not self._settings.sandbox:
+                raise
+            return self._refuse(error, request_id, signature_base=base_to_show(signed, error))
         try:
             reply = await self._lookup(caller, request_id, body, deadline)
         except AuditError as error:  # no record, no answer
@@ -145,6 +167,12 @@ class Front:
 
     async def _jwks_page(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
         return self._responder.publish(200, "application/jwk-set+json", self._jwks)
+
+    async def _openapi_page(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
+        return self._responder.publish(200, "application/json", self._openapi)
+
+    async def _docs_page(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
+        return self._responder.publish(200, "text/html; charset=utf-8", self._docs)
 
 
 def report_fault(error: BaseException, request_id: str = "") -> None:

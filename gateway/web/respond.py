@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes out: one signed buffer for each answer (RFC 9421, tag `yizheng-v1-response`)."""
 
+import asyncio
 from base64 import b64encode
 from collections.abc import Callable
 from email.utils import formatdate
@@ -13,13 +14,18 @@ from aiohttp.web import BaseRequest, StreamResponse
 from gateway.crypto.keys import Signer
 from gateway.exchange.reply import Reply
 from gateway.httpsig import RequestSignature, response_signature_headers
+from gateway.model.limits import Allowance
 
 # What every answer carries: nothing is stored on the way, sniffed or framed.
 _FIXED: Final = (
     "Cache-Control: no-store\r\n"
     "X-Content-Type-Options: nosniff\r\n"
     "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
 )
+#: Seconds that a peer has to read an answer that no buffer could take.
+_READ_LIMIT_S: Final = 10.0
 _STATUS_LINES: Final = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n" for s in HTTPStatus}
 
 
@@ -28,12 +34,22 @@ class OneBuffer(StreamResponse):
 
     `StreamResponse.__init__` is left out on purpose: it makes a header map that nobody reads
     (10 of 13 µs of an answer; ADR 0004).
+
+    Args:
+        head: without its last, empty line.
+        close: whether the connection must end; it also does when the request says so.
     """
 
-    def __init__(self, head_and_body: bytes, *, close: bool = False) -> None:
-        self._bytes = head_and_body
+    def __init__(self, head: str, body: bytes, *, close: bool = False) -> None:
+        self._head = head
+        self._content = body
         if close:
             self._keep_alive = False
+
+    def encode(self, *, close: bool) -> bytes:
+        """All bytes."""
+        end = "Connection: close\r\n\r\n" if close else "\r\n"
+        return (self._head + end).encode() + self._content
 
     async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
         """Take the connection."""
@@ -43,14 +59,24 @@ class OneBuffer(StreamResponse):
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 - aiohttp's signature
-        """Write the buffer, and wait while the peer is slow to read."""
+        """Write the buffer, and wait a while for a peer that is slow to read."""
         request = self._req
         assert request is not None
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the peer has gone")
-        transport.write(self._bytes)
-        await request.writer.drain()
+        transport.write(self.encode(close=not self._keep_alive))
+        if request.protocol.writing_paused:
+            await _let_read(request, transport)
+
+
+async def _let_read(request: BaseRequest, transport: asyncio.Transport) -> None:
+    try:
+        async with asyncio.timeout(_READ_LIMIT_S):
+            await request.writer.drain()
+    except TimeoutError:
+        transport.abort()  # a close would wait for the same peer
+        raise ConnectionResetError("the peer does not read") from None
 
 
 class Responder:
@@ -85,6 +111,8 @@ class Responder:
             head.append(f"Audit-Receipt: {receipt}\r\n")
         if reply.retry_after_s is not None:
             head.append(f"Retry-After: {reply.retry_after_s}\r\n")
+        if reply.limits:
+            head.append(_limit_lines(reply.limits))
         if reply.allow is not None:
             head.append(f"Allow: {reply.allow}\r\n")
         if signature is not None:
@@ -100,18 +128,24 @@ class Responder:
             head.append(f"Signature-Input: {signed_input}\r\nSignature: {value}\r\n")
         # After a message that could not be read, where the next one begins is anybody's guess.
         close = reply.status == HTTPStatus.BAD_REQUEST or signature is None
-        head.append("Connection: close\r\n\r\n" if close else "\r\n")
-        return OneBuffer("".join(head).encode() + reply.body, close=close)
+        return OneBuffer("".join(head), reply.body, close=close)
 
     def publish(self, status: int, content_type: str, body: bytes) -> OneBuffer:
         """Write an unsigned public document."""
         head = (
             f"{_STATUS_LINES[status]}{self._date_line(int(self._clock()))}{_FIXED}"
-            f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
         )
-        return OneBuffer(head.encode() + body)
+        return OneBuffer(head, body)
 
     def _date_line(self, now_s: int) -> str:
         if now_s != self._date_s:
             self._date_s, self._date = now_s, f"Date: {formatdate(now_s, usegmt=True)}\r\n"
         return self._date
+
+
+def _limit_lines(limits: tuple[Allowance, ...]) -> str:
+    """The header fields of draft-ietf-httpapi-ratelimit-headers-10."""
+    left = ", ".join(f'"{one.name}";r={one.remaining};t={one.reset_s}' for one in limits)
+    policy = ", ".join(f'"{one.name}";q={one.quota};w={one.window_s}' for one in limits)
+    return f"RateLimit: {left}\r\nRateLimit-Policy: {policy}\r\n"

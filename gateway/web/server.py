@@ -1,98 +1,117 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One worker's HTTP server: aiohttp's low-level server on a shared port, drained at a stop."""
+"""One worker's HTTP server: a shared port, bounded connections, drained at a stop.
+
+A drain fails nobody: what waits in the accept queue is accepted, each connection gets the answer to
+its next request with `Connection: close`, those that stay silent are closed after a moment, and
+requests in flight get their time.
+"""
 
 import asyncio
+import resource
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 import structlog
-from aiohttp import web
-from aiohttp.web import BaseRequest, RequestHandler, StreamResponse
+from aiohttp.http_parser import HttpRequestParser
 
 from gateway.errors import SetupError
+from gateway.web.connection import Connections, Limits
 from gateway.web.front import Front
 
 _log = structlog.get_logger()
-_BACKLOG = 1024
-_KEEPALIVE_S = 75.0
+_BACKLOG: Final = 1024
+# Descriptors for all but agencies: the sequencer, departments, metrics, logs, the loop.
+_RESERVED_DESCRIPTORS: Final = 64
+_IDLE_GRACE_S: Final = 1.0
+_CANCEL_S: Final = 0.1
 
 
-class _Handler(RequestHandler):
-    """aiohttp's protocol, with our answer to bytes that are no request.
+def require_strict_parser(parser: type[Any] = HttpRequestParser) -> None:
+    """Refuse aiohttp's parser in Python, which has had smuggling bugs of its own.
 
-    aiohttp's own answer logs the offending bytes, which may hold anything.
+    Raises:
+        SetupError: the C parser is not loaded.
     """
-
-    __slots__ = ("_front",)
-
-    def __init__(self, server: "_Server", front: Front, **settings: Any) -> None:
-        super().__init__(server, **settings)
-        self._front = front
-
-    def handle_error(
-        self,
-        request: BaseRequest,  # noqa: ARG002 - aiohttp's signature
-        status: int = 500,  # noqa: ARG002
-        exc: BaseException | None = None,  # noqa: ARG002
-        message: str | None = None,  # noqa: ARG002
-    ) -> StreamResponse:
-        return self._front.unreadable()
-
-
-class _Server(web.Server):
-    def __init__(self, front: Front) -> None:
-        super().__init__(front)
-        self._front = front
-
-    def __call__(self) -> RequestHandler:
-        return _Handler(
-            self,
-            self._front,
-            loop=self._loop,
-            access_log=None,
-            keepalive_timeout=_KEEPALIVE_S,
-            auto_decompress=False,
-            lingering_time=0,
+    if parser.__module__ != "aiohttp._http_parser":
+        raise SetupError(
+            "aiohttp runs without its C parser",
+            where=f"{parser.__module__}.{parser.__qualname__}",
+            remedy="install aiohttp's wheel for this platform, and unset AIOHTTP_NO_EXTENSIONS.",
         )
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Take a port that several processes may listen on (SO_REUSEPORT).
+def fit_descriptors(limits: Limits) -> Limits:
+    """Raise the process's limit of descriptors as far as needed; else allow fewer connections.
 
     Raises:
-        SetupError: the address cannot be had.
+        SetupError: nothing would be left for connections.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        sock.bind((host, port))
-    except OSError as error:
-        sock.close()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = limits.max_connections + _RESERVED_DESCRIPTORS
+    if soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft <= _RESERVED_DESCRIPTORS:
         raise SetupError(
-            f"cannot listen on {host}:{port}: {error.strerror}",
-            where="gateway.toml: $.http",
-            remedy="choose another port, or stop what uses it.",
-        ) from None
-    return sock
+            f"the process may open {soft} files only",
+            where="RLIMIT_NOFILE",
+            remedy=f"allow more than {_RESERVED_DESCRIPTORS}, e.g. LimitNOFILE= in the unit.",
+        )
+    room = min(limits.max_connections, soft - _RESERVED_DESCRIPTORS)
+    if room < limits.max_connections:
+        _log.warning("fewer connections", max_connections=room, descriptors=soft)
+    return msgspec.structs.replace(limits, max_connections=room)
 
 
 async def serve_http(
     front: Front,
     sock: socket.socket,
     *,
+    limits: Limits,
     quit_event: asyncio.Event,
     drain_s: float,
     on_ready: Callable[[], None],
 ) -> None:
-    """Serve until `quit_event`, then stop accepting and let requests in flight finish."""
-    server = _Server(front)
-    listener = await asyncio.get_running_loop().create_server(server, sock=sock, backlog=_BACKLOG)
+    """Serve until `quit_event`, then drain."""
+    connections = Connections(front, fit_descriptors(limits))
+    loop = asyncio.get_running_loop()
+    listener = await loop.create_server(connections, sock=sock, backlog=_BACKLOG)
     on_ready()
     await quit_event.wait()
+    connections.drain()
+    await _accept_waiting(sock, connections)
     listener.close()
-    server.pre_shutdown()
-    await server.shutdown(drain_s)
+    await _drain(connections, drain_s)
+
+
+async def _accept_waiting(sock: socket.socket, connections: Connections) -> None:
+    """Accept what the kernel has already completed for us."""
+    loop = asyncio.get_running_loop()
+    sock.settimeout(0)
+    for _ in range(_BACKLOG):
+        try:
+            accepted, _peer = sock.accept()
+        except OSError:
+            return
+        await loop.connect_accepted_socket(connections, accepted)
+
+
+async def _drain(connections: Connections, drain_s: float) -> None:
+    grace_s = min(_IDLE_GRACE_S, drain_s)
+    if not await _drained(connections, grace_s):
+        connections.close_idle()
+        if not await _drained(connections, drain_s - grace_s):
+            _log.warning("not drained in time", connections=len(connections.open))
+    await connections.shutdown(_CANCEL_S)
     _log.info("drained")
+
+
+async def _drained(connections: Connections, limit_s: float) -> bool:
+    try:
+        async with asyncio.timeout(limit_s):
+            await connections.drained.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -240,6 +240,7 @@ async def test_a_department_that_is_away_is_told_and_hurts_no_other(fragile: Wor
         "ready": True,
         "dependencies": {
             "audit": "ok",
+            "site": "ok",
             "adapter:housing_fund": "ok",
             "adapter:public_security": "PROVIDER_UNAVAILABLE",
         },

@@ -36,6 +36,7 @@ def signed(
     private: bytes = PRIVATE,
     created: int = NOW_S,
     authority: str = "gateway.example",
+    nonce: str = "n" * 24,
     change: Callable[[dict[str, tuple[str, ...]]], Any] = lambda _lines: None,
 ) -> SignedRequest:
     lines: dict[str, tuple[str, ...]] = {
@@ -51,7 +52,7 @@ def signed(
         has_body=True,
     )
     signer = load_signer(private, keyid)
-    added = request_signature_headers(request, signer=signer, created=created, nonce="n" * 24)
+    added = request_signature_headers(request, signer=signer, created=created, nonce=nonce)
     lines |= {name.lower(): (value,) for name, value in added.items()}
     change(lines)
     return request
@@ -95,6 +96,16 @@ def test_each_failed_check_has_its_own_refusal_in_the_published_order() -> None:
     ]
     order = [CHECKS.index(REFUSALS[code].check) for code in codes]
     assert order == sorted(order)
+
+
+@pytest.mark.parametrize(
+    "nonce", ["140302190001010017-00001", "140302-19900101-0017-aaa", "AA_140302190001010-AAAAA"]
+)
+def test_a_nonce_made_of_a_number_is_refused_before_it_could_be_recorded(nonce: str) -> None:
+    with pytest.raises(RequestError, match="15 digits") as caught:
+        door().identify(signed(nonce=nonce), BODY, "")
+    assert caught.value.code == "SIGNATURE_MALFORMED"
+    assert "140302" not in str(caught.value)
 
 
 @pytest.mark.parametrize("skew_s", [-60, 0, 60])

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.admission.rate import AgencyLimits
 from gateway.cache.memory import MemoryCache
 from gateway.catalog.catalog import ItemCatalog
 from gateway.crypto.digest import sha256
@@ -28,6 +29,7 @@ from gateway.model.certificate import CertificateType, Field
 from gateway.model.entry import Entry, parse_entry
 from gateway.model.grant import Grant
 from gateway.model.item import Material, ServiceItem
+from gateway.model.limits import LimitsSection
 from gateway.policy.policy import GrantPolicy
 from gateway.ports import AdapterDirectory, Appended, AuditLog, Caller, Claim, Held, Verdict
 from gateway.sdk import Deadline, Query, Text
@@ -138,7 +140,8 @@ class Department(AdapterDirectory):
 class Corridor:
     """`ask` walks it once."""
 
-    def __init__(self) -> None:
+    def __init__(self, grant: Grant = GRANT, *, limits: LimitsSection | None = None) -> None:
+        self.now_ns = 0
         self.log = Log()
         self.department = Department()
         self.faults: list[BaseException] = []
@@ -146,7 +149,7 @@ class Corridor:
         seal = generate_private_key("ecdsa-p256-sha256")
         self.lookup = Lookup(
             catalog=ItemCatalog([ITEM]),
-            policy=GrantPolicy([GRANT]),
+            policy=GrantPolicy([grant]),
             cache=MemoryCache(max_entries=100, max_bytes=1 << 20),
             departments=self.department,
             sealer=DepartmentSealer(
@@ -156,6 +159,7 @@ class Corridor:
                 clock=lambda: NOW,
             ),
             audit=self.log,
+            limits=AgencyLimits(limits or LimitsSection(), workers=1, clock_ns=lambda: self.now_ns),
             cipher=CIPHER,
             clock=lambda: NOW,
             utc_offset_h=8,

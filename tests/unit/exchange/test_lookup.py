@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The corridor's promises: one record for each request, and no answer without it."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from gateway.crypto.digest import sha256
 from gateway.errors import AdapterTimeout, AdapterUnavailable, AuditError
 from gateway.exchange.lookup import RECORD_RESERVE_S
 from gateway.model.answer import NotFound
-from tests.unit.exchange.rooms import CIPHER, NAME, NUMBER, Corridor, request_body
+from tests.unit.exchange.rooms import CIPHER, GRANT, NAME, NUMBER, Corridor, request_body
 
 
 @pytest.fixture
@@ -171,6 +172,27 @@ async def test_a_query_about_another_name_is_a_mismatch_and_discloses_nothing(
     assert NAME.encode() not in reply.body
 
 
+async def test_a_name_is_a_question_so_it_has_to_be_granted_and_is_recorded(
+    corridor: Corridor,
+) -> None:
+    holder = {"scheme": "cn-id", "number": NUMBER, "name": NAME}
+    await corridor.ask(holder=holder, fields=["valid_to"])
+    assert corridor.log.entries[0].fields_requested == ("valid_to", "name")
+    narrow = Corridor(msgspec.structs.replace(GRANT, fields=("valid_to",)))
+    _, problem = await narrow.ask(holder=holder, fields=["valid_to"])
+    assert problem["code"] == "FIELD_NOT_GRANTED"
+
+
+@pytest.mark.parametrize(("name", "outcome"), [(NAME, "match"), ("测试乙", "mismatch")])
+async def test_a_verification_compares_the_holders_name_as_well(
+    corridor: Corridor, name: str, outcome: str
+) -> None:
+    holder = {"scheme": "cn-id", "number": NUMBER, "name": name}
+    claims = {"valid_to": "2099-01-01"}
+    _, answer = await corridor.ask(holder=holder, operation="verify", fields=[], claims=claims)
+    assert (answer["outcome"], answer["results"]["name"]) == (outcome, outcome)
+
+
 async def test_verify_returns_results_and_no_value(corridor: Corridor) -> None:
     claims = {"name": NAME, "valid_to": "2098-01-01"}
     reply, answer = await corridor.ask(operation="verify", fields=[], claims=claims)
@@ -206,7 +228,13 @@ async def test_a_body_that_does_not_fit_says_where_and_echoes_nothing(
 
 @pytest.mark.parametrize("member", ["item", "case", "purpose", "terminal"])
 @pytest.mark.parametrize(
-    "text", [NUMBER, f"办 {NUMBER[:6]} {NUMBER[6:14]} {NUMBER[14:]}", f"为{NAME}"]
+    "text",
+    [
+        NUMBER,
+        f"办 {NUMBER[:6]} {NUMBER[6:14]} {NUMBER[14:]}",
+        f"{NUMBER[:6]}_{NUMBER[6:14]}/{NUMBER[14:]}",
+        f"为{NAME}",
+    ],
 )
 async def test_personal_text_is_refused_before_it_could_be_recorded(
     corridor: Corridor, member: str, text: str

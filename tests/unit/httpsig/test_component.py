@@ -28,7 +28,7 @@ def base_of(
 ) -> bytes:
     components = parse_components(listed, in_response=isinstance(message, SignedResponse))
     values = read_values(components, message, request)
-    return format_base([c.text for c in components], values, listed + parameters)
+    return format_base(listed, values, listed + parameters)
 
 
 def value_of(component: str, fields: Fields) -> str:

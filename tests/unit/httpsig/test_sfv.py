@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Structured fields: one spelling each, as RFC 8941 §4.1 prints it."""
+"""Structured fields: whatever was received, they are held as RFC 8941 §4.1 prints them."""
 
 import pytest
 from hypothesis import given
@@ -55,7 +55,7 @@ def test_a_printed_dictionary_parses_to_itself(members: dict[str, Member]) -> No
 @given(st.lists(ITEMS, max_size=4))
 def test_the_items_of_a_printed_inner_list_are_its_items(items: list[Member]) -> None:
     printed = f"({' '.join(item.text for item in items)})"
-    assert parse_items(printed, "X") == tuple(items)
+    assert parse_items(printed) == tuple(items)
 
 
 @given(PRINTABLE)
@@ -100,7 +100,6 @@ def test_a_key_alone_is_true() -> None:
         pytest.param("a=1,", id="comma at the end"),
         pytest.param("a=1,,b=2", id="empty member"),
         pytest.param("a=1 b=2", id="no comma"),
-        pytest.param("a=1\t, b=2\t", id="tab at the end"),
         pytest.param("a = 1", id="space around ="),
         pytest.param("a=", id="no value"),
         pytest.param("A=1", id="upper-case key"),
@@ -108,19 +107,12 @@ def test_a_key_alone_is_true() -> None:
         pytest.param("a=1, a=1", id="key twice"),
         pytest.param("a;x=1;x=2", id="parameter twice"),
         pytest.param('a=("b";x;x)', id="parameter of an item twice"),
-        pytest.param("a; x=1", id="space before a parameter"),
-        pytest.param("a=?1", id="true with a value"),
-        pytest.param("a;x=?1", id="true parameter with a value"),
         pytest.param("a=?2", id="boolean other than 0 and 1"),
-        pytest.param("a=00", id="leading zero"),
-        pytest.param("a=-0", id="minus zero"),
         pytest.param("a=+1", id="plus sign"),
         pytest.param("a=1234567890123456", id="16 digits"),
-        pytest.param("a=1.50", id="zero at the end of a decimal"),
         pytest.param("a=1.", id="decimal without a fraction"),
         pytest.param("a=1.1234", id="four digits of fraction"),
         pytest.param("a=1234567890123.1", id="13 digits before the point"),
-        pytest.param("a=-0.0", id="minus zero, decimal"),
         pytest.param('a="x', id="string without an end"),
         pytest.param('a="\\x"', id="escape of another character"),
         pytest.param('a="é"', id="string outside ASCII"),
@@ -129,17 +121,13 @@ def test_a_key_alone_is_true() -> None:
         pytest.param("a=:YR==:", id="base64 with spare bits"),
         pytest.param("a=:_-8=:", id="base64url"),
         pytest.param("a=:YQ==", id="bytes without an end"),
-        pytest.param('a=("b"  "c")', id="two spaces in a list"),
-        pytest.param('a=( "b")', id="space after the parenthesis"),
         pytest.param('a=("b","c")', id="comma in a list"),
         pytest.param('a=("b""c")', id="no space in a list"),
         pytest.param('a=("b"', id="list without an end"),
         pytest.param("a=(())", id="list in a list"),
-        pytest.param("a=@1659578233", id="date of RFC 9651"),
-        pytest.param('a=%"x"', id="display string of RFC 9651"),
     ],
 )
-def test_what_would_not_be_printed_is_refused(text: str) -> None:
+def test_what_is_no_dictionary_is_refused(text: str) -> None:
     with pytest.raises(RequestError, match=r"^SIGNATURE_MALFORMED: X: ") as refused:
         dictionary(text)
     assert text not in refused.value.detail

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The interface as OpenAPI 3.1, made from the very types that read and write it.
+
+1. Schemas come from `gateway.model.lookup`; statuses and codes from `gateway.errors`. Nothing that
+   the code already says is said again here.
+2. What OpenAPI cannot say (what is signed, byte by byte) stands in docs/reference/wire.md.
+"""
+
+import inspect
+from typing import Any, Final
+
+import msgspec
+
+from gateway.errors import REFUSALS, Refusal
+from gateway.exchange.reply import JSON, PROBLEM_JSON
+from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
+
+_SCHEMA_PATH: Final = "#/components/schemas/"
+# Of targets that are no operation of this document.
+_ELSEWHERE: Final = frozenset({"PATH_UNKNOWN", "METHOD_UNSUPPORTED"})
+_SIGNED_FIELDS: Final = {
+    "Content-Digest": "RFC 9530; `sha-256` over the body.",
+    "Signature-Input": "RFC 9421; one member with tag `yizheng-v1`.",
+    "Signature": "RFC 9421.",
+}
+_REPLY_FIELDS: Final = {
+    "Content-Digest": "RFC 9530; `sha-256` over the body.",
+    "Signature-Input": "RFC 9421, tag `yizheng-v1-response`; absent when nobody was identified.",
+    "Signature": "RFC 9421; absent when nobody was identified.",
+    "Audit-Receipt": 'The entry that records this access: `log="<origin>", index=<n>`.',
+    "RateLimit": 'What limits leave: `"agency";r=<requests>;t=<seconds>`; only where configured.',
+    "RateLimit-Policy": '`"agency";q=<requests>;w=<seconds>`; only where a limit is configured.',
+    "Retry-After": "Seconds, where known.",
+}
+
+
+def document() -> dict[str, Any]:
+    """The whole document, as plain JSON values."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Yizheng Gateway 一证网关",
+            "version": "1",
+            "description": "Wire protocol v1. Requests and answers of /v1/ are signed (RFC 9421).",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": {
+            "/v1/lookups": {"post": _lookup()},
+            "/healthz": {"get": _page("healthz", "Liveness 存活", JSON)},
+            "/readyz": {"get": _page("readyz", "Readiness 就绪", JSON, also=503)},
+            "/metrics": {"get": _page("metrics", "Prometheus metrics 指标", "text/plain")},
+            "/.well-known/jwks.json": {
+                "get": _page("jwks", "Public keys 公钥 (RFC 7517)", "application/jwk-set+json")
+            },
+            "/openapi.json": {"get": _page("openapi", "This document 本文档", JSON)},
+            "/docs": {"get": _page("docs", "This document for people 接口文档页", "text/html")},
+        },
+        "components": {"schemas": _schemas()},
+    }
+
+
+def encode_document() -> bytes:
+    """The document as it is served and kept in docs/reference/openapi.json."""
+    return msgspec.json.format(msgspec.json.encode(document()), indent=1) + b"\n"
+
+
+def _schemas() -> dict[str, Any]:
+    _, found = msgspec.json.schema_components(
+        (LookupRequest, LookupAnswer, Problem), ref_template=_SCHEMA_PATH + "{name}"
+    )
+    for schema in found.values():
+        schema["description"] = inspect.cleandoc(schema["description"])
+    return found
+
+
+def _lookup() -> dict[str, Any]:
+    sent = [row for row in REFUSALS.values() if row.check and row.code not in _ELSEWHERE]
+    return {
+        "operationId": "lookup",
+        "summary": "One certificate of one holder 查询或核验一项证照",
+        "parameters": [
+            _field(text, name=name, required=True, **{"in": "header"})
+            for name, text in _SIGNED_FIELDS.items()
+        ],
+        "requestBody": {"required": True, "content": _content(JSON, "LookupRequest")},
+        "responses": {
+            "200": {
+                "description": "The answer, recorded.",
+                "headers": _reply_headers(),
+                "content": _content(JSON, "LookupAnswer"),
+            },
+            **_problems([*sent, REFUSALS["INTERNAL"]], headers=_reply_headers()),
+        },
+    }
+
+
+def _page(name: str, summary: str, content_type: str, *, also: int | None = None) -> dict[str, Any]:
+    """A public document; `also` is another status of the same form."""
+    said = {"description": "The document.", "content": {content_type: {}}}
+    refused = [row for row in REFUSALS.values() if row.check == "framing"]
+    return {
+        "operationId": name,
+        "summary": summary,
+        "responses": {
+            **{str(status): said for status in (200, also) if status},
+            **_problems([*refused, REFUSALS["INTERNAL"]], headers={}),
+        },
+    }
+
+
+def _problems(refusals: list[Refusal], *, headers: dict[str, Any]) -> dict[str, Any]:
+    """One response for each status, with the codes that share it."""
+    found: dict[str, Any] = {}
+    for status in sorted({row.status for row in refusals}):
+        codes = [row.code for row in refusals if row.status == status]
+        found[str(status)] = {
+            "description": ", ".join(codes),
+            **({"headers": headers} if headers else {}),
+            "content": _content(PROBLEM_JSON, "Problem"),
+        }
+    return found
+
+
+def _reply_headers() -> dict[str, Any]:
+    return {name: _field(text) for name, text in _REPLY_FIELDS.items()}
+
+
+def _field(description: str, **members: Any) -> dict[str, Any]:
+    return members | {"description": description, "schema": {"type": "string"}}
+
+
+def _content(content_type: str, schema: str) -> dict[str, Any]:
+    return {content_type: {"schema": {"$ref": _SCHEMA_PATH + schema}}}

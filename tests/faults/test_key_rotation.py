@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""F-24: keys end and begin under load, on workers that go on running.
+
+1. Of requests that are sent a second after a revocation, or later, none is accepted.
+2. While keys are rotated, no answer fails to verify, and inside the overlap nobody is refused.
+"""
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from fixtures.world import AGENCY, KEYIDS, World
+from gateway.agencies import AgencyFolder, make_key
+from gateway.client import GatewayClient, Refused
+from gateway.crypto.keys import Signer, generate_private_key, load_signer, public_pem
+from gateway.crypto.public_key import read_public_key
+
+ROTATION_S = float(os.environ.get("YIZHENG_ROTATION_S", "6"))
+PERIOD_S = 10.0 if "YIZHENG_ROTATION_S" in os.environ else 2.0
+#: What the product promises; a client that is told of a new key may use it after that.
+EFFECT_S = 1.0
+CLIENTS = 4
+AFTER_S = 2.0
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with tempfile.TemporaryDirectory(prefix="yz-") as folder, World(Path(folder), workers=2) as w:
+        yield w
+
+
+class Load:
+    """Clients that ask until they are stopped, and when each request was sent and answered."""
+
+    def __init__(self, world: World, signer: Signer) -> None:
+        self.world = world
+        self.signer = signer
+        self.accepted: list[tuple[float, float]] = []
+        self.refused: list[tuple[float, str]] = []
+        self.stopped = False
+
+    def client(self) -> GatewayClient:
+        key = (self.world.site / "keys/gateway.pub.pem").read_text()
+        return GatewayClient(self.world.url, signer=self.signer, gateway_key=key)
+
+    def signs_with(self, signer: Signer) -> bool:
+        return not self.stopped and self.signer is signer
+
+    async def ask_until_stopped(self, number: int) -> None:
+        citizen = self.world.citizens[number].id_number
+        while not self.stopped:
+            signer = self.signer
+            async with self.client() as client:
+                while self.signs_with(signer):
+                    sent_s = time.monotonic()
+                    try:
+                        await client.lookup(self.world.request(citizen))
+                        self.accepted.append((sent_s, time.monotonic()))
+                    except Refused as refused:
+                        self.refused.append((sent_s, refused.code))
+
+
+def signer_of(world: World, keyid: str = KEYIDS["ecdsa-p256-sha256"]) -> Signer:
+    return load_signer(world.agency_key().read_bytes(), keyid)
+
+
+async def test_a_revoked_key_is_refused_within_a_second(
+    world: World, record_property: Callable[[str, object], None]
+) -> None:
+    """A key of its own is revoked; those of others are not disturbed by it."""
+    private = generate_private_key("ed25519")
+    folder = AgencyFolder(world.site)
+    key = make_key(AGENCY, read_public_key(public_pem(private).encode()))
+    folder.register(AGENCY, key)
+    await asyncio.sleep(EFFECT_S)
+    doomed = Load(world, load_signer(private, key.id))
+    other = Load(world, signer_of(world))
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(CLIENTS):
+            tasks.create_task(doomed.ask_until_stopped(number))
+            tasks.create_task(other.ask_until_stopped(number))
+        await asyncio.sleep(EFFECT_S)
+        await asyncio.to_thread(folder.revoke, AGENCY, key.id)
+        revoked_s = time.monotonic()
+        await asyncio.sleep(AFTER_S)
+        doomed.stopped = other.stopped = True
+    late = [sent_s for sent_s, _ in doomed.accepted if sent_s >= revoked_s + EFFECT_S]
+    assert late == []
+    assert {code for _, code in doomed.refused} == {"KEY_INACTIVE"}
+    assert min(sent_s for sent_s, _ in doomed.accepted) < revoked_s
+    assert other.refused == []
+    assert max(sent_s for sent_s, _ in other.accepted) > revoked_s + EFFECT_S
+    record_property("accepted_after_one_second", len(late))
+    record_property("last_accepted_s", max(s for s, _ in doomed.accepted) - revoked_s)
+    record_property("requests", len(doomed.accepted) + len(doomed.refused) + len(other.accepted))
+
+
+@pytest.mark.timeout(60 + 2 * ROTATION_S)
+async def test_keys_that_rotate_under_load_leave_nobody_without_a_verified_answer(
+    world: World, record_property: Callable[[str, object], None]
+) -> None:
+    folder = AgencyFolder(world.site)
+    load = Load(world, signer_of(world))
+    first = load.signer
+    rotations = 0
+    async with asyncio.TaskGroup() as tasks:  # an answer that does not verify ends the test
+        for number in range(CLIENTS):
+            tasks.create_task(load.ask_until_stopped(number))
+        until_s = time.monotonic() + ROTATION_S
+        while time.monotonic() < until_s:
+            private = generate_private_key("ecdsa-p256-sha256")
+            key = make_key(AGENCY, read_public_key(public_pem(private).encode()))
+            await asyncio.to_thread(
+                folder.rotate,
+                AGENCY,
+                load.signer.keyid,
+                key,
+                now=datetime.now(UTC),
+                overlap=timedelta(seconds=0.9 * PERIOD_S),
+            )
+            await asyncio.sleep(EFFECT_S)
+            load.signer = load_signer(private, key.id)
+            rotations += 1
+            await asyncio.sleep(PERIOD_S - EFFECT_S)
+        load.stopped = True
+    assert load.refused == []
+    assert len(load.accepted) > 10 * ROTATION_S
+    load.signer = first
+    async with load.client() as client:
+        with pytest.raises(Refused) as caught:
+            await client.lookup(world.request(world.citizens[0].id_number))
+    assert caught.value.code == "KEY_INACTIVE"
+    record_property("rotations", rotations)
+    record_property("verified_answers", len(load.accepted))

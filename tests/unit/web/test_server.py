@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a worker needs before it listens."""
+
+import resource
+from collections.abc import Iterator
+
+import pytest
+from aiohttp.http_parser import HttpRequestParserPy
+
+from gateway.errors import SetupError
+from gateway.web.connection import Limits
+from gateway.web.listener import Listener
+from gateway.web.server import fit_descriptors, require_strict_parser
+
+
+@pytest.fixture
+def descriptors() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_the_parser_in_c_is_taken() -> None:
+    require_strict_parser()
+
+
+def test_the_parser_in_python_is_refused_with_a_remedy() -> None:
+    with pytest.raises(SetupError, match="C parser") as caught:
+        require_strict_parser(HttpRequestParserPy)
+    assert "AIOHTTP_NO_EXTENSIONS" in str(caught.value)
+
+
+def test_the_limit_of_descriptors_is_raised_as_far_as_needed(descriptors: None) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    assert fit_descriptors(Limits(max_connections=400)).max_connections == 400
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 464
+
+
+def test_a_listener_keeps_its_place_until_it_is_closed() -> None:
+    listener = Listener("127.0.0.1", 0)
+    sock = listener.open()
+    assert listener.open() is sock
+    other = Listener(*sock.getsockname())
+    assert other.open().getsockname() == sock.getsockname()
+    listener.close()
+    assert sock.fileno() == -1
+    assert listener.open() is not sock
+    listener.close()
+    other.close()
