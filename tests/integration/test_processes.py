@@ -6,6 +6,7 @@ Every answer that is given on the way has its entry: no record, no answer.
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -189,6 +190,8 @@ async def test_a_sequencer_that_hangs_is_waited_for_until_the_deadline(fragile: 
         took_s = time.monotonic() - began_s
         assert len(log_entries(fragile)) == size
         assert (await get(fragile, "/healthz"))[0] == 200
+        status, page = await get(fragile, "/readyz")
+        assert (status, '"audit":"AUDIT_UNAVAILABLE"' in page) == (503, True)
     finally:
         os.kill(pid, signal.SIGCONT)
     assert (caught.value.problem.status, caught.value.code) == (503, "AUDIT_UNAVAILABLE")
@@ -229,6 +232,24 @@ async def test_a_site_has_one_gateway(fragile: World) -> None:
     assert fragile.pids() == before
     assert sum(found_by_process(fragile).values()) == 1
     assert '"found"} 1.0' in (await get(fragile, "/metrics"))[1]
+    assert_recorded(fragile, await ask(fragile))
+
+
+async def test_a_port_has_one_gateway(fragile: World, tmp_path: Path) -> None:
+    """Two of one user could share it, and agencies would speak to now one log, now the other."""
+    other = tmp_path / "site"
+    shutil.copytree(fragile.site, other, ignore=shutil.ignore_patterns("var"))
+    port = address_of(fragile)[1]
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "gateway", "serve", f"--site={other}", f"--port={port}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT_S,
+    )
+    assert done.returncode == 78
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
     assert_recorded(fragile, await ask(fragile))
 
 
