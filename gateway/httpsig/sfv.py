@@ -11,7 +11,7 @@ Rules:
 3. Values stay text until they are asked for, by `parse_string`, `parse_bytes`, `parse_integer`.
 4. Text that does not parse raises RequestError, naming the field and the position.
 
-The patterns match in linear time: what may repeat is possessive, or ends where nothing else fits.
+The patterns match in linear time: what may follow a repetition never begins like what repeats.
 """
 
 import re
@@ -33,20 +33,20 @@ _DISPLAY: Final = (
     r'%"(?:[ !#$&-~]|%[01][0-9a-f]|%2[25]|%7f'
     rf"|%(?:c[2-9a-f]|d[0-9a-f]){_TAIL}"
     rf"|(?:%e0%[ab][0-9a-f]|%e[1-9abcef]{_TAIL}|%ed%[89][0-9a-f]){_TAIL}"
-    rf'|(?:%f0%[9ab][0-9a-f]|%f[1-3]{_TAIL}|%f4%8[0-9a-f]){_TAIL}{_TAIL})*+"'
+    rf'|(?:%f0%[9ab][0-9a-f]|%f[1-3]{_TAIL}|%f4%8[0-9a-f]){_TAIL}{_TAIL})*"'
 )
 # `?1` is printed only where a value stands alone; elsewhere true is a key without a value.
 _BARE: Final = rf"(?:{STRING}|{BYTES}|{_NUMBER}|{WORD}|\?0|{_DISPLAY})"
-_PARAMETERS: Final = rf"(?:;{KEY}(?:={_BARE})?)*+"
+_PARAMETERS: Final = rf"(?:;{KEY}(?:={_BARE})?)*"
 _ITEM: Final = rf"(?:{_BARE}|\?1){_PARAMETERS}"
-_INNER_LIST: Final = rf"\((?:{_ITEM}(?: {_ITEM})*+)?\)"
+_INNER_LIST: Final = rf"\((?:{_ITEM}(?: {_ITEM})*)?\)"
 
 _PARAMETER_PATTERN: Final = re.compile(rf";({KEY})(?:=({_BARE}))?")
 _ITEM_PATTERN: Final = re.compile(rf"({_BARE}|\?1)({_PARAMETERS})")
 _MEMBER_PATTERN: Final = re.compile(rf"({KEY})(?:=({_INNER_LIST}|{_BARE}))?({_PARAMETERS})")
 # The whole of what is usual, in one match: one member, up to six parameters, each with a value.
 _USUAL_PATTERN: Final = re.compile(
-    rf"({KEY})=({_INNER_LIST}|{_BARE})" + rf"(?:;({KEY})=({_BARE}))?+" * 6
+    rf"({KEY})=({_INNER_LIST}|{_BARE})" + rf"(?:;({KEY})=({_BARE}))?" * 6
 )
 _STRING_PATTERN: Final = re.compile(r"[ -~]*")
 _INTEGER_PATTERN: Final = re.compile(r"-?[0-9]+")

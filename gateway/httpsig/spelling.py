@@ -23,22 +23,24 @@ INTEGER_MAX_DIGITS: Final = 15
 DECIMAL_MAX_DIGITS: Final = 12
 FRACTION_MAX_DIGITS: Final = 3
 
-KEY: Final = r"[a-z*][a-z0-9_.*-]*+"
-STRING: Final = r'"[ !#-\[\]-~]*+(?:\\["\\][ !#-\[\]-~]*+)*+"'
-WORD: Final = r"[A-Za-z*][A-Za-z0-9!#$%&'*+.^_`|~:/-]*+"
+# No possessive quantifiers here or in `sfv`: Python before 3.11.5, Debian 12's among them, gets
+# those over groups wrong (CPython issue 106052).
+KEY: Final = r"[a-z*][a-z0-9_.*-]*"
+STRING: Final = r'"[ !#-\[\]-~]*(?:\\["\\][ !#-\[\]-~]*)*"'
+WORD: Final = r"[A-Za-z*][A-Za-z0-9!#$%&'*+.^_`|~:/-]*"
 BYTES: Final = (
-    r":(?:[A-Za-z0-9+/]{32})*+(?:[A-Za-z0-9+/]{4})*+"  # 32 at a time only for speed
+    r":(?:[A-Za-z0-9+/]{4})*"
     r"(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?:"
 )
 
 _KEY_PATTERN: Final = re.compile(KEY)
 _VALUE_PATTERN: Final = re.compile(
     rf"(?P<same>{STRING}|{BYTES}|\?[01]|{WORD})"
-    r"|(?P<number>@?-?[0-9]++(?:\.[0-9]*+)?)"
-    r'|%"(?P<display>(?:[ !#$&-~]|%[0-9a-f]{2})*+)"'
+    r"|(?P<number>@?-?[0-9]+(?:\.[0-9]*)?)"
+    r'|%"(?P<display>(?:[ !#$&-~]|%[0-9a-f]{2})*)"'
 )
-_BLANKS_PATTERN: Final = re.compile(r"[ \t]*+")
-_SPACES_PATTERN: Final = re.compile(r" *+")
+_BLANKS_PATTERN: Final = re.compile(r"[ \t]*")
+_SPACES_PATTERN: Final = re.compile(r" *")
 _NUMBER_PATTERN: Final = re.compile(r"(@?)(-?)([0-9]+)(?:(\.)([0-9]*))?")
 
 _TRUE: Final = "?1"
