@@ -23,7 +23,7 @@ import aiohttp
 import msgspec
 
 from gateway.crypto.digest import b64url_encode
-from gateway.crypto.keys import Signer, Verifier, load_verifier, thumbprint
+from gateway.crypto.keys import Signer, Verifier, keyid_of, load_verifier
 from gateway.errors import REFUSALS, GatewayError, RequestError, TrustError
 from gateway.httpsig import (
     RequestSignature,
@@ -37,7 +37,6 @@ from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
 
 _PATH: Final = "/v1/lookups"
 _NONCE_BYTES: Final = 18
-_KEYID_LENGTH: Final = 16
 _MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 
 _encode = msgspec.json.Encoder().encode
@@ -110,9 +109,7 @@ class GatewayClient:
         self._authority: Final = parts.netloc.lower().removesuffix(default_port)
         self._signer: Final = signer
         verifier = load_verifier(gateway_key, "ecdsa-p256-sha256")
-        self._keys: Final[dict[str, Verifier]] = {
-            f"gateway-{thumbprint(gateway_key)[:_KEYID_LENGTH]}": verifier
-        }
+        self._keys: Final[dict[str, Verifier]] = {keyid_of("gateway", gateway_key): verifier}
         self._timeout: Final = aiohttp.ClientTimeout(total=timeout_s)
         self._clock: Final = clock
         self._session: aiohttp.ClientSession | None = None

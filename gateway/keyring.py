@@ -27,10 +27,10 @@ from gateway.crypto.identity import EpochCipher, ensure_epoch, load_epoch
 from gateway.crypto.keys import (
     Signer,
     generate_private_key,
+    keyid_of,
     load_signer,
     public_jwk,
     public_pem,
-    thumbprint,
 )
 from gateway.errors import GatewayError, SetupError
 from gateway.model.agency import Algorithm
@@ -40,7 +40,6 @@ _KEK_BYTES: Final = 32
 _PRIVATE: Final = 0o600
 _PRIVATE_FOLDER: Final = 0o700
 _OTHERS: Final = 0o077
-_KEYID_LENGTH: Final = 16
 
 
 def make_missing_keys(site: Site) -> tuple[Path, ...]:
@@ -164,11 +163,6 @@ def prepare_epoch(site: Site, now: datetime) -> str:
 def epoch_cipher(site: Site, epoch: str) -> EpochCipher:
     """The keys under which the log knows holders in that epoch."""
     return load_epoch(site.keys / "epochs.json", _kek(site), epoch)
-
-
-def keyid_of(role: str, public: str) -> str:
-    """The id under which a key of ours is known: role and RFC 7638 thumbprint."""
-    return f"{role}-{thumbprint(public)[:_KEYID_LENGTH]}"
 
 
 def _epoch(site: Site, now: datetime) -> str:

@@ -41,6 +41,8 @@ _Y8: Final = int.from_bytes(
 _SMALL_ORDER_Y: Final = frozenset({1, _P - 1, 0, _Y8, _P - _Y8})
 
 _ECDSA: Final = ec.ECDSA(SHA256())
+#: Of 43 characters; 96 bits tell the keys of one gateway apart.
+_KEYID_THUMBPRINT_LENGTH: Final = 16
 _COORDINATE_BYTES: Final = 32
 
 PrivateKey = ec.EllipticCurvePrivateKey | Ed25519PrivateKey
@@ -197,6 +199,15 @@ def thumbprint(public_pem: str | bytes) -> str:
     """
     members = _jwk_members(_load_public(public_pem))
     return b64url_encode(sha256(msgspec.json.encode(members, order="sorted")))
+
+
+def keyid_of(role: str, public_pem: str | bytes) -> str:
+    """Return the id under which a key of a gateway is known: its role and its thumbprint.
+
+    Raises:
+        RequestError: KEY_UNUSABLE.
+    """
+    return f"{role}-{thumbprint(public_pem)[:_KEYID_THUMBPRINT_LENGTH]}"
 
 
 def public_jwk(public_pem: str | bytes, keyid: str) -> dict[str, str]:

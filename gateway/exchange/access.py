@@ -2,7 +2,7 @@
 """What is known of one access while it walks the corridor, and the entry that records it."""
 
 import secrets
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from gateway.crypto.digest import b64url_encode
@@ -19,6 +19,7 @@ from gateway.model.entry import (
 )
 from gateway.model.grant import Permit
 from gateway.model.holder import Holder
+from gateway.model.instant import format_time_ms
 from gateway.model.limits import Allowance
 from gateway.model.lookup import LookupAnswer, LookupRequest, ServedFrom
 from gateway.ports import Caller, Claim, Held
@@ -151,8 +152,3 @@ def _asked(request: LookupRequest | None) -> dict[str, Any]:
 def _outcome(refused: Refused | None, permit: Permit | None) -> str:
     """`unavailable`: allowed, but nothing is known. `refused`: not allowed."""
     return "unavailable" if refused and permit else "refused"
-
-
-def format_time_ms(at: datetime) -> str:
-    """RFC 3339 UTC with milliseconds."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

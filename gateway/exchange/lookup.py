@@ -17,7 +17,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from datetime import time as dt_time
 from typing import Final
 
@@ -35,6 +35,7 @@ from gateway.model.certificate import CertificateType
 from gateway.model.grant import Deny, Grant, Permit
 from gateway.model.holder import Holder
 from gateway.model.ids import parse_holder
+from gateway.model.instant import format_time_s
 from gateway.model.lookup import LookupAnswer, LookupRequest
 from gateway.model.screening import screen_request
 from gateway.ports import (
@@ -306,8 +307,3 @@ def _reply(outcome: LookupAnswer | Refused, request_id: str) -> Reply:
     if isinstance(outcome, Refused):
         return problem_reply(outcome, request_id)
     return answer_reply(outcome)
-
-
-def format_time_s(at: datetime) -> str:
-    """RFC 3339 UTC, whole seconds."""
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from gateway.crypto.keys import Signer, Verifier, load_verifier, public_jwk
@@ -15,6 +15,7 @@ from gateway.crypto.sdjwt import issue_sd_jwt, present_sd_jwt
 from gateway.errors import RequestError, SetupError, TrustError
 from gateway.model.answer import Found, Sealed
 from gateway.model.certificate import CertificateType
+from gateway.model.instant import format_time_s
 from gateway.ports import Sealer
 
 _PROBE: Final = b"yizheng sealing key probe"
@@ -63,7 +64,7 @@ class DepartmentSealer(Sealer):
             issuer=self._issuer,
             certificate=certificate.name,
             issued_at_s=int(now.timestamp()),
-            as_of=_format_seconds(found.as_of or now),
+            as_of=format_time_s(found.as_of or now),
         )
 
     def disclose(self, sealed: Sealed, fields: Sequence[str]) -> str:
@@ -100,8 +101,3 @@ def _require_published(adapter: str, signer: Signer, verifiers: Mapping[str, Ver
             where=f"sealing key of adapter {adapter}",
             remedy=f"publish the public key of {signer.keyid}",
         ) from None
-
-
-def _format_seconds(instant: datetime) -> str:
-    """RFC 3339 UTC; the fraction of a second is dropped, never rounded into the future."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
