@@ -136,6 +136,39 @@ class AgencyFolder:
             lambda agency: _with_key(agency, replace(_find(agency, keyid), revoked=True)),
         )
 
+    def add_x509(self, agency_id: str, sha256: str) -> None:
+        """Let connections with this X.509 certificate bring requests of the agency.
+
+        Raises:
+            RequestError: AGENCY_UNKNOWN.
+        """
+        self._change(
+            agency_id,
+            lambda agency: replace(
+                agency, x509_sha256=tuple(dict.fromkeys((*agency.x509_sha256, sha256)))
+            ),
+        )
+
+    def remove_x509(self, agency_id: str, sha256: str) -> None:
+        """Refuse requests of the agency over connections with this X.509 certificate.
+
+        Raises:
+            RequestError: AGENCY_UNKNOWN; X509_UNUSABLE for one that is not registered, or that is
+                the last: without any, every connection would do.
+        """
+
+        def change(agency: Agency) -> Agency:
+            kept = tuple(known for known in agency.x509_sha256 if known != sha256)
+            if kept == agency.x509_sha256:
+                raise RequestError("X509_UNUSABLE", "it is not registered for this agency")
+            if not kept:
+                raise RequestError(
+                    "X509_UNUSABLE", "it is the last one: disable the agency, or edit its file"
+                )
+            return replace(agency, x509_sha256=kept)
+
+        self._change(agency_id, change)
+
     def _change(self, agency_id: str, change: Callable[[Agency], Agency]) -> None:
         with self._locked():
             file = self._file(agency_id)

@@ -36,6 +36,7 @@ from gateway.web.connection import Limits
 from gateway.web.front import Front, FrontSettings, report_fault
 from gateway.web.respond import Responder
 from gateway.web.server import require_strict_parser, serve_http
+from gateway.web.tls import LiveTLS, TLSFiles
 
 _log = structlog.get_logger()
 
@@ -93,8 +94,29 @@ def check_site(site: Site) -> Departments:
     keyring.log_signer(site)
     keyring.seal_signers(site)
     keyring.check_epoch_key(site)
+    open_tls(site)
     asyncio.run(_open_and_close(departments))
     return departments
+
+
+def open_tls(site: Site) -> LiveTLS | None:
+    """The TLS of the public port; None where it speaks plain HTTP.
+
+    Raises:
+        SetupError: files that cannot be used.
+    """
+    http = site.config.http
+    if http.tls_chain is None or http.tls_key is None:
+        return None
+    return LiveTLS(
+        TLSFiles(
+            chain=site.folder / http.tls_chain,
+            key=site.folder / http.tls_key,
+            client_ca=None if http.client_ca is None else site.folder / http.client_ca,
+            client_required=http.client_x509 == "required",
+            minimum=http.tls_minimum,
+        )
+    )
 
 
 def reread_site(site: Site) -> Site:
@@ -138,7 +160,12 @@ async def run_sequencer(
 
 
 async def run_worker(
-    site: Site, sock: socket.socket, *, quit_event: asyncio.Event, on_ready: Callable[[], None]
+    site: Site,
+    sock: socket.socket,
+    *,
+    tls: LiveTLS | None,
+    quit_event: asyncio.Event,
+    on_ready: Callable[[], None],
 ) -> None:
     """Serve lookups until `quit_event`, then drain."""
     async with AsyncExitStack() as stack:
@@ -150,10 +177,10 @@ async def run_worker(
         await audit.open()
         live = _make_live(site, departments, authorities=_authorities(site, sock))
         await live.refresh()  # a worker that is started again must not know revoked keys
-        front = _make_front(site, live, departments, audit)
+        front = _make_front(site, live, departments, audit, tls)
         gc.collect()
         gc.freeze()  # what start-up made stays; the collector need not look at it again
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, live.ask_reload)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, live, tls)
         async with asyncio.TaskGroup() as tasks:
             watcher = tasks.create_task(live.watch())
             await serve_http(
@@ -163,12 +190,23 @@ async def run_worker(
                     header_timeout_s=site.config.http.header_timeout_s,
                     idle_timeout_s=site.config.http.idle_timeout_s,
                     max_connections=site.config.http.max_connections,
+                    department_connections=sum(
+                        adapter.concurrency for adapter in site.adapters if adapter.enabled
+                    ),
                 ),
                 quit_event=quit_event,
                 drain_s=site.config.http.drain_s,
                 on_ready=on_ready,
+                tls=tls,
             )
             watcher.cancel()
+
+
+def _reload(live: LiveSite, tls: LiveTLS | None) -> None:
+    """Take what changed on disk; for SIGHUP."""
+    live.ask_reload()
+    if tls is not None:
+        tls.reload()
 
 
 def _make_live(site: Site, departments: Departments, *, authorities: tuple[str, ...]) -> LiveSite:
@@ -186,7 +224,11 @@ def _make_live(site: Site, departments: Departments, *, authorities: tuple[str, 
 
 
 def _make_front(
-    site: Site, live: LiveSite, departments: Departments, audit: SequencerClient
+    site: Site,
+    live: LiveSite,
+    departments: Departments,
+    audit: SequencerClient,
+    tls: LiveTLS | None,
 ) -> Front:
     config = site.config
     sealer = DepartmentSealer(
@@ -201,13 +243,14 @@ def _make_front(
         responder=Responder(
             keyring.gateway_signer(site), origin=config.site.origin, clock=time.time
         ),
-        ready=lambda: _ready(audit, departments, live),
+        ready=lambda: _ready(audit, departments, live, tls),
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
         settings=FrontSettings(
             sandbox=config.site.mode == "sandbox",
             max_body_bytes=config.http.max_body_bytes,
             body_timeout_s=config.http.body_timeout_s,
             deadline_s=config.lookup.deadline_s,
+            default_port=_default_port(site),
         ),
     )
 
@@ -232,12 +275,13 @@ def _make_lookup(
         clock=_now,
         utc_offset_h=config.site.utc_offset_h,
         nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
+        x509_required=config.http.client_x509 == "required",
         on_fault=report_fault,
     )
 
 
 async def _ready(
-    audit: SequencerClient, departments: Departments, live: LiveSite
+    audit: SequencerClient, departments: Departments, live: LiveSite, tls: LiveTLS | None
 ) -> tuple[bool, Mapping[str, str]]:
     """Ready means: lookups can be recorded. Departments and a stale site are only told."""
     try:
@@ -246,6 +290,8 @@ async def _ready(
     except AuditError as error:
         recorded = error.code
     parts = {"audit": recorded, "site": live.state}
+    if tls is not None:
+        parts["tls"] = tls.state
     parts |= {f"adapter:{name}": state for name, state in (await departments.health()).items()}
     return recorded == "ok", parts
 
@@ -257,4 +303,8 @@ def _authorities(site: Site, sock: socket.socket) -> tuple[str, ...]:
     host, port = sock.getsockname()[:2]
     named = f"[{host}]" if ":" in host else host
     hosts = {named, "localhost"} if host in {"127.0.0.1", "::1"} else {named}
-    return tuple(f"{name}:{port}".removesuffix(":80") for name in sorted(hosts))
+    return tuple(f"{name}:{port}".removesuffix(_default_port(site)) for name in sorted(hosts))
+
+
+def _default_port(site: Site) -> str:
+    return ":80" if site.config.http.tls_chain is None else ":443"

@@ -14,8 +14,10 @@
 """
 
 import secrets
+import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
@@ -24,7 +26,7 @@ import msgspec
 
 from gateway.crypto.digest import b64url_encode
 from gateway.crypto.keys import Signer, Verifier, keyid_of, load_verifier
-from gateway.errors import REFUSALS, GatewayError, RequestError, TrustError
+from gateway.errors import REFUSALS, GatewayError, RequestError, SetupError, TrustError
 from gateway.httpsig import (
     RequestSignature,
     SignedRequest,
@@ -81,6 +83,33 @@ class Refused(RequestError):
         self.is_signed = is_signed
 
 
+def make_tls(
+    *, ca: Path | None = None, x509: Path | None = None, x509_key: Path | None = None
+) -> ssl.SSLContext:
+    """What a client trusts and presents in TLS 1.2 or later; names are always compared.
+
+    Args:
+        ca: authorities to trust in place of the system's, PEM.
+        x509: the client's certificate and its intermediates, PEM.
+        x509_key: its private key, PEM, not encrypted.
+
+    Raises:
+        SetupError: a file that cannot be used.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if x509 is not None:
+            context.load_cert_chain(x509, x509_key, password="")
+    except OSError as error:
+        raise SetupError(
+            f"cannot be used in TLS: {error.strerror or type(error).__name__}",
+            where=" or ".join(str(path) for path in (ca, x509, x509_key) if path is not None),
+            remedy="give PEM files; a key belongs to its X.509 certificate and is not encrypted.",
+        ) from None
+    return context
+
+
 class GatewayClient:
     """One agency's connection to one gateway.
 
@@ -89,6 +118,7 @@ class GatewayClient:
         signer: the agency's private key under its registered `keyid`.
         gateway_key: the gateway's public key in PEM, got by a way that you trust.
         timeout_s: for one whole lookup.
+        tls: of `make_tls`; None trusts the system's authorities and presents no certificate.
         clock: UNIX seconds.
     """
 
@@ -99,6 +129,7 @@ class GatewayClient:
         signer: Signer,
         gateway_key: str,
         timeout_s: float = 15.0,
+        tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         parts = urlsplit(url)
@@ -111,12 +142,16 @@ class GatewayClient:
         verifier = load_verifier(gateway_key, "ecdsa-p256-sha256")
         self._keys: Final[dict[str, Verifier]] = {keyid_of("gateway", gateway_key): verifier}
         self._timeout: Final = aiohttp.ClientTimeout(total=timeout_s)
+        self._tls: Final = tls
         self._clock: Final = clock
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+            connector=aiohttp.TCPConnector(ssl=self._tls or True),
+            timeout=self._timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
         )
         return self
 

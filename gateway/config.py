@@ -27,6 +27,7 @@ from msgspec import Meta
 from gateway.errors import SetupError
 from gateway.model.agency import Agency
 from gateway.model.grant import Grant
+from gateway.model.http_section import HTTPSection
 from gateway.model.item import ServiceItem
 from gateway.model.limits import LimitsSection
 from gateway.model.site import AdapterSite
@@ -66,48 +67,6 @@ class SiteSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Literal["production", "sandbox"],
         Meta(description="In a sandbox, refusals of who asks show the signature base."),
     ] = "production"
-
-
-class HTTPSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[http]`: where agencies reach the gateway."""
-
-    host: Annotated[
-        str, Meta(description="Address to listen on. Loopback unless you mean otherwise.")
-    ] = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535, description="TCP port; 0 takes a free one.")] = 8080
-    authorities: Annotated[
-        tuple[str, ...],
-        Meta(
-            description="Host names (with port, unless it is the scheme's own) by which agencies "
-            "call the gateway, lower case. Empty: `host:port` as listened on."
-        ),
-    ] = ()
-    workers: Annotated[int, Meta(ge=1, le=64, description="Worker processes.")] = 1
-    max_body_bytes: Annotated[int, Meta(ge=1024, le=65536, description="Largest request body.")] = (
-        65536
-    )
-    header_timeout_s: Annotated[
-        float, Meta(gt=0, le=60, description="Seconds for a request's head to arrive.")
-    ] = 10
-    body_timeout_s: Annotated[
-        float,
-        Meta(gt=0, le=60, description="Seconds for a request's body, within lookup.deadline_s."),
-    ] = 10
-    idle_timeout_s: Annotated[
-        float, Meta(ge=1, le=3600, description="Seconds that a connection may wait for a request.")
-    ] = 75
-    max_connections: Annotated[
-        int,
-        Meta(
-            ge=16,
-            le=1_000_000,
-            description="Open connections per worker; further ones are closed. Fewer where the "
-            "limit of open files is lower.",
-        ),
-    ] = 4096
-    drain_s: Annotated[
-        float, Meta(gt=0, le=300, description="Seconds that requests in flight get at a stop.")
-    ] = 20
 
 
 class LookupSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -337,6 +296,7 @@ def check_references(site: Site) -> None:
             )
         if grant.valid_until < grant.valid_from:
             raise SetupError("ends before it begins", where=where, remedy="mend valid_until.")
+    _refuse_unusable_x509(site)
     if site.config.http.drain_s < site.config.lookup.deadline_s:
         raise SetupError(
             "is shorter than lookup.deadline_s: a stop would cut off what has to be recorded",
@@ -348,6 +308,16 @@ def check_references(site: Site) -> None:
             f"its path is longer than {MAX_SOCKET_PATH_BYTES} bytes",
             where=str(site.socket),
             remedy="move the site to a folder with a shorter path.",
+        )
+
+
+def _refuse_unusable_x509(site: Site) -> None:
+    listing = (agency for agency in site.agencies if agency.x509_sha256)
+    if site.config.http.client_ca is None and (agency := next(listing, None)) is not None:
+        raise SetupError(
+            "clients can present no X.509 certificate to this gateway",
+            where=f"agencies/{agency.id}.toml: $.x509_sha256",
+            remedy="set http.client_ca in gateway.toml and restart, or remove it.",
         )
 
 

@@ -30,12 +30,14 @@ class Caller(msgspec.Struct, frozen=True):
         signature: what was signed; the response's signature covers it again.
         digest: SHA-256 of the body, 32 bytes, equal to the signed Content-Digest.
         address: the peer's IP address as text.
+        x509_sha256: of the X.509 certificate that the connection presented, hexadecimal.
     """
 
     agency: Agency
     signature: RequestSignature
     digest: bytes
     address: str
+    x509_sha256: str | None = None
 
 
 class Quota(msgspec.Struct, frozen=True):

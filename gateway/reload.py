@@ -111,9 +111,11 @@ class LiveSite(Catalog, AccessPolicy):
         """`ok`, or `stale` while a change on disk cannot be taken."""
         return "stale" if self._mistakes else "ok"
 
-    def identify(self, request: SignedRequest, body: bytes, address: str) -> Caller:
+    def identify(
+        self, request: SignedRequest, body: bytes, address: str, x509_sha256: str | None = None
+    ) -> Caller:
         """`Admission.identify` of the agencies of now."""
-        return self._now.admission.identify(request, body, address)
+        return self._now.admission.identify(request, body, address, x509_sha256)
 
     def find(self, code: str) -> ServiceItem | None:
         """The published item of that code."""

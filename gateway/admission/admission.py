@@ -119,8 +119,13 @@ class Admission:
         self._window_s: Final = clock_window_s
         self._clock: Final = clock
 
-    def identify(self, request: SignedRequest, body: bytes, address: str) -> Caller:
+    def identify(
+        self, request: SignedRequest, body: bytes, address: str, x509_sha256: str | None = None
+    ) -> Caller:
         """Verify the request's signature.
+
+        The connection's X.509 certificate is handed on: whether it is the agency's is decided
+        where a refusal is recorded.
 
         Raises:
             RequestError: one code for each check of `signature_input` to `signature`.
@@ -145,7 +150,7 @@ class Admission:
             record.verifier.verify(signature.value, signature_base(signature))
         except TrustError as error:
             raise RequestError("SIGNATURE_INVALID", error.detail) from None
-        return Caller(record.agency, signature, digest, address)
+        return Caller(record.agency, signature, digest, address, x509_sha256)
 
     def _check_time(self, created: int, expires: int | None, now_s: float) -> None:
         skew_s = now_s - created

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`yizheng explain`: why a signed request is refused, from a capture and the caller's key."""
+"""`yizheng explain`: why a signed request is refused, from a capture and the registered key.
+
+The key comes from the site, by the request's keyid, or from a file of the caller's.
+"""
 
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,13 +18,21 @@ from gateway.errors import GatewayError, SetupError
 if TYPE_CHECKING:  # not at run time, so that `--help` stays fast
     from gateway.crypto.keys import Verifier
     from gateway.explain.explain import Report
+    from gateway.explain.inspect import Key, Rules
+    from gateway.model.agency import Agency
 
 
 def explain(
     capture: Annotated[Path, typer.Argument(help="Raw HTTP request, or a curl line, in a file.")],
+    site: Annotated[
+        Path | None,
+        typer.Option(help="The site: what is registered under the request's keyid, host names."),
+    ] = None,
     public_key: Annotated[
         list[Path] | None,
-        typer.Option(help="Registered public key, PEM. Others that follow are tried too."),
+        typer.Option(
+            help="Registered public key, PEM. Others, and all beside --site, are tried too."
+        ),
     ] = None,
     key: Annotated[Path | None, typer.Option(help="The private key instead, PEM.")] = None,
     authority: Annotated[str | None, typer.Option(help="The gateway's published host.")] = None,
@@ -36,25 +48,23 @@ def explain(
 
     Exit code 0 when the request verifies, 1 when a cause was named, 4 when none was found.
 
-    Example: `yizheng explain request.http --public-key agency.pub.pem --authority gateway.example`
+    Example: `yizheng explain request.http --site my-site --at 2026-11-22T08:00:00Z`
     """
     from gateway.explain.capture import parse_capture
     from gateway.explain.explain import explain as find_cause
-    from gateway.explain.inspect import Rules
 
-    verifiers = [(str(file), _load_public(file, _read(file))) for file in public_key or ()]
+    verifiers = [_load_public(file, _read(file)) for file in public_key or ()]
     if key is not None:
-        verifiers.insert(0, (str(key), _load_private(key)))
-    if not verifiers:
-        raise typer.BadParameter("give --public-key or --key")
+        verifiers.insert(0, _load_private(key))
+    at_s = None if at is None else _parse_time(at)
+    if site is not None:
+        rules = _rules_of_site(site, verifiers, authority, at_s)
+    elif verifiers:
+        rules = _rules_of_key(verifiers, authority, at_s)
+    else:
+        raise typer.BadParameter("give --site, --public-key or --key")
     caught = parse_capture(
         _read(capture), name=str(capture), read_file=lambda name: _read(capture.parent / name)
-    )
-    rules = Rules(
-        verifier=verifiers[0][1],
-        others=tuple(verifiers[1:]),
-        authority=authority,
-        at_s=None if at is None else _parse_time(at),
     )
     report = find_cause(caught, rules, their_base=_read(their_base) if their_base else None)
     if as_json:
@@ -64,6 +74,55 @@ def explain(
     if not report.check:
         return 0
     return EXIT_REFUSED if report.cause else EXIT_UNTRUSTED
+
+
+def _rules_of_key(
+    verifiers: "list[Verifier]", authority: str | None, at_s: float | None
+) -> "Rules":
+    """The first key is the registered one, whatever the keyid."""
+    from gateway.explain.inspect import Key, Rules
+
+    key = Key(verifiers[0])
+    authorities = (authority,) if authority else ()
+    return Rules(lambda _: key, tuple(verifiers[1:]), authorities, at_s)
+
+
+def _rules_of_site(
+    folder: Path, verifiers: "list[Verifier]", authority: str | None, at_s: float | None
+) -> "Rules":
+    """What the site's workers would hold it against."""
+    from gateway.config import load_site
+    from gateway.explain.inspect import Rules
+
+    site = load_site(folder)
+    keys = dict(each for agency in site.agencies for each in _registered(agency))
+    return Rules(
+        keys.get,
+        others=(*verifiers, *(key.verifier for key in keys.values())),
+        authorities=(authority,) if authority else site.config.http.authorities,
+        at_s=at_s,
+        window_s=site.config.lookup.clock_window_s,
+        knows_agencies=True,
+    )
+
+
+def _registered(agency: "Agency") -> "Iterator[tuple[str, Key]]":
+    from gateway.admission.admission import key_records
+    from gateway.explain.inspect import Key
+
+    records = key_records(agency)
+    for key in agency.keys:
+        record = records[key.id]
+        yield (
+            key.id,
+            Key(
+                record.verifier,
+                not_before_s=record.not_before_s,
+                not_after_s=record.not_after_s,
+                is_revoked=key.revoked,
+                is_agency_active=agency.active,
+            ),
+        )
 
 
 def _print(report: "Report") -> None:

@@ -29,6 +29,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         key: the agency's private key, PEM.
         keyid: under which its public half is registered.
         gateway_key: the gateway's public key, PEM, got by a way that you trust.
+        ca: authorities to trust for https in place of the system's, PEM.
+        x509: the client's X.509 certificate for TLS and its intermediates, PEM.
+        x509_key: its private key, PEM.
         operator_id: who asks.
         operator_name: who asks.
     """
@@ -41,6 +44,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     operator_name: str
     terminal: str | None = None
     division: str | None = None
+    ca: str | None = None
+    x509: str | None = None
+    x509_key: str | None = None
 
 
 def lookup(
@@ -104,13 +110,20 @@ def lookup(
 
 
 def _client(settings: Profile, folder: Path) -> "GatewayClient":
-    from gateway.client import GatewayClient
+    from gateway.client import GatewayClient, make_tls
     from gateway.crypto.keys import load_signer
     from gateway.keyring import read_private
 
     signer = load_signer(read_private(folder / settings.key), settings.keyid)
+    named = {"ca": settings.ca, "x509": settings.x509, "x509_key": settings.x509_key}
+    files = {name: folder / file for name, file in named.items() if file is not None}
+    if settings.x509_key is not None:
+        read_private(folder / settings.x509_key)  # refuses one that others can read
     return GatewayClient(
-        settings.url, signer=signer, gateway_key=_read_pem(folder / settings.gateway_key)
+        settings.url,
+        signer=signer,
+        gateway_key=_read_pem(folder / settings.gateway_key),
+        tls=make_tls(**files) if files else None,
     )
 
 

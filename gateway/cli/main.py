@@ -7,7 +7,18 @@ from typing import Final
 import typer
 
 from gateway import __version__
-from gateway.cli import agency, agency_keys, audit, config, explain, keys, lookup, reference, serve
+from gateway.cli import (
+    agency,
+    agency_keys,
+    agency_x509,
+    audit,
+    config,
+    explain,
+    keys,
+    lookup,
+    reference,
+    serve,
+)
 from gateway.cli.output import exit_code, print_error
 from gateway.errors import GatewayError
 
@@ -23,6 +34,7 @@ app.command("init")(config.init)
 app.command("serve")(serve.serve)
 app.command("lookup")(lookup.lookup)
 app.command("explain")(explain.explain)
+agency.app.add_typer(agency_x509.app, name="x509")
 app.add_typer(agency.app, name="agency")
 keys.app.command("register")(agency_keys.register)
 keys.app.command("rotate")(agency_keys.rotate)

@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an X.509 certificate (RFC 5280) says of the key in it.
+"""X.509 certificates (RFC 5280): the key of one that signs, the fingerprint of one that connects.
 
-Only the key and its period are taken: who issued the certificate proves nothing here, because the
-gateway's operator registers each key by hand. A certificate that forbids its key to sign
-(`keyUsage` without `digitalSignature`) is refused.
+1. Of a signing key's certificate only the key and its period are taken: who issued it proves
+   nothing here, because the gateway's operator registers each key by hand. One that forbids its
+   key to sign (`keyUsage` without `digitalSignature`) is refused.
+2. A connection's certificate is known by the SHA-256 of its DER; its chain is TLS's to verify.
 """
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from gateway.crypto.digest import sha256
 from gateway.errors import RequestError
+
+_MAX_FILE_BYTES: Final = 65536
+_PEM: Final = b"-----BEGIN "
 
 
 class CertifiedKey(msgspec.Struct, frozen=True):
@@ -28,6 +34,44 @@ class CertifiedKey(msgspec.Struct, frozen=True):
     public: str
     not_before: datetime
     not_after: datetime
+
+
+class ConnectionX509(msgspec.Struct, frozen=True):
+    """A certificate that one side of a TLS connection presents.
+
+    Attributes:
+        sha256: of its DER, hexadecimal.
+        not_before: aware.
+        not_after: aware.
+    """
+
+    sha256: str
+    not_before: datetime
+    not_after: datetime
+
+
+def fingerprint(der: bytes) -> str:
+    """SHA-256 of a certificate's DER, 64 characters of lower-case hexadecimal."""
+    return sha256(der).hex()
+
+
+def read_connection_x509(content: bytes) -> ConnectionX509:
+    """Read a certificate in PEM or DER; of a chain in PEM, the first.
+
+    Raises:
+        RequestError: X509_UNUSABLE, or KEY_PRIVATE.
+    """
+    if b"PRIVATE KEY-----" in content:
+        raise RequestError("KEY_PRIVATE")
+    if len(content) > _MAX_FILE_BYTES:
+        raise RequestError("X509_UNUSABLE", "the file is too large for one")
+    try:
+        load = x509.load_pem_x509_certificate if _PEM in content else x509.load_der_x509_certificate
+        found = load(content)
+        der = found.public_bytes(Encoding.DER)
+    except (ValueError, UnsupportedAlgorithm):
+        raise RequestError("X509_UNUSABLE", "it cannot be read") from None
+    return ConnectionX509(fingerprint(der), found.not_valid_before_utc, found.not_valid_after_utc)
 
 
 def read_certificate(pem: bytes) -> CertifiedKey:

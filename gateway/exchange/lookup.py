@@ -72,6 +72,7 @@ class Lookup:
         clock: aware UTC now.
         utc_offset_h: hours east of UTC of the site's days.
         nonce_life_s: seconds after `created` at which a signature is too old by itself.
+        x509_required: agencies that registered no X.509 certificate are refused as well.
         on_fault: told of a programming error, whose caller gets INTERNAL; must not raise.
     """
 
@@ -89,6 +90,7 @@ class Lookup:
         clock: Callable[[], datetime],
         utc_offset_h: float,
         nonce_life_s: int,
+        x509_required: bool = False,
         on_fault: Callable[[BaseException], None],
     ) -> None:
         self._catalog: Final = catalog
@@ -102,6 +104,7 @@ class Lookup:
         self._clock: Final = clock
         self._zone: Final = timezone(timedelta(hours=utc_offset_h))
         self._nonce_life_s: Final = nonce_life_s
+        self._x509_required: Final = x509_required
         self._on_fault: Final = on_fault
 
     async def __call__(
@@ -132,6 +135,7 @@ class Lookup:
         self, access: Access, body: bytes, deadline: Deadline
     ) -> LookupAnswer | Refused:
         try:
+            self._check_x509(access.caller)
             access.keep_within(self._limits.take_agency(access.caller.agency))
             request = parse_lookup(body)
             screen_request(request)
@@ -172,6 +176,13 @@ class Lookup:
         except Exception as error:  # noqa: BLE001 - rule 2: our own mistakes are recorded as well
             self._on_fault(error)
             return Refused(REFUSALS["INTERNAL"], "")
+
+    def _check_x509(self, caller: Caller) -> None:
+        """A signature that holds over another's connection: on record, before it costs a token."""
+        registered = caller.agency.x509_sha256
+        if (registered or self._x509_required) and caller.x509_sha256 not in registered:
+            shown = "another one" if caller.x509_sha256 else "none"
+            raise RequestError("X509_NOT_OF_AGENCY", f"the connection presented {shown}")
 
     async def _obtain(
         self,

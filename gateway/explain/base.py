@@ -44,10 +44,10 @@ def suspect_values(signature: RequestSignature) -> Iterator[tuple[str, bytes]]:
 
 
 def suspect_bases(
-    capture: Capture, signature: RequestSignature, authority: str | None
+    capture: Capture, signature: RequestSignature, authorities: tuple[str, ...]
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the id of a cause and the bytes that a client with that mistake signs."""
-    yield from _of_other_requests(capture, authority)
+    yield from _of_other_requests(capture, authorities)
     base = signature_base(signature).decode("ascii")
     yield from ((cause, text.encode()) for cause, text in _of_other_forms(base, signature))
     yield "hashed-twice", sha256(base.encode())
@@ -57,7 +57,9 @@ def suspect_bases(
     yield from ((cause, text.encode()) for cause, text in _of_other_orders(signature))
 
 
-def _of_other_requests(capture: Capture, authority: str | None) -> Iterator[tuple[str, bytes]]:
+def _of_other_requests(
+    capture: Capture, authorities: tuple[str, ...]
+) -> Iterator[tuple[str, bytes]]:
     """The client had another request before it."""
     request = capture.view()
     for method in (request.method.lower(), request.method.title(), request.method.upper()):
@@ -67,7 +69,7 @@ def _of_other_requests(capture: Capture, authority: str | None) -> Iterator[tupl
     yield from _printed("authority-case", capture, authority=capture.host.upper())
     for name in (host.lower(), *(f"{host.lower()}:{p}" for p in (80, 443, 8080, 8443, port))):
         yield from _printed("authority-port", capture, authority=name)
-    for other in filter(None, (authority, "localhost", "127.0.0.1")):
+    for other in (*authorities, "localhost", "127.0.0.1"):
         yield from _printed("authority-other", capture, authority=other)
         yield from _printed("authority-other", capture, authority=f"{other}:{port}")
     for path in _other_paths(request.path):

@@ -13,7 +13,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -100,7 +100,7 @@ def parse_capture(content: bytes, *, name: str, read_file: ReadFile) -> Capture:
     if start is None:
         raise _unreadable(name, "the first line is neither `METHOD /path HTTP/1.1` nor a curl line")
     fields = tuple(_parse_field(line, name) for line in lines[1:])
-    capture = Capture(start[1], _origin_form(start[2]), fields=fields, body=body)
+    capture = Capture(start[1], _origin_form(start[2], name), fields=fields, body=body)
     if capture.lines("transfer-encoding"):
         raise _unreadable(name, "the body is chunked; save it plain, with Content-Length")
     length = "".join(capture.lines("content-length"))
@@ -109,11 +109,18 @@ def parse_capture(content: bytes, *, name: str, read_file: ReadFile) -> Capture:
     return capture
 
 
-def _origin_form(target: str) -> str:
-    parts = urlsplit(target)
+def _origin_form(target: str, name: str) -> str:
+    parts = _split_url(target, name)
     if not parts.scheme:
         return target
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _split_url(url: str, name: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:  # `http://[`, and hosts that are no host after NFKC
+        raise _unreadable(name, "the URL cannot be read") from None
 
 
 def _parse_field(line: str, name: str) -> tuple[str, str]:
@@ -140,7 +147,7 @@ def _parse_curl(content: bytes, name: str, read_file: ReadFile) -> Capture:
     curl = _Curl()
     for word in words:
         _take(curl, word, words, name, read_file)
-    parts = urlsplit(curl.url if "://" in curl.url else f"http://{curl.url}")
+    parts = _split_url(curl.url if "://" in curl.url else f"http://{curl.url}", name)
     if not parts.netloc:
         raise _unreadable(name, "the curl line has no URL")
     given = {key.lower() for key, _ in curl.fields}

@@ -12,7 +12,7 @@ from gateway.explain.capture import Capture
 from gateway.explain.causes import CAUSES, Cause
 from gateway.explain.digest import suspect_digest
 from gateway.explain.fields import classify_absence, suspect_fields
-from gateway.explain.inspect import INSPECTED, Failure, Rules, inspect, passes_further
+from gateway.explain.inspect import Failure, Key, Rules, inspect, passes_further
 from gateway.httpsig import RequestSignature, signature_base
 
 _MILLISECONDS_FROM: Final = 100_000_000_000
@@ -76,7 +76,7 @@ def explain(capture: Capture, rules: Rules, *, their_base: bytes | None = None) 
     """
     failure = inspect(capture, rules)
     if failure is None:
-        return Report("", "", "", None, _checks(None), None, None)
+        return Report("", "", "", None, _checks(rules, None), None, None)
     if their_base is not None:
         # Editors add it. Whether it was signed is among the suspicions, and the key decides.
         their_base = their_base.removesuffix(b"\n")
@@ -88,7 +88,7 @@ def explain(capture: Capture, rules: Rules, *, their_base: bytes | None = None) 
         code=failure.error.code,
         detail=failure.error.detail or failure.error.refusal.title.en,
         cause=CAUSES[cause] if cause else None,
-        checks=_checks(failure),
+        checks=_checks(rules, failure),
         signature_base=base.decode("ascii") if base is not None else None,
         difference=compare_bases(base, shown) if base is not None and shown is not None else None,
     )
@@ -117,11 +117,11 @@ def _line(base: bytes, start: int) -> str:
     return line.decode("ascii", "backslashreplace").replace("\r", "\\r").replace("\n", "\\n")
 
 
-def _checks(failure: Failure | None) -> tuple[tuple[str, str], ...]:
-    at = INSPECTED.index(failure.error.refusal.check) if failure else len(INSPECTED)
+def _checks(rules: Rules, failure: Failure | None) -> tuple[tuple[str, str], ...]:
+    at = rules.checks.index(failure.error.refusal.check) if failure else len(rules.checks)
     return tuple(
         (name, "passed" if i < at else "failed" if i == at else "not_reached")
-        for i, name in enumerate(INSPECTED)
+        for i, name in enumerate(rules.checks)
     )
 
 
@@ -139,9 +139,12 @@ def _find(
         case "signature":
             assert failure.signature is not None
             return _signature_cause(capture, rules, failure.signature, their_base)
-        case check:
+        case "created":
             assert failure.signature is not None
-            return _admission_cause(check, capture, rules, failure.signature), None
+            return _time_cause(failure.signature, rules), None
+        case _:
+            assert failure.signature is not None
+            return _admission_cause(failure.error.code, capture, rules, failure.signature), None
 
 
 def _unreadable_cause(capture: Capture, rules: Rules, failure: Failure) -> str | None:
@@ -153,16 +156,25 @@ def _unreadable_cause(capture: Capture, rules: Rules, failure: Failure) -> str |
     return None
 
 
-def _admission_cause(
-    check: str, capture: Capture, rules: Rules, signature: RequestSignature
-) -> str:
-    if check == "authority":
-        authority = rules.authority or ""
-        same_host = _host(capture.host) == _host(authority)
-        return "authority-port" if same_host else "authority-other"
-    if check == "key":
-        return "alg-wrong"
-    return _time_cause(signature, rules)
+def _admission_cause(code: str, capture: Capture, rules: Rules, signature: RequestSignature) -> str:
+    match code:
+        case "AUTHORITY_UNKNOWN":
+            same_host = _host(capture.host) in map(_host, rules.authorities)
+            return "authority-port" if same_host else "authority-other"
+        case "KEY_UNKNOWN":
+            return "key-unknown"
+        case "AGENCY_INACTIVE":
+            return "agency-disabled"
+        case _:
+            is_valid = _key(signature, rules).is_valid(rules.at_s)
+            return "alg-wrong" if is_valid else "key-inactive"
+
+
+def _key(signature: RequestSignature, rules: Rules) -> Key:
+    """The registered key of a request that came far enough to have one."""
+    key = rules.key_of(signature.keyid)
+    assert key is not None
+    return key
 
 
 def _host(authority: str) -> str:
@@ -184,16 +196,17 @@ def _signature_cause(
     capture: Capture, rules: Rules, signature: RequestSignature, their_base: bytes | None
 ) -> tuple[str | None, bytes | None]:
     base = signature_base(signature)
+    registered = _key(signature, rules).verifier
     values = tuple(suspect_values(signature))
     for cause, value in values:
-        if _verifies(rules.verifier, value, base):
+        if _verifies(registered, value, base):
             return cause, None
     tried = (signature.value, *(value for _, value in values))
-    for _, verifier in rules.others:
-        if any(_verifies(verifier, value, base) for value in tried):
+    for other in rules.others:
+        if any(_verifies(other, value, base) for value in tried):
             return "key-other", None
-    for cause, suspected in suspect_bases(capture, signature, rules.authority):
-        if any(_verifies(rules.verifier, value, suspected) for value in tried):
+    for cause, suspected in suspect_bases(capture, signature, rules.authorities):
+        if any(_verifies(registered, value, suspected) for value in tried):
             return cause, suspected
     if their_base is not None and (difference := compare_bases(base, their_base)):
         return _cause_of(difference), their_base

@@ -44,10 +44,6 @@ _INNER_LIST: Final = rf"\((?:{_ITEM}(?: {_ITEM})*)?\)"
 _PARAMETER_PATTERN: Final = re.compile(rf";({KEY})(?:=({_BARE}))?")
 _ITEM_PATTERN: Final = re.compile(rf"({_BARE}|\?1)({_PARAMETERS})")
 _MEMBER_PATTERN: Final = re.compile(rf"({KEY})(?:=({_INNER_LIST}|{_BARE}))?({_PARAMETERS})")
-# The whole of what is usual, in one match: one member, up to six parameters, each with a value.
-_USUAL_PATTERN: Final = re.compile(
-    rf"({KEY})=({_INNER_LIST}|{_BARE})" + rf"(?:;({KEY})=({_BARE}))?" * 6
-)
 _STRING_PATTERN: Final = re.compile(r"[ -~]*")
 _INTEGER_PATTERN: Final = re.compile(r"-?[0-9]+")
 
@@ -172,24 +168,6 @@ def parse_integer(text: str, what: str) -> int:
 
 
 def _read(text: str) -> dict[str, Member]:
-    usual = _USUAL_PATTERN.fullmatch(text)
-    return _read_members(text) if usual is None else _read_usual(usual)
-
-
-def _read_usual(match: re.Match[str]) -> dict[str, Member]:
-    groups, last = match.groups(), match.lastindex
-    key, value = groups[:2]
-    if value[0] == "(":
-        parse_items(value)
-    if last == 2:  # noqa: PLR2004 - key and value
-        return {key: Member(value, value, _NO_PARAMETERS)}
-    parameters = dict(zip(groups[2:last:2], groups[3:last:2], strict=True))
-    if last != 2 + 2 * len(parameters):
-        raise _OtherSpelling
-    return {key: Member(match.string[len(key) + 1 :], value, parameters)}
-
-
-def _read_members(text: str) -> dict[str, Member]:
     members: dict[str, Member] = {}
     at, end = 0, len(text)
     while at < end or members:

@@ -13,6 +13,7 @@ Algorithm = Literal["ecdsa-p256-sha256", "ed25519"]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Label = Annotated[str, Meta(min_length=1, max_length=64)]
 Time = Annotated[datetime, Meta(tz=True)]
+Fingerprint = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class AgencyKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +61,8 @@ class Agency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         operators: who may be named as handling a case.
         per_s: requests per second, in place of `limits.agency_per_s`; 0 is without a limit.
         burst: requests at once under `per_s`; 0 is one second's worth.
+        x509_sha256: of the X.509 certificates (DER) that its connections may present. Where there
+            are any, a request over another connection is refused.
     """
 
     id: Name
@@ -71,3 +74,4 @@ class Agency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     operators: tuple[Operator, ...] = ()
     per_s: PerSecond | None = None
     burst: Burst = 0
+    x509_sha256: tuple[Fingerprint, ...] = ()

@@ -44,7 +44,8 @@ def serve(
     refuse_taken(site.config.http.host, port)
     sock = bind(site.config.http.host, port)
     host, bound_port = sock.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{bound_port}"
+    scheme = "http" if site.config.http.tls_chain is None else "https"
+    url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{bound_port}"
     supervisor = Supervisor(site, sock, workers=workers, on_ready=lambda: on_ready(url))
     gc.collect()
     gc.freeze()

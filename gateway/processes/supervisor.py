@@ -45,6 +45,7 @@ class Supervisor:
         names = [f"worker-{number}" for number in range(1, workers + 1)]
         self._listeners: Final = {name: Listener(host, port) for name in names}
         self._site = site
+        self._tls: Final = app.open_tls(site)
         self._reread_site: Final = app.reread_site
         self._sequencer: Final = Child(
             "sequencer",
@@ -91,8 +92,10 @@ class Supervisor:
         self._reloading = True
 
     def _reload(self) -> None:
-        """Have workers take agencies, grants and items; later ones are born with them."""
+        """Have workers take agencies, grants, items, TLS; later ones are born with them."""
         self._reloading = False
+        if self._tls is not None:
+            self._tls.reload()
         try:
             self._site = self._reread_site(self._site)
         except SetupError as error:
@@ -110,7 +113,8 @@ class Supervisor:
         stop: asyncio.Event,
         ready: Callable[[], None],
     ) -> Awaitable[None]:
-        return run(self._site, self._listeners[name].open(), quit_event=stop, on_ready=ready)
+        sock = self._listeners[name].open()
+        return run(self._site, sock, tls=self._tls, quit_event=stop, on_ready=ready)
 
     def _start_due(self) -> None:
         now_s = time.monotonic()

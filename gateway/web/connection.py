@@ -9,6 +9,9 @@
    the last trailer over into the next request and drops bytes behind a refused upgrade; what comes
    next on such a connection must not be interpreted.
 4. While the worker drains, the next answer says `Connection: close`.
+5. Whose request is refused before all of it was read may still be sending. Closed at once, his
+   kernel would be told by a reset, and drop our answer unread; so we half-close, and read away what
+   comes, within bounds (RFC 9112 §9.6).
 """
 
 import asyncio
@@ -19,6 +22,7 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web import BaseRequest, RequestHandler, RequestPayloadError, Server, StreamResponse
 
+from gateway.crypto.x509 import fingerprint
 from gateway.errors import RequestError
 from gateway.web.edge import (
     MAX_FIELD_BYTES,
@@ -28,9 +32,14 @@ from gateway.web.edge import (
     head_too_large,
 )
 from gateway.web.front import Front
+from gateway.web.metrics import ConnectionMetrics
+from gateway.web.respond import OneBuffer
 
 # As sent, with the framing of chunks: an extension could go on for ever without a byte of body.
 _MAX_BODY_WIRE_BYTES: Final = 1_048_576
+# What is read away behind an answer, and for how long.
+_LINGER_BYTES: Final = 16_777_216
+_LINGER_S: Final = 5.0
 # Of parser errors only this much is told: their text holds the offending bytes.
 _TOO_MANY_FIELDS: Final = "Too many headers received"
 
@@ -42,11 +51,13 @@ class Limits(msgspec.Struct, frozen=True):
         header_timeout_s: for one head, from the connection or the head's first byte.
         idle_timeout_s: between an answer and the next request.
         max_connections: beyond it, new ones are closed at once.
+        department_connections: which adapters may hold at once, besides.
     """
 
     header_timeout_s: float = 10
     idle_timeout_s: float = 75
     max_connections: int = 4096
+    department_connections: int = 0
 
 
 class Incoming(BaseRequest):
@@ -54,13 +65,14 @@ class Incoming(BaseRequest):
 
     @property
     def keep_alive(self) -> bool:
-        """Whether the connection stays after the answer (rules 3 and 4)."""
+        """Whether the connection stays after the answer (rules 3 to 5)."""
         headers = self.headers
         return not (
             self._message.should_close
             or cast("Connection", self._protocol).is_last
             or "Transfer-Encoding" in headers
             or "Upgrade" in headers
+            or not self.content.is_eof()
         )
 
 
@@ -78,6 +90,7 @@ class Connections(Server):
         self.open: Final[set[Connection]] = set()
         self.is_draining = False
         self.drained: Final = asyncio.Event()
+        self._metrics: Final = ConnectionMetrics()
 
     def __call__(self) -> RequestHandler:
         """Make the protocol of one connection."""
@@ -96,10 +109,14 @@ class Connections(Server):
                 connection.force_close()
 
     def admit(self, connection: "Connection") -> bool:
-        """Count a connection in, unless there are too many."""
+        """Count a connection in, unless there are too many; once, however often it is asked."""
+        if connection in self.open:
+            return True
         if len(self.open) >= self.limits.max_connections:
+            self._metrics.count_refused()
             return False
         self.open.add(connection)
+        self.drained.clear()
         return True
 
     def forget(self, connection: "Connection") -> None:
@@ -115,7 +132,17 @@ class Connections(Server):
 class Connection(RequestHandler):
     """aiohttp's protocol with the rules above."""
 
-    __slots__ = ("_body", "_body_bytes", "_connections", "_head_bytes", "_head_timer")
+    __slots__ = (
+        "_body",
+        "_body_bytes",
+        "_connections",
+        "_head_bytes",
+        "_head_timer",
+        "_is_unreadable",
+        "_linger_bytes",
+        "_linger_timer",
+        "x509_sha256",
+    )
 
     def __init__(self, connections: Connections) -> None:
         super().__init__(
@@ -134,6 +161,10 @@ class Connection(RequestHandler):
         self._body_bytes = 0
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._is_unreadable = False
+        self._linger_bytes = 0
+        self._linger_timer: asyncio.TimerHandle | None = None
+        self.x509_sha256: str | None = None
 
     @property
     def is_last(self) -> bool:
@@ -152,6 +183,9 @@ class Connection(RequestHandler):
             self.force_close()
             transport.close()
             return
+        if (tls := transport.get_extra_info("ssl_object")) is not None:
+            der = tls.getpeercert(binary_form=True)
+            self.x509_sha256 = None if der is None else fingerprint(der)
         super().connection_made(transport)
         self._expect_head()
 
@@ -159,10 +193,15 @@ class Connection(RequestHandler):
         """Count it out."""
         self._connections.forget(self)
         self._end_head()
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse, and watch what the parser does not."""
+        if self._linger_timer is not None:
+            self._read_away(len(data))
+            return
         body, count = self._body, self._request_count
         was_reading = not body.is_eof()
         super().data_received(data)
@@ -190,11 +229,22 @@ class Connection(RequestHandler):
         message: str | None = None,
     ) -> StreamResponse:
         """Answer what the parser refused."""
+        self._is_unreadable = True
         if isinstance(exc, LineTooLong) or message == _TOO_MANY_FIELDS:
             return self._connections.front.refuse(head_too_large())
         return self._connections.front.refuse(
             RequestError("HTTP_UNACCEPTABLE", "the request cannot be parsed")
         )
+
+    async def finish_response(
+        self, request: BaseRequest, resp: StreamResponse, start_time: float | None
+    ) -> tuple[StreamResponse, bool]:
+        """Send an answer; linger when its request has not been read to the end."""
+        sent = await super().finish_response(request, resp, start_time)
+        is_unread = self._is_unreadable or not self._body.is_eof()
+        if is_unread and isinstance(resp, OneBuffer) and resp.may_linger:
+            self._linger()
+        return sent
 
     def _expect_head(self) -> None:
         limit_s = self._connections.limits.header_timeout_s
@@ -218,5 +268,28 @@ class Connection(RequestHandler):
             self.close()  # after the answer that is being made
             return
         if self._head_bytes and self.transport is not None:
-            self.transport.write(self._connections.front.refuse(error).encode(close=True))
+            answer = self._connections.front.refuse(error)
+            self.transport.write(answer.encode(close=True))
+            if answer.may_linger:
+                self._linger()
+                return
         self.force_close()
+
+    def _linger(self) -> None:
+        """Say that this was all, and read on without looking (rule 5)."""
+        transport, waiter = self.transport, self._waiter
+        if transport is None or transport.is_closing():
+            return
+        self._end_head()
+        self._force_close = True  # aiohttp then leaves the transport to us
+        if waiter is not None:
+            waiter.cancel()
+        if transport.can_write_eof():
+            transport.write_eof()
+        self._resume_transport_reading()
+        self._linger_timer = self._loop.call_later(_LINGER_S, transport.abort)
+
+    def _read_away(self, count_bytes: int) -> None:
+        self._linger_bytes += count_bytes
+        if self._linger_bytes > _LINGER_BYTES and self.transport is not None:
+            self.transport.abort()

@@ -9,7 +9,7 @@ the connection, never from fields (RFC 9440): whoever could write the field coul
 import asyncio
 import re
 from itertools import chain
-from typing import Final
+from typing import Final, Protocol, cast
 
 from aiohttp import HttpVersion11
 from aiohttp.web import BaseRequest, RequestPayloadError
@@ -114,6 +114,15 @@ def check_json(request: BaseRequest) -> None:
     headers = request.headers
     if headers.get("Content-Type", "").lower() not in _JSON_TYPES or "Content-Encoding" in headers:
         raise RequestError("CONTENT_TYPE_UNSUPPORTED")
+
+
+class _Presented(Protocol):
+    x509_sha256: str | None
+
+
+def x509_of(request: BaseRequest) -> str | None:
+    """SHA-256 of the X.509 certificate that the request's connection presented, hexadecimal."""
+    return cast("_Presented", request.protocol).x509_sha256
 
 
 def signed_view(request: BaseRequest, *, default_port: str) -> SignedRequest:

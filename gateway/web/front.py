@@ -19,7 +19,7 @@ from gateway.exchange.reply import Refused, Reply, problem_reply
 from gateway.ports import Caller
 from gateway.sdk import Deadline
 from gateway.web.docspage import render_page
-from gateway.web.edge import check_framing, check_json, read_body, signed_view
+from gateway.web.edge import check_framing, check_json, read_body, signed_view, x509_of
 from gateway.web.metrics import LookupMetrics, exposition
 from gateway.web.openapi import document, encode_document
 from gateway.web.respond import OneBuffer, Responder
@@ -142,7 +142,7 @@ class Front:
         body = await read_body(request, self._settings.max_body_bytes, arrival)
         signed = signed_view(request, default_port=self._settings.default_port)
         try:
-            caller = self._identify(signed, body, request.remote or "")
+            caller = self._identify(signed, body, request.remote or "", x509_of(request))
         except RequestError as error:
             if not self._settings.sandbox:
                 raise

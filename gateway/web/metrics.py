@@ -43,6 +43,17 @@ class LookupMetrics:
         self._seconds(seconds)
 
 
+class ConnectionMetrics:
+    """Counts what never became a request."""
+
+    def __init__(self) -> None:
+        self.count_refused: Final = Counter(
+            "yizheng_connections_refused",
+            "Connections closed at once because the worker had max_connections already",
+            registry=CollectorRegistry(),
+        ).inc
+
+
 def exposition() -> tuple[str, bytes]:
     """Content type and text of the metrics of all workers."""
     registry = CollectorRegistry()

@@ -38,18 +38,23 @@ class OneBuffer(StreamResponse):
     Args:
         head: without its last, empty line.
         close: whether the connection must end; it also does when the request says so.
+        may_linger: whether a peer that is still sending is given time to read it.
     """
 
-    def __init__(self, head: str, body: bytes, *, close: bool = False) -> None:
+    def __init__(
+        self, head: str, body: bytes, *, close: bool = False, may_linger: bool = True
+    ) -> None:
         self._head = head
         self._content = body
+        self.may_linger: Final = may_linger
         if close:
             self._keep_alive = False
 
-    def encode(self, *, close: bool) -> bytes:
-        """All bytes."""
+    def encode(self, *, close: bool, method: str = "") -> bytes:
+        """All bytes; to HEAD the fields alone (RFC 9110 §9.3.2)."""
         end = "Connection: close\r\n\r\n" if close else "\r\n"
-        return (self._head + end).encode() + self._content
+        head = (self._head + end).encode()
+        return head if method == "HEAD" else head + self._content
 
     async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
         """Take the connection."""
@@ -65,7 +70,7 @@ class OneBuffer(StreamResponse):
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the peer has gone")
-        transport.write(self.encode(close=not self._keep_alive))
+        transport.write(self.encode(close=not self._keep_alive, method=request.method))
         if request.protocol.writing_paused:
             await _let_read(request, transport)
 
@@ -128,7 +133,9 @@ class Responder:
             head.append(f"Signature-Input: {signed_input}\r\nSignature: {value}\r\n")
         # After a message that could not be read, where the next one begins is anybody's guess.
         close = reply.status == HTTPStatus.BAD_REQUEST or signature is None
-        return OneBuffer("".join(head), reply.body, close=close)
+        # Who was too slow with the request has had the time for it.
+        may_linger = reply.status != HTTPStatus.REQUEST_TIMEOUT
+        return OneBuffer("".join(head), reply.body, close=close, may_linger=may_linger)
 
     def publish(self, status: int, content_type: str, body: bytes) -> OneBuffer:
         """Write an unsigned public document."""

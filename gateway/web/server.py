@@ -7,6 +7,7 @@ requests in flight get their time.
 """
 
 import asyncio
+import contextlib
 import resource
 import socket
 from collections.abc import Callable
@@ -19,10 +20,11 @@ from aiohttp.http_parser import HttpRequestParser
 from gateway.errors import SetupError
 from gateway.web.connection import Connections, Limits
 from gateway.web.front import Front
+from gateway.web.tls import LiveTLS, TLSPort
 
 _log = structlog.get_logger()
 _BACKLOG: Final = 1024
-# Descriptors for all but agencies: the sequencer, departments, metrics, logs, the loop.
+# Descriptors for all but agencies and departments: the sequencer, metrics, logs, the loop.
 _RESERVED_DESCRIPTORS: Final = 64
 _IDLE_GRACE_S: Final = 1.0
 _CANCEL_S: Final = 0.1
@@ -49,17 +51,18 @@ def fit_descriptors(limits: Limits) -> Limits:
         SetupError: nothing would be left for connections.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = limits.max_connections + _RESERVED_DESCRIPTORS
+    reserved = _RESERVED_DESCRIPTORS + limits.department_connections
+    needed = limits.max_connections + reserved
     if soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft <= _RESERVED_DESCRIPTORS:
+    if soft <= reserved:
         raise SetupError(
             f"the process may open {soft} files only",
             where="RLIMIT_NOFILE",
-            remedy=f"allow more than {_RESERVED_DESCRIPTORS}, e.g. LimitNOFILE= in the unit.",
+            remedy=f"allow more than {reserved}, e.g. LimitNOFILE= in the unit.",
         )
-    room = min(limits.max_connections, soft - _RESERVED_DESCRIPTORS)
+    room = min(limits.max_connections, soft - reserved)
     if room < limits.max_connections:
         _log.warning("fewer connections", max_connections=room, descriptors=soft)
     return msgspec.structs.replace(limits, max_connections=room)
@@ -73,9 +76,21 @@ async def serve_http(
     quit_event: asyncio.Event,
     drain_s: float,
     on_ready: Callable[[], None],
+    tls: LiveTLS | None = None,
 ) -> None:
     """Serve until `quit_event`, then drain."""
     connections = Connections(front, fit_descriptors(limits))
+    if tls is not None:
+        port = TLSPort(connections, sock, tls)
+        port.listen(_BACKLOG)
+        on_ready()
+        await quit_event.wait()
+        connections.drain()
+        with contextlib.suppress(OSError):
+            port.accept()
+        port.close()
+        await _drain(connections, drain_s, cut=port.cut)
+        return
     loop = asyncio.get_running_loop()
     listener = await loop.create_server(connections, sock=sock, backlog=_BACKLOG)
     on_ready()
@@ -98,10 +113,14 @@ async def _accept_waiting(sock: socket.socket, connections: Connections) -> None
         await loop.connect_accepted_socket(connections, accepted)
 
 
-async def _drain(connections: Connections, drain_s: float) -> None:
+async def _drain(
+    connections: Connections, drain_s: float, *, cut: Callable[[], None] = lambda: None
+) -> None:
+    """Let requests end; `cut` ends those who have not even shaken hands after the grace."""
     grace_s = min(_IDLE_GRACE_S, drain_s)
     if not await _drained(connections, grace_s):
         connections.close_idle()
+        cut()
         if not await _drained(connections, drain_s - grace_s):
             _log.warning("not drained in time", connections=len(connections.open))
     await connections.shutdown(_CANCEL_S)

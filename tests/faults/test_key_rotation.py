@@ -3,6 +3,7 @@
 
 1. Of requests that are sent a second after a revocation, or later, none is accepted.
 2. While keys are rotated, no answer fails to verify, and inside the overlap nobody is refused.
+3. Outside the period of a key nothing that it signs is accepted, to the moment; inside, everything.
 """
 
 import asyncio
@@ -66,6 +67,29 @@ class Load:
                         self.refused.append((sent_s, refused.code))
 
 
+class OwnKey:
+    """A key of the agency for one test alone, known to all workers."""
+
+    def __init__(
+        self,
+        folder: AgencyFolder,
+        *,
+        not_before: datetime | None = None,
+        not_after: datetime | None = None,
+    ) -> None:
+        private = generate_private_key("ed25519")
+        public = read_public_key(public_pem(private).encode())
+        key = make_key(AGENCY, public, not_before=not_before, not_after=not_after)
+        folder.register(AGENCY, key)
+        self.id = key.id
+        self.signer = load_signer(private, key.id)
+
+
+def in_s(delay_s: float) -> tuple[datetime, float]:
+    """The moment that far ahead, on the wall clock and on the monotonic one."""
+    return datetime.now(UTC) + timedelta(seconds=delay_s), time.monotonic() + delay_s
+
+
 def signer_of(world: World, keyid: str = KEYIDS["ecdsa-p256-sha256"]) -> Signer:
     return load_signer(world.agency_key().read_bytes(), keyid)
 
@@ -74,12 +98,10 @@ async def test_a_revoked_key_is_refused_within_a_second(
     world: World, record_property: Callable[[str, object], None]
 ) -> None:
     """A key of its own is revoked; those of others are not disturbed by it."""
-    private = generate_private_key("ed25519")
     folder = AgencyFolder(world.site)
-    key = make_key(AGENCY, read_public_key(public_pem(private).encode()))
-    folder.register(AGENCY, key)
+    key = OwnKey(folder)
     await asyncio.sleep(EFFECT_S)
-    doomed = Load(world, load_signer(private, key.id))
+    doomed = Load(world, key.signer)
     other = Load(world, signer_of(world))
     async with asyncio.TaskGroup() as tasks:
         for number in range(CLIENTS):
@@ -99,6 +121,46 @@ async def test_a_revoked_key_is_refused_within_a_second(
     record_property("accepted_after_one_second", len(late))
     record_property("last_accepted_s", max(s for s, _ in doomed.accepted) - revoked_s)
     record_property("requests", len(doomed.accepted) + len(doomed.refused) + len(other.accepted))
+
+
+async def test_a_key_is_accepted_in_its_period_and_at_no_other_moment(
+    world: World, record_property: Callable[[str, object], None]
+) -> None:
+    not_before, begin_s = in_s(EFFECT_S + 1.0)
+    not_after, end_s = in_s(EFFECT_S + 3.0)
+    load = Load(
+        world, OwnKey(AgencyFolder(world.site), not_before=not_before, not_after=not_after).signer
+    )
+    await asyncio.sleep(EFFECT_S)
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(CLIENTS):
+            tasks.create_task(load.ask_until_stopped(number))
+        await asyncio.sleep(end_s + AFTER_S - time.monotonic())
+        load.stopped = True
+    late = [sent_s for sent_s, _ in load.accepted if sent_s > end_s]
+    early = [answered_s for _, answered_s in load.accepted if answered_s < begin_s]
+    assert (early, late) == ([], [])
+    assert {code for _, code in load.refused} == {"KEY_INACTIVE"}
+    amid = [sent_s for sent_s, _ in load.refused if begin_s < sent_s < end_s - EFFECT_S]
+    assert amid == []
+    assert min(sent_s for sent_s, _ in load.refused) < begin_s
+    assert max(sent_s for sent_s, _ in load.refused) > end_s + EFFECT_S
+    assert len(load.accepted) > 10
+    record_property("accepted_outside_the_period", len(early) + len(late))
+    record_property("last_accepted_s", max(s for s, _ in load.accepted) - end_s)
+    record_property("requests", len(load.accepted) + len(load.refused))
+
+
+async def test_a_key_that_is_revoked_does_not_begin(world: World) -> None:
+    folder = AgencyFolder(world.site)
+    not_before, begin_s = in_s(EFFECT_S + 0.5)
+    key = OwnKey(folder, not_before=not_before)
+    folder.revoke(AGENCY, key.id)
+    await asyncio.sleep(max(begin_s, time.monotonic() + EFFECT_S) - time.monotonic())
+    async with Load(world, key.signer).client() as client:
+        with pytest.raises(Refused) as caught:
+            await client.lookup(world.request(world.citizens[0].id_number))
+    assert caught.value.code == "KEY_INACTIVE"
 
 
 @pytest.mark.timeout(60 + 2 * ROTATION_S)

@@ -3,9 +3,16 @@
 
 Accepted exactly once; every other copy is refused and recorded. What was accepted is remembered by
 the log itself, so a sequencer that was killed knows it, too.
+
+Each node keeps a log, and nonces, of its own. A request is signed for one host name, so between
+nodes of different names it is accepted once in all. Nodes that share a name accept it once each:
+docs/reference/wire.md says what operators do about it.
 """
 
+import contextlib
+import itertools
 import os
+import shutil
 import signal
 import tempfile
 import time
@@ -31,16 +38,38 @@ def world() -> Iterator[World]:
         yield w
 
 
-def signed(world: World) -> Draft:
+SHARED_NAME = "gateway.example"
+OWN_NAMES = ("node-1.gateway.example", "node-2.gateway.example")
+
+
+@pytest.fixture(scope="module")
+def nodes(world: World) -> Iterator[tuple[World, World]]:
+    """Two gateways with the same agency and key; each has a name of its own and a shared one."""
+    with tempfile.TemporaryDirectory(prefix="yz-") as folder, contextlib.ExitStack() as running:
+        made = []
+        for name in OWN_NAMES:
+            (Path(folder) / name[:6]).mkdir()
+            node = World(Path(folder) / name[:6])
+            config = node.site / "gateway.toml"
+            names = f'[http]\nauthorities = ["{name}", "{SHARED_NAME}"]\n'
+            config.write_text(config.read_text().replace("[http]\n", names))
+            agencies = world.site / "agencies"
+            shutil.copytree(agencies, node.site / "agencies", dirs_exist_ok=True)
+            made.append(running.enter_context(node))
+        yield made[0], made[1]
+
+
+def signed(world: World, **fields: str) -> Draft:
     number = world.citizen_with_account().id_number
-    return sign(world, msgspec.json.encode(lookup_body(world, number)))
+    return sign(world, msgspec.json.encode(lookup_body(world, number)), fields=fields)
 
 
-def send_copies(world: World, draft: Draft) -> Counter[tuple[int, str]]:
-    """Send all copies; counts what was answered."""
+def send_copies(world: World, draft: Draft, *others: World) -> Counter[tuple[int, str]]:
+    """Send all copies, to each world in turn; counts what was answered."""
     content = draft.encode()
+    peers = itertools.islice(itertools.cycle((world, *others)), COPIES)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = pool.map(lambda _: send(world, content), range(COPIES))
+        answers = pool.map(lambda peer: send(peer, content), peers)
         return Counter((a.status, a.document.get("code", "")) for a in answers)
 
 
@@ -79,3 +108,24 @@ def test_a_kill_amid_the_copies_lets_none_of_them_twice(world: World) -> None:
         answered = copies.result() + send_copies(world, draft)
     assert set(answered) <= {(200, ""), (401, "NONCE_REPLAYED"), (503, "AUDIT_UNAVAILABLE")}
     assert answered[200, ""] <= 1
+
+
+def test_of_copies_to_nodes_of_different_names_one_is_accepted_in_all(
+    world: World, nodes: tuple[World, World], record_property: Callable[[str, object], None]
+) -> None:
+    for name in OWN_NAMES:
+        answered = send_copies(nodes[0], signed(world, Host=name), nodes[1])
+        assert answered == {
+            (200, ""): 1,
+            (401, "NONCE_REPLAYED"): COPIES // 2 - 1,
+            (421, "AUTHORITY_UNKNOWN"): COPIES // 2,
+        }
+    record_property("copies_of_each", COPIES)
+    record_property("accepted_of_each", 1)
+
+
+def test_nodes_that_share_a_name_accept_a_request_once_each(
+    world: World, nodes: tuple[World, World]
+) -> None:
+    answered = send_copies(nodes[0], signed(world, Host=SHARED_NAME), nodes[1])
+    assert answered == {(200, ""): 2, (401, "NONCE_REPLAYED"): COPIES - 2}

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`yizheng explain` on the command line, and what a sandbox tells that production does not."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 
 from fixtures.citizens import Citizen
-from fixtures.world import World
+from fixtures.world import AGENCY, KEYIDS, World
 from tests.integration.test_cli import run
 from tests.integration.wire import Draft, lookup_body, send, sign
 
@@ -78,6 +79,37 @@ def test_a_request_that_verifies_exits_0(world: World, citizen: Citizen, tmp_pat
     assert "请求验证通过" in shown
     late, shown = explained(world, file, "--at", "2020-01-01T00:00:00Z", "--json")
     assert (late, msgspec.json.decode(shown)["cause"]["id"]) == (1, "clock-off")
+
+
+def test_the_site_says_what_is_registered(
+    make_site: Callable[[], Path], world: World, citizen: Citizen, tmp_path: Path
+) -> None:
+    """The world's request; what is registered is changed in a copy in which nothing runs."""
+    site, file, keyid = make_site(), tmp_path / "request.http", KEYIDS["ecdsa-p256-sha256"]
+    shutil.copytree(world.site / "agencies", site / "agencies", dirs_exist_ok=True)
+    body = msgspec.json.encode(lookup_body(world, citizen.id_number))
+    file.write_bytes(sign(world, body).encode())
+
+    def cause(*more: str) -> str:
+        done = run("explain", str(file), "--site", str(site), "--json", *more)
+        assert done.stderr == ""
+        report = msgspec.json.decode(done.stdout)
+        return report["cause"]["id"] if report["check"] else ""
+
+    def command(*words: str) -> None:
+        assert run(*words, "--site", str(site)).returncode == 0
+
+    assert cause() == ""
+    assert cause("--authority", "gateway.example") == "authority-other"
+    assert cause("--at", "2020-01-01T00:00:00Z") == "clock-off"
+    command("agency", "disable", AGENCY)
+    assert cause() == "agency-disabled"
+    command("agency", "enable", AGENCY)
+    command("keys", "revoke", AGENCY, keyid)
+    assert cause() == "key-inactive"
+    (site / f"agencies/{AGENCY}.toml").unlink()
+    (site / "grants/demo.toml").write_text("grants = []\n")
+    assert cause() == "key-unknown"
 
 
 def test_a_mistake_exits_1_with_a_caret(world: World, citizen: Citizen, tmp_path: Path) -> None:

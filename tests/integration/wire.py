@@ -7,6 +7,7 @@ verified by `gateway.httpsig`, whose own oracle is in tests/interop.
 
 import secrets
 import socket
+import ssl
 import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -128,10 +129,16 @@ def sign(
     return Draft(target, sent, body)
 
 
-def send(world: World, request: Draft | bytes) -> Answer:
-    """Send bytes over a connection of their own and read one response."""
+def connect(world: World, tls: ssl.SSLContext | None = None) -> socket.socket:
+    """A connection to the gateway, after its handshake."""
     parts = urlsplit(world.url)
-    with socket.create_connection((parts.hostname, parts.port or 80), _LIMIT_S) as sock:
+    sock = socket.create_connection((parts.hostname, parts.port or 80), _LIMIT_S)
+    return sock if tls is None else tls.wrap_socket(sock, server_hostname=parts.hostname)
+
+
+def send(world: World, request: Draft | bytes, tls: ssl.SSLContext | None = None) -> Answer:
+    """Send bytes over a connection of their own and read one response."""
+    with connect(world, tls) as sock:
         sock.sendall(request if isinstance(request, bytes) else request.encode())
         raw = bytearray()
         while not _is_whole(raw):

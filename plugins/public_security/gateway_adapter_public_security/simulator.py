@@ -28,6 +28,8 @@ from gateway_adapter_public_security.protocol import (
 )
 
 _MAX_SKEW_MS: Final = 10 * 60 * 1000
+#: Not the department's: where a test asks how often a signed question came.
+ASKED_PATH: Final = "/simulator/asked"
 _BAD_PARAMETER: Final = "1"
 _BAD_SIGNATURE: Final = "-5"
 
@@ -47,6 +49,12 @@ class Citizen(msgspec.Struct, frozen=True):
     person_status: str
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """How many questions the register was asked."""
+
+    count: int
+
+
 class Register:
     """The service.
 
@@ -62,17 +70,20 @@ class Register:
         }
         self._secret: Final = secret
         self._latency_s: Final = latency_ms / 1000
+        self._asked_count = 0
 
     def application(self) -> web.Application:
         """The routes."""
         app = web.Application()
         app.router.add_post(IDENTITY_PATH, self._identity)
         app.router.add_get(HEALTH_PATH, self._health)
+        app.router.add_get(ASKED_PATH, self._asked)
         return app
 
     async def _identity(self, request: web.Request) -> web.Response:
         if not self._is_signed(request.headers):
             return _json(Reply(_BAD_SIGNATURE), status=401)
+        self._asked_count += 1
         try:
             question = msgspec.json.decode(await request.read(), type=Request)
         except msgspec.DecodeError:
@@ -87,6 +98,9 @@ class Register:
     async def _health(self, _request: web.Request) -> web.Response:
         return _json(Health("ok"))
 
+    async def _asked(self, _request: web.Request) -> web.Response:
+        return _json(Asked(self._asked_count))
+
     def _is_signed(self, headers: Mapping[str, str]) -> bool:
         requester, service, time_ms, signature = (
             headers.get(name, "") for name in (REQUESTER, SERVICE, TIME, SIGNATURE)
@@ -99,7 +113,7 @@ class Register:
         )
 
 
-def _json(body: Reply | Health, *, status: int = 200) -> web.Response:
+def _json(body: Reply | Health | Asked, *, status: int = 200) -> web.Response:
     return web.Response(
         body=msgspec.json.encode(body), status=status, content_type="application/json"
     )

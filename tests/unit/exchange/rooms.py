@@ -140,7 +140,13 @@ class Department(AdapterDirectory):
 class Corridor:
     """`ask` walks it once."""
 
-    def __init__(self, grant: Grant = GRANT, *, limits: LimitsSection | None = None) -> None:
+    def __init__(
+        self,
+        grant: Grant = GRANT,
+        *,
+        limits: LimitsSection | None = None,
+        x509_required: bool = False,
+    ) -> None:
         self.now_ns = 0
         self.log = Log()
         self.department = Department()
@@ -164,6 +170,7 @@ class Corridor:
             clock=lambda: NOW,
             utc_offset_h=8,
             nonce_life_s=65,
+            x509_required=x509_required,
             on_fault=self.faults.append,
         )
 

@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.crypto.keys import generate_private_key, load_signer, load_verifier, public_pem
 from gateway.explain.capture import Capture, parse_capture
-from gateway.explain.inspect import Rules
+from gateway.explain.inspect import Key, Rules
 
 NOW_S: Final = 1_795_334_400
 HOST: Final = "gateway.example"
@@ -22,14 +22,22 @@ PRIVATE: Final = generate_private_key("ecdsa-p256-sha256")
 OTHER: Final = generate_private_key("ecdsa-p256-sha256")
 EDWARDS: Final = generate_private_key("ed25519")
 COVERED: Final = ("@method", "@authority", "@path", "@query", "content-type", "content-digest")
+REGISTERED: Final = load_verifier(public_pem(PRIVATE), "ecdsa-p256-sha256")
+KEYS: Final = {
+    "k-1": Key(REGISTERED, is_agency_active=True),
+    "k-revoked": Key(REGISTERED, is_revoked=True, is_agency_active=True),
+    "k-past": Key(REGISTERED, not_after_s=NOW_S - 1, is_agency_active=True),
+    "k-disabled": Key(REGISTERED, is_agency_active=False),
+}
 RULES: Final = Rules(
-    verifier=load_verifier(public_pem(PRIVATE), "ecdsa-p256-sha256"),
+    KEYS.get,
     others=(
-        ("other.pem", load_verifier(public_pem(OTHER), "ecdsa-p256-sha256")),
-        ("edwards.pem", load_verifier(public_pem(EDWARDS), "ed25519")),
+        load_verifier(public_pem(OTHER), "ecdsa-p256-sha256"),
+        load_verifier(public_pem(EDWARDS), "ed25519"),
     ),
-    authority=HOST,
+    authorities=(HOST,),
     at_s=NOW_S,
+    knows_agencies=True,
 )
 
 

@@ -82,6 +82,8 @@ def test_curl_adds_what_it_always_adds() -> None:
         (b"POST / HTTP/1.1\nTransfer-Encoding: chunked\n\n0\r\n\r\n", "chunked"),
         (b"curl 'http://a", "quote is open"),
         (b"curl -v", "no URL"),
+        (b"curl http://[", "URL cannot be read"),
+        (b"POST http://[/ HTTP/1.1\n\n", "URL cannot be read"),
     ],
 )
 def test_what_cannot_be_read_is_said_with_its_file(content: bytes, what: str) -> None:

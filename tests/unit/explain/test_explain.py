@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from gateway.explain.causes import CAUSES
 from gateway.explain.explain import compare_bases, explain
+from gateway.explain.inspect import Key
 from tests.unit.explain.mistakes import (
     BODY,
     COVERED,
@@ -81,6 +82,10 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
     ("authority-other", {"values": {"@authority": "127.0.0.1"}}),
     ("authority-case", {"host": "Gateway.Example"}),
     ("alg-wrong", {"parameters": parameters("ecdsa-p256-sha256", "ES256")}),
+    ("key-unknown", {"parameters": parameters("k-1", "K-1")}),
+    ("key-inactive", {"parameters": parameters("k-1", "k-revoked")}),
+    ("key-inactive", {"parameters": parameters("k-1", "k-past")}),
+    ("agency-disabled", {"parameters": parameters("k-1", "k-disabled")}),
     ("created-milliseconds", {"parameters": created(NOW_S * 1000)}),
     ("clock-time-zone", {"parameters": created(NOW_S + 8 * 3600 + 3)}),
     ("clock-off", {"parameters": created(NOW_S - 400)}),
@@ -194,8 +199,23 @@ def test_the_callers_own_base_names_what_no_suspicion_finds(line: str, cause: st
     assert "/what/nobody/guesses" in report.difference.signed
 
 
+@pytest.mark.parametrize(("keyid", "check"), [("k-past", ""), ("k-revoked", "key")])
+def test_without_a_time_only_revoked_keys_are_not_valid(keyid: str, check: str) -> None:
+    client = msgspec.structs.replace(RIGHT, parameters=parameters("k-1", keyid))
+    timeless = msgspec.structs.replace(RULES, at_s=None)
+    assert explain(client.capture(), timeless).check == check
+
+
+def test_an_agency_that_is_not_known_is_not_called_active() -> None:
+    def checks(**changes: Any) -> set[str]:
+        report = explain(RIGHT.capture(), msgspec.structs.replace(RULES, **changes))
+        return {name for name, _ in report.checks}
+
+    assert checks() - checks(knows_agencies=False) == {"agency"}
+
+
 def test_what_no_suspicion_finds_has_no_cause() -> None:
-    report = explain(RIGHT.capture(), msgspec.structs.replace(RULES, verifier=RULES.others[0][1],
-                                                              others=()))  # fmt: skip
+    rules = msgspec.structs.replace(RULES, key_of=lambda _: Key(RULES.others[0]), others=())
+    report = explain(RIGHT.capture(), rules)
     assert (report.check, report.cause) == ("signature", None)
     assert report.signature_base is not None

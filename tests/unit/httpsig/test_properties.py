@@ -4,7 +4,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.crypto.digest import b64url_encode
@@ -163,3 +163,68 @@ def test_no_damaged_request_raises_anything_but_a_refusal(
     fields["signature-input"] = text[:at] + more + text[at + cut :]
     with suppress(RequestError):
         signature_base(parse_request_signature(request_with(fields, path=path)))
+
+
+NONCE = ';nonce="AAECAwQFBgcICQoLDA0ODw"'
+PARAMETERS = (";created=1", NONCE, ';keyid="k"', ';tag="yizheng-v1"', ';alg="e"', ";expires=2")
+ODD = (
+    *(f";{name}={text}" for name in ("created", "expires") for text in ("2", "01", "-0", "?0")),
+    *(f';nonce="{"A" * count}"' for count in (20, 25, 64, 66)),
+    *(f';keyid="{text}"' for text in ("", "a;b", 'a\\"b', "k" * 64, "k" * 65)),
+    *(';tag="other"', ";tag=yizheng-v1", ';alg=""', ';alg=";expires=2"', ";alg", ";other=1"),
+)
+
+
+@st.composite
+def parameters(draw: st.DrawFn) -> str:
+    """The parameters of a signature in any order; one may be odd, left out or there twice."""
+    stated = list(draw(st.permutations(PARAMETERS)))
+    odd = draw(st.none() | st.sampled_from(ODD))
+    if odd is not None:
+        at = draw(st.integers(0, len(stated)))
+        if draw(st.booleans()):
+            name = odd.partition("=")[0]
+            stated = [text for text in stated if text.partition("=")[0] != name]
+        stated.insert(at, odd)
+    left_out = draw(st.none() | st.sampled_from(PARAMETERS))
+    return "".join(text for text in stated if text != left_out)
+
+
+COVERED = '("@method" "@authority" "@path" "@query" "content-type" "content-digest")'
+
+
+def reading(signature_input: str, signature: str) -> object:
+    """All that is read from a request, or the refusal."""
+    fields = {"signature-input": signature_input, "signature": signature}
+    try:
+        read = parse_request_signature(request_with({**body_fields(), **fields}))
+    except RequestError as error:
+        return error.code, error.detail
+    return (
+        [getattr(read, name) for name in read.__struct_fields__ if name != "request"],
+        signature_base(read),
+    )
+
+
+@settings(max_examples=500)
+@given(
+    label=st.sampled_from(["sig1", "*", "s" * 64, "s" * 65, "S"]),
+    listed=st.permutations(COVERED[1:-1].split()).map(lambda names: f"({' '.join(names)})")
+    | st.sampled_from([COVERED.replace(")", ' "x%s")'), "()", '("@path")', '("@path" "@path")']),
+    stated=parameters(),
+    signature=st.sampled_from(["=:AAAA:"] * 9 + ["=::", "=:", "=:AAB=:", "=:AAAA:;a=1", "=AAAA"]),
+)
+@example("sig1", COVERED, "".join(PARAMETERS), "=:AAAA:")
+@example("sig1", COVERED, "".join([*PARAMETERS[:4], ";created=2"]), "=:AAAA:")
+@example("sig1", COVERED, "".join([*PARAMETERS[1:], ";created=01"]), "=:AAAA:")
+@example("sig1", COVERED, "".join([*PARAMETERS[:4], ';alg=";created=3"']), "=:AAAA:")
+@example("sig1", f'("{"x" * 1000}" {COVERED[1:]}', "".join(PARAMETERS), "=:AAAA:")
+def test_what_one_pattern_reads_is_what_the_parser_reads(
+    label: str, listed: str, stated: str, signature: str
+) -> None:
+    signature_input = f"{label}={listed}{stated}"
+    value = f"{label}{signature}"
+    # A space before the field is nothing to the parser, and the pattern gives way to it.
+    by_the_parser = reading(f" {signature_input}", value)
+    assert reading(signature_input, value) == by_the_parser
+    assert reading(signature_input, f" {value}") == by_the_parser

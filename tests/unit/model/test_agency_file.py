@@ -39,6 +39,7 @@ AGENCIES = st.builds(
     operators=st.lists(st.builds(Operator, LABELS, LABELS), max_size=3).map(tuple),
     per_s=st.none() | st.floats(0, 1_000_000),
     burst=st.integers(0, 1_000_000),
+    x509_sha256=st.lists(st.from_regex(r"[0-9a-f]{64}", fullmatch=True), max_size=2).map(tuple),
 )
 
 
