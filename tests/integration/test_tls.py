@@ -2,13 +2,12 @@
 """TLS and mutual TLS at the public port, with X.509 certificates made as the how-to says."""
 
 import os
-import re
 import signal
 import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,11 +16,11 @@ import msgspec
 import pytest
 
 from fixtures.world import AGENCY, World
-from gateway.client import make_tls
 from gateway.crypto.x509 import read_connection_x509
-from gateway.errors import GatewayError, SetupError
+from gateway.errors import GatewayError
 from tests.integration.test_cli import look_up, write_profile
 from tests.integration.test_cli_agencies import run, until
+from tests.integration.tls_files import HEADER_TIMEOUT_S, HOW_TO, SETTINGS, Authority, configure
 from tests.integration.wire import (
     Draft,
     connect,
@@ -31,66 +30,6 @@ from tests.integration.wire import (
     sign,
     verify_signed,
 )
-
-HOW_TO = Path(__file__).parents[2] / "docs/how-to/serve-tls.md"
-HEADER_TIMEOUT_S = 1.0
-SETTINGS = f"""[http]
-tls_chain = "keys/tls.crt"
-tls_key = "keys/tls.key"
-client_ca = "keys/ca.crt"
-header_timeout_s = {HEADER_TIMEOUT_S}
-"""
-
-
-class Authority:
-    """A folder in which the commands of the how-to were run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        for block in re.findall(
-            r"^```sh\n(.*?)^```$", HOW_TO.read_text(), re.MULTILINE | re.DOTALL
-        ):
-            self._run(block.replace("DNS:gateway.example", "DNS:gateway.example,IP:127.0.0.1"))
-
-    def issue(self, name: str, *names: str, days: int = 30) -> Path:
-        """A further X.509 certificate `<name>.crt` with its key."""
-        alt = f'-addext "subjectAltName={",".join(names)}"' if names else ""
-        self._run(
-            f"openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} "
-            f"{alt} -keyout {name}.key -out {name}.csr && chmod 600 {name}.key && "
-            f"openssl x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial "
-            f"-days {days} -copy_extensions copy -out {name}.crt"
-        )
-        return self.folder / f"{name}.crt"
-
-    def tls(self, name: str | None = None, ca: Path | None = None) -> ssl.SSLContext:
-        """What a client trusts and presents."""
-        own = None if name is None else self.folder / f"{name}.crt"
-        key = None if name is None else self.folder / f"{name}.key"
-        return make_tls(ca=ca or self.folder / "ca.crt", x509=own, x509_key=key)
-
-    def install(self, site: Path, name: str = "tls") -> None:
-        """Put the gateway's files where its configuration looks for them."""
-        for source, target in (
-            (f"{name}.crt", "tls.crt"),
-            (f"{name}.key", "tls.key"),
-            ("ca.crt",) * 2,
-        ):
-            (site / "keys" / target).write_bytes((self.folder / source).read_bytes())
-        (site / "keys/tls.key").chmod(0o600)
-
-    def _run(self, script: str) -> None:
-        subprocess.run(
-            ["/bin/sh", "-ec", script], cwd=self.folder, check=True, capture_output=True, timeout=30
-        )
-
-
-def configure(site: Path, text: str = SETTINGS) -> None:
-    """Have `[http]` begin so."""
-    config = site / "gateway.toml"
-    before = re.sub(r"(?s)\[http\].*?\nport", "[http]\nport", config.read_text())
-    config.write_text(before.replace("[http]\n", text))
 
 
 @pytest.fixture(scope="module")
@@ -412,63 +351,3 @@ def test_tls_1_2_is_spoken_where_configured_and_1_1_never(
         return "UNSUPPORTED_PROTOCOL" in strict.gateway.log.read_text()
 
     until(is_refused)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        (lambda keys: (keys / "tls.crt").unlink(), "tls.crt: cannot be read"),
-        (lambda keys: (keys / "tls.crt").write_text("none"), "is no X.509 in PEM"),
-        (lambda keys: (keys / "tls.key").write_text("none"), "are no pair in PEM"),
-        (lambda keys: (keys / "tls.key").write_text("ENCRYPTED"), "is encrypted"),
-        (lambda keys: (keys / "tls.key").chmod(0o644), "can be read by others"),
-        (lambda keys: (keys / "ca.crt").write_text("none"), "is not a list of X.509"),
-        (
-            lambda keys: (keys / "tls.crt").write_bytes((keys / "ca.crt").read_bytes()),
-            "are no pair in PEM",
-        ),
-    ],
-)
-def test_files_that_cannot_be_used_are_refused_before_anything_starts(
-    make_site: Callable[[], Path],
-    authority: Authority,
-    spoil: Callable[[Path], None],
-    words: str,
-) -> None:
-    from gateway.app import check_site
-    from gateway.config import load_site
-
-    site = make_site()
-    authority.install(site)
-    configure(site)
-    check_site(load_site(site))
-    spoil(site / "keys")
-    with pytest.raises(SetupError, match=re.escape(words)):
-        check_site(load_site(site))
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ('tls_chain = "a"', "belong together"),
-        ('client_ca = "a"', "client_ca needs"),
-        ('client_x509 = "required"', "client_x509 needs"),
-    ],
-)
-def test_half_a_setting_is_refused(make_site: Callable[[], Path], text: str, words: str) -> None:
-    from gateway.config import load_site
-
-    site = make_site()
-    configure(site, f"[http]\n{text}\n")
-    with pytest.raises(SetupError, match=words):
-        load_site(site)
-
-
-def test_an_agency_cannot_be_bound_where_nobody_can_present(make_site: Callable[[], Path]) -> None:
-    from gateway.config import load_site
-
-    site = make_site()
-    file = site / f"agencies/{AGENCY}.toml"
-    file.write_text(f'x509_sha256 = ["{"0" * 64}"]\n' + file.read_text())
-    with pytest.raises(SetupError, match="client_ca"):
-        load_site(site)
