@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Changes of `agencies/<id>.toml`: agencies come and are disabled, keys are registered and revoked.
 
-1. A change is written whole or not at all: a draft beside the file, fsync, rename. Mode and owner
-   stay. A running gateway takes it by itself (`gateway.reload`).
+1. A change is written whole or not at all (`gateway.site_file`). A running gateway takes it by
+   itself (`gateway.reload`).
 2. One change at a time: the folder is locked from reading to writing.
 3. Nothing is forgotten: agencies are disabled and keys revoked, never deleted, because entries of
    the audit log name them.
 4. A key belongs to one agency under one id, for ever. A revoked one cannot come back.
 """
 
-import contextlib
-import fcntl
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -27,12 +24,12 @@ from gateway.errors import GatewayError, RequestError, SetupError
 from gateway.model.agency import Agency, AgencyKey
 from gateway.model.agency_file import format_agency, parse_agency
 from gateway.model.ids import check_cn_uscc
+from gateway.site_file import locked, write_whole
 
 _KEYID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,63}")
 _DIVISION: Final = re.compile(r"[0-9]{6}|[0-9]{12}")
 _MAX_KEYID_LENGTH: Final = 64
 _THUMBPRINT_LENGTH: Final = 8
-_NEW_FILE: Final = 0o644
 
 replace = msgspec.structs.replace
 
@@ -69,7 +66,7 @@ class AgencyFolder:
             RequestError: AGENCY_MALFORMED or AGENCY_DUPLICATE.
         """
         _check(agency)
-        with self._locked():
+        with locked(self._folder):
             if self._file(agency.id).exists():
                 raise RequestError("AGENCY_DUPLICATE", f"agencies/{agency.id}.toml is there")
             self._write(agency)
@@ -170,7 +167,7 @@ class AgencyFolder:
         self._change(agency_id, change)
 
     def _change(self, agency_id: str, change: Callable[[Agency], Agency]) -> None:
-        with self._locked():
+        with locked(self._folder):
             file = self._file(agency_id)
             if not file.is_file():
                 raise RequestError("AGENCY_UNKNOWN", f"there is no agencies/{file.name}")
@@ -194,43 +191,10 @@ class AgencyFolder:
                 if _thumbprint(known) == wanted:
                     raise RequestError("KEY_DUPLICATE", f"{where}this key as `{known.id}`")
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        try:
-            self._folder.mkdir(exist_ok=True)
-            fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX)
-                yield
-                os.fsync(fd)  # the rename, too
-            finally:
-                os.close(fd)
-        except OSError as error:
-            raise SetupError(
-                f"cannot be written: {error.strerror}",
-                where=str(self._folder),
-                remedy="check the folder's owner and permissions.",
-            ) from None
-
     def _write(self, agency: Agency) -> None:
         text = format_agency(agency)
         assert parse_agency(text) == agency
-        file = self._file(agency.id)
-        status = file.stat() if file.exists() else None
-        draft = file.with_name(f".{file.name}.new")
-        try:
-            with draft.open("w", encoding="utf-8") as writer:
-                if status is None:
-                    os.fchmod(writer.fileno(), _NEW_FILE)
-                else:
-                    os.fchown(writer.fileno(), status.st_uid, status.st_gid)
-                    os.fchmod(writer.fileno(), status.st_mode & 0o7777)
-                writer.write(text)
-                writer.flush()
-                os.fsync(writer.fileno())
-            draft.replace(file)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_whole(self._file(agency.id), text)
 
 
 def make_key(

@@ -5,6 +5,7 @@
 
     gateway.toml        this gateway: GatewayConfig
     agencies/<id>.toml  one agency with its public keys and operators
+    auditors/<id>.toml  one auditor with roles and public keys
     items/*.toml        [[items]] of the published list
     grants/*.toml       [[grants]]
     adapters/<name>.toml  one adapter: plugin, limits, settings
@@ -26,6 +27,8 @@ from msgspec import Meta
 
 from gateway.errors import SetupError
 from gateway.model.agency import Agency
+from gateway.model.audit_site import AuditSection
+from gateway.model.auditor import Auditor
 from gateway.model.grant import Grant
 from gateway.model.http_section import HTTPSection
 from gateway.model.item import ServiceItem
@@ -98,6 +101,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         lookup: limits of one lookup.
         cache: sealed answers kept in memory.
         limits: how often agencies may ask.
+        audit: the log: retention, witnesses, timestamps.
     """
 
     site: SiteSection
@@ -105,6 +109,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lookup: LookupSection = LookupSection()
     cache: CacheSection = CacheSection()
     limits: LimitsSection = LimitsSection()
+    audit: AuditSection = AuditSection()
 
 
 class _Items(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,6 +129,7 @@ class Site(msgspec.Struct, frozen=True):
     items: tuple[ServiceItem, ...]
     grants: tuple[Grant, ...]
     adapters: tuple[AdapterSite, ...]
+    auditors: tuple[Auditor, ...] = ()
 
     @property
     def keys(self) -> Path:
@@ -161,6 +167,7 @@ def load_site(folder: Path) -> Site:
         items=tuple(i for f in toml_files(folder, "items") for i in load_items(f, folder)),
         grants=tuple(g for f in toml_files(folder, "grants") for g in load_grants(f, folder)),
         adapters=tuple(_adapter(file, folder) for file in toml_files(folder, "adapters")),
+        auditors=tuple(load_auditor(file, folder) for file in toml_files(folder, "auditors")),
     )
     check_references(site)
     return site
@@ -225,13 +232,28 @@ def load_agency(file: Path, folder: Path) -> Agency:
         SetupError: it is not of this form, or is not named after its agency.
     """
     agency = load_toml(file, Agency, folder)
-    if agency.id != file.stem:
+    _refuse_misnamed(agency.id, file)
+    return agency
+
+
+def load_auditor(file: Path, folder: Path) -> Auditor:
+    """Read one file of `auditors/`.
+
+    Raises:
+        SetupError: it is not of this form, or is not named after its auditor.
+    """
+    auditor = load_toml(file, Auditor, folder)
+    _refuse_misnamed(auditor.id, file)
+    return auditor
+
+
+def _refuse_misnamed(name: str, file: Path) -> None:
+    if name != file.stem:
         raise SetupError(
-            f"is `{agency.id}`, but the file is named `{file.name}`",
-            where=f"agencies/{file.name}: $.id",
+            f"is `{name}`, but the file is named `{file.name}`",
+            where=f"{file.parent.name}/{file.name}: $.id",
             remedy="make them equal.",
         )
-    return agency
 
 
 def load_items(file: Path, folder: Path) -> tuple[ServiceItem, ...]:
@@ -269,9 +291,9 @@ def check_references(site: Site) -> None:
     Raises:
         SetupError: the first mistake, with file and remedy.
     """
-    _refuse_twice(
-        ((key.id, f"agencies/{a.id}.toml") for a in site.agencies for key in a.keys), "key id"
-    )
+    keyids = [(key.id, f"agencies/{a.id}.toml") for a in site.agencies for key in a.keys]
+    keyids += [(key.id, f"auditors/{a.id}.toml") for a in site.auditors for key in a.keys]
+    _refuse_twice(iter(keyids), "key id")
     for agency in site.agencies:
         _refuse_twice(
             ((op.id, f"agencies/{agency.id}.toml") for op in agency.operators), "operator id"

@@ -48,13 +48,13 @@ RecordedTime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class _Recorded(msgspec.Struct):
-    """The members of an entry that matter here."""
+    """The members of a record that matter here; acts and events have not all of them."""
 
     time: RecordedTime
-    keyid: str
-    grant: str | None
-    decision: _Decision
-    request: _Request
+    keyid: str = ""
+    grant: str | None = None
+    decision: _Decision | None = None
+    request: _Request | None = None
 
 
 _parse = msgspec.json.Decoder(_Recorded).decode
@@ -114,11 +114,13 @@ class Claims:
         recorded, now_s = _parse(entry), self._now_s()
         at_s = recorded.time.timestamp()
         day = self._day(at_s)
-        if recorded.decision.result == "permit" and recorded.grant and day in self._days:
+        decision, request = recorded.decision, recorded.request
+        is_permit = decision is not None and decision.result == "permit"
+        if is_permit and recorded.grant and day in self._days:
             self._counts.setdefault(day, Counter())[recorded.grant.partition("@")[0]] += 1
         # Its `created` lies at most a window before its `time`, and counts for a window more.
         is_fresh = at_s >= now_s - 2 * self._window_s - GRACE_S
-        if is_fresh and (signed := _signed(recorded.request.signature_input)):
+        if is_fresh and request and (signed := _signed(request.signature_input)):
             created, nonce = signed
             if created + self._window_s >= now_s - GRACE_S:
                 self._remember(_digest(recorded.keyid, nonce), created + self._window_s)

@@ -37,7 +37,8 @@ from gateway.audit.frames import (
 )
 from gateway.audit.log import Log
 from gateway.errors import AuditError, SetupError
-from gateway.model.entry import MAX_ENTRY_BYTES, parse_entry
+from gateway.model.entry import MAX_ENTRY_BYTES
+from gateway.model.record import parse_record
 from gateway.ports import Claim
 
 MAX_GROUP_COUNT: Final = 512
@@ -224,7 +225,7 @@ def _is_acceptable(entry: bytes) -> bool:
     if len(entry) > MAX_ENTRY_BYTES:
         return False
     try:
-        msgspec.convert(parse_entry(entry).time, RecordedTime)
+        msgspec.convert(parse_record(entry).time, RecordedTime)
     except ValueError:  # msgspec's are ValueErrors too
         return False
     return True

@@ -21,7 +21,8 @@ import msgspec
 
 from gateway.audit.store.reader import LogReader
 from gateway.errors import TrustError
-from gateway.model.entry import MAX_ENTRY_BYTES, parse_entry
+from gateway.model.entry import MAX_ENTRY_BYTES
+from gateway.model.record import parse_record
 from gateway.tlog.checkpoint import Checkpoint, verify_checkpoint
 from gateway.tlog.merkle import HASH_BYTES, Frontier, leaf_hash
 from gateway.tlog.note import NoteVerifier
@@ -179,7 +180,7 @@ class _Walk:
         if found != index:
             _refuse(f"entry {index}", "missing")
         try:
-            parse_entry(entry)
+            parse_record(entry)
         except ValueError as error:
             _refuse(f"entry {index}", str(error))
         if len(entry) > MAX_ENTRY_BYTES:

@@ -41,7 +41,7 @@ def register(
 
     key = make_key(
         agency,
-        _read(file),
+        read_key(file),
         keyid=keyid,
         not_before=None if not_before is None else parse_time(not_before),
         not_after=None if not_after is None else parse_time(not_after),
@@ -67,7 +67,7 @@ def rotate(
     from gateway.agencies import AgencyFolder, make_key
     from gateway.cli.period import parse_duration
 
-    key = make_key(agency, _read(new_file), keyid=keyid)
+    key = make_key(agency, read_key(new_file), keyid=keyid)
     _refuse_past(key)
     now = datetime.now(UTC).replace(microsecond=0)
     ends = AgencyFolder(site).rotate(agency, old, key, now=now, overlap=parse_duration(overlap))
@@ -135,7 +135,8 @@ def _refuse_past(key: "AgencyKey") -> None:
         raise RequestError("PERIOD_INVALID", "the key has ended already")
 
 
-def _read(file: Path) -> "ReadKey":
+def read_key(file: Path) -> "ReadKey":
+    """Read a public key from a file that a person named."""
     from gateway.crypto.public_key import read_public_key
     from gateway.errors import SetupError
 

@@ -12,6 +12,7 @@ from gateway.cli import (
     agency_keys,
     agency_x509,
     audit,
+    auditor,
     config,
     explain,
     keys,
@@ -36,6 +37,7 @@ app.command("lookup")(lookup.lookup)
 app.command("explain")(explain.explain)
 agency.app.add_typer(agency_x509.app, name="x509")
 app.add_typer(agency.app, name="agency")
+app.add_typer(auditor.app, name="auditor")
 keys.app.command("register")(agency_keys.register)
 keys.app.command("rotate")(agency_keys.rotate)
 keys.app.command("revoke")(agency_keys.revoke)

@@ -72,6 +72,7 @@ def _errors_page() -> str:
 def _config_page() -> str:
     from gateway.config import GatewayConfig
     from gateway.model.agency import Agency
+    from gateway.model.auditor import Auditor
     from gateway.model.grant import Grant
     from gateway.model.item import ServiceItem
     from gateway.model.site import AdapterSite
@@ -87,6 +88,7 @@ def _config_page() -> str:
     for title, kind in (
         ("`gateway.toml`", GatewayConfig),
         ("`agencies/<id>.toml`", Agency),
+        ("`auditors/<id>.toml`", Auditor),
         ("`items/*.toml`: `[[items]]`", ServiceItem),
         ("`grants/*.toml`: `[[grants]]`", Grant),
         ("`adapters/<name>.toml`", AdapterSite),

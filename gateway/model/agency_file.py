@@ -27,7 +27,12 @@ _BY_NAME: Final = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\
 
 def format_agency(agency: Agency) -> str:
     """Write an agency as TOML."""
-    return "\n".join(_table(agency)) + "\n"
+    return format_toml(agency)
+
+
+def format_toml(struct: msgspec.Struct) -> str:
+    """Write any struct of texts, numbers, times, and tables of such, as TOML."""
+    return "\n".join(_table(struct)) + "\n"
 
 
 def parse_agency(text: str) -> Agency:

@@ -70,7 +70,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     Attributes:
         v: format version.
-        kind: what was done; `lookup` in this version.
+        kind: `lookup`; other records are in `gateway.model.act`.
         id: the request id that the caller was given.
         salt: 16 random bytes in base64url, so that a leaf hash cannot be guessed.
         time: RFC 3339 UTC with milliseconds, the worker's clock; order is by index, never by time.

@@ -36,8 +36,7 @@ def screen_request(request: LookupRequest) -> None:
     # An organisation's name is public; a case about it may well be called by it.
     name = _fold(holder.name or "") if holder.scheme == "cn-id" else ""
     for member, text in _recorded_texts(request):
-        plain = unicodedata.normalize("NFKC", text)
-        if any(_is_citizen_number(found[0]) for found in _CITIZEN_NUMBER.finditer(plain)):
+        if holds_citizen_number(text):
             raise RequestError(
                 "ATTRIBUTION_PERSONAL", f"`{member}` holds something of the form of an ID number"
             )
@@ -48,6 +47,12 @@ def screen_request(request: LookupRequest) -> None:
             raise RequestError(
                 "ATTRIBUTION_PERSONAL", f"`{member}` holds the holder's number or name"
             )
+
+
+def holds_citizen_number(text: str) -> bool:
+    """Whether something of the form of a citizen number stands in a text, however it is parted."""
+    plain = unicodedata.normalize("NFKC", text)
+    return any(_is_citizen_number(found[0]) for found in _CITIZEN_NUMBER.finditer(plain))
 
 
 def _is_citizen_number(text: str) -> bool:

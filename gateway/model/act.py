@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What else the log records: what people did with the log, and what happened to it (format v1).
+
+Bytes are deterministic, as those of an access (`gateway.model.entry`). An act is recorded before
+its result is shown: who searches, views, exports, unmasks or erases is found in the same log.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+from gateway.model.entry import HolderMark
+
+ACT_VERSION: Final = 1
+
+#: What can be done with the log. `receipt` is an agency's own; the others are auditors'.
+Action = Literal[
+    "search",
+    "view",
+    "export",
+    "report",
+    "anomalies",
+    "evidence",
+    "entries",
+    "receipt",
+    "unmask_ask",
+    "unmask_approve",
+    "unmask_redeem",
+    "erase",
+    "hold",
+    "release",
+]
+
+#: What happens to a log by itself.
+Happening = Literal["clock_step"]
+
+
+class SignedTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The signed HTTP request by which an act was asked for.
+
+    Attributes:
+        target: method and target as signed, e.g. `GET /v1/receipts/7`.
+        signature_input: the signature's own member of Signature-Input, without its label.
+    """
+
+    target: str
+    signature_input: str
+
+
+class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One thing that a person, or an agency, did with the log.
+
+    Attributes:
+        id: 32 hex digits, made by whoever records it.
+        salt: 16 random bytes in base64url, so that a leaf hash cannot be guessed.
+        time: RFC 3339 UTC with milliseconds.
+        actor: id of the auditor; of the agency for a receipt.
+        keyid: key of the actor that `signature` verifies with.
+        reason: in the actor's words, screened for personal data; None only for receipts.
+        subject: what it was about: a request id, an index, an epoch, another act's id.
+        query: filters of a search or export as canonical JSON; a holder stands in `holder` instead.
+        holder: who was searched for or unmasked.
+        count: rows shown or found; None where it was not known when the act was recorded.
+        outcome: `done`, or `refused` with `code`.
+        request: None for an act at the command line, whose signature is over the act itself.
+        signature: base64url. Over the act's bytes with this member empty, or as `request` says.
+    """
+
+    v: int = ACT_VERSION
+    kind: Literal["act"] = "act"
+    id: str
+    salt: str
+    time: str
+    action: Action
+    actor: str
+    keyid: str
+    reason: str | None = None
+    subject: str | None = None
+    query: str | None = None
+    holder: HolderMark | None = None
+    count: int | None = None
+    outcome: Literal["done", "refused"] = "done"
+    code: str | None = None
+    request: SignedTarget | None = None
+    signature: str = ""
+
+
+class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Something that happened to the log; written by the sequencer.
+
+    Attributes:
+        event: what.
+        detail: figures, in the form `name=value`, parted by spaces.
+    """
+
+    v: int = ACT_VERSION
+    kind: Literal["event"] = "event"
+    id: str
+    salt: str
+    time: str
+    event: Happening
+    detail: str = ""

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Changing files of a site that may be serving: whole or not at all, one change at a time.
+
+1. A draft beside the file, fsync, rename, fsync of the folder. Mode and owner stay.
+2. The folder is locked from reading to writing.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from gateway.errors import SetupError
+
+_NEW_FILE: Final = 0o644
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Make the folder if need be, and keep other changers out.
+
+    Raises:
+        SetupError: it cannot be written.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+            os.fsync(fd)  # the rename, too
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise SetupError(
+            f"cannot be written: {error.strerror}",
+            where=str(folder),
+            remedy="check the folder's owner and permissions.",
+        ) from None
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Put `text` in the place of what the file says; inside `locked`."""
+    status = file.stat() if file.exists() else None
+    draft = file.with_name(f".{file.name}.new")
+    try:
+        with draft.open("w", encoding="utf-8") as writer:
+            if status is None:
+                os.fchmod(writer.fileno(), _NEW_FILE)
+            else:
+                os.fchown(writer.fileno(), status.st_uid, status.st_gid)
+                os.fchmod(writer.fileno(), status.st_mode & 0o7777)
+            writer.write(text)
+            writer.flush()
+            os.fsync(writer.fileno())
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
