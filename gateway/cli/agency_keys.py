@@ -9,7 +9,7 @@ import typer
 
 from gateway.cli.agency import AgencyArgument
 from gateway.cli.config import SiteOption
-from gateway.cli.output import JsonOption, print_json, print_table
+from gateway.cli.output import JsonOption, print_json, print_table, read_named
 
 if TYPE_CHECKING:
     from gateway.crypto.public_key import ReadKey
@@ -138,17 +138,8 @@ def _refuse_past(key: "AgencyKey") -> None:
 def read_key(file: Path) -> "ReadKey":
     """Read a public key from a file that a person named."""
     from gateway.crypto.public_key import read_public_key
-    from gateway.errors import SetupError
 
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise SetupError(
-            f"cannot be read: {error.strerror}",
-            where=str(file),
-            remedy="name a file that holds a public key.",
-        ) from None
-    return read_public_key(content)
+    return read_public_key(read_named(file, "a public key"))
 
 
 def _say(facts: dict[str, str], *, as_json: bool) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from gateway.cli.agency import AgencyArgument
 from gateway.cli.config import SiteOption
-from gateway.cli.output import JsonOption, print_json, print_table
+from gateway.cli.output import JsonOption, print_json, print_table, read_named
 
 if TYPE_CHECKING:
     from gateway.crypto.x509 import ConnectionX509
@@ -63,17 +63,8 @@ def remove(
 
 def _read(file: Path) -> "ConnectionX509":
     from gateway.crypto.x509 import read_connection_x509
-    from gateway.errors import SetupError
 
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise SetupError(
-            f"cannot be read: {error.strerror}",
-            where=str(file),
-            remedy="name a file that holds an X.509 certificate.",
-        ) from None
-    return read_connection_x509(content)
+    return read_connection_x509(read_named(file, "an X.509 certificate"))
 
 
 def _say(agency: str, done: str, sha256: str, *, as_json: bool) -> None:

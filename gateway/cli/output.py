@@ -13,6 +13,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -26,6 +27,22 @@ EXIT_UNTRUSTED: Final = 4
 EXIT_CONFIG: Final = 78
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def read_named(file: Path, holds: str) -> bytes:
+    """Read a file that a person named; `holds` says what belongs into it.
+
+    Raises:
+        SetupError: it cannot be read.
+    """
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise SetupError(
+            f"cannot be read: {error.strerror}",
+            where=str(file),
+            remedy=f"name a file that holds {holds}.",
+        ) from None
 
 
 def print_json(value: object) -> None:
