@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.config import load_agency, toml_files
+from gateway.config import GatewayConfig, load_agency, load_toml, toml_files
 from gateway.crypto.keys import thumbprint
 from gateway.crypto.public_key import ReadKey
 from gateway.errors import GatewayError, RequestError, SetupError
@@ -138,7 +138,14 @@ class AgencyFolder:
 
         Raises:
             RequestError: AGENCY_UNKNOWN.
+            SetupError: no connection can present one here.
         """
+        if load_toml(self._site / "gateway.toml", GatewayConfig, self._site).http.client_ca is None:
+            raise SetupError(
+                "no client is asked for an X.509 certificate",
+                where="gateway.toml: $.http.client_ca",
+                remedy="name the authorities of clients there and restart, then add it.",
+            )
         self._change(
             agency_id,
             lambda agency: replace(

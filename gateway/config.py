@@ -170,6 +170,7 @@ def load_site(folder: Path) -> Site:
         auditors=tuple(load_auditor(file, folder) for file in toml_files(folder, "auditors")),
     )
     check_references(site)
+    _refuse_unusable_x509(site)
     return site
 
 
@@ -318,7 +319,6 @@ def check_references(site: Site) -> None:
             )
         if grant.valid_until < grant.valid_from:
             raise SetupError("ends before it begins", where=where, remedy="mend valid_until.")
-    _refuse_unusable_x509(site)
     if site.config.http.drain_s < site.config.lookup.deadline_s:
         raise SetupError(
             "is shorter than lookup.deadline_s: a stop would cut off what has to be recorded",

@@ -50,6 +50,8 @@ def explain(
 
     Example: `yizheng explain request.http --site my-site --at 2026-11-22T08:00:00Z`
     """
+    import msgspec
+
     from gateway.explain.capture import parse_capture
     from gateway.explain.explain import explain as find_cause
 
@@ -66,6 +68,8 @@ def explain(
     caught = parse_capture(
         _read(capture), name=str(capture), read_file=lambda name: _read(capture.parent / name)
     )
+    if site is not None:
+        caught = msgspec.structs.replace(caught, default_port=_default_port(site))
     report = find_cause(caught, rules, their_base=_read(their_base) if their_base else None)
     if as_json:
         print_json(report)
@@ -104,6 +108,12 @@ def _rules_of_site(
         window_s=site.config.lookup.clock_window_s,
         knows_agencies=True,
     )
+
+
+def _default_port(folder: Path) -> str:
+    from gateway.config import load_site
+
+    return ":80" if load_site(folder).config.http.tls_chain is None else ":443"
 
 
 def _registered(agency: "Agency") -> "Iterator[tuple[str, Key]]":

@@ -68,10 +68,13 @@ def read_connection_x509(content: bytes) -> ConnectionX509:
     try:
         load = x509.load_pem_x509_certificate if _PEM in content else x509.load_der_x509_certificate
         found = load(content)
-        der = found.public_bytes(Encoding.DER)
-    except (ValueError, UnsupportedAlgorithm):
+        return ConnectionX509(
+            fingerprint(found.public_bytes(Encoding.DER)),
+            found.not_valid_before_utc,
+            found.not_valid_after_utc,
+        )
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise RequestError("X509_UNUSABLE", "it cannot be read") from None
-    return ConnectionX509(fingerprint(der), found.not_valid_before_utc, found.not_valid_after_utc)
 
 
 def read_certificate(pem: bytes) -> CertifiedKey:
@@ -86,13 +89,16 @@ def read_certificate(pem: bytes) -> CertifiedKey:
             Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
         )
         usage = _key_usage(certificate)
-    except (ValueError, UnsupportedAlgorithm):
+        found = CertifiedKey(
+            public.decode("ascii"),
+            certificate.not_valid_before_utc,
+            certificate.not_valid_after_utc,
+        )
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise RequestError("KEY_UNUSABLE", "the X.509 certificate cannot be read") from None
     if usage is not None and not usage.digital_signature:
         raise RequestError("KEY_UNUSABLE", "the certificate does not let its key sign")
-    return CertifiedKey(
-        public.decode("ascii"), certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    )
+    return found
 
 
 def _key_usage(certificate: x509.Certificate) -> x509.KeyUsage | None:

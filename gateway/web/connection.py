@@ -22,7 +22,7 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web import BaseRequest, RequestHandler, RequestPayloadError, Server, StreamResponse
 
-from gateway.crypto.x509 import fingerprint
+from gateway.crypto.x509 import ConnectionX509, read_connection_x509
 from gateway.errors import RequestError
 from gateway.web.edge import (
     MAX_FIELD_BYTES,
@@ -141,7 +141,7 @@ class Connection(RequestHandler):
         "_is_unreadable",
         "_linger_bytes",
         "_linger_timer",
-        "x509_sha256",
+        "x509",
     )
 
     def __init__(self, connections: Connections) -> None:
@@ -164,7 +164,7 @@ class Connection(RequestHandler):
         self._is_unreadable = False
         self._linger_bytes = 0
         self._linger_timer: asyncio.TimerHandle | None = None
-        self.x509_sha256: str | None = None
+        self.x509: ConnectionX509 | None = None
 
     @property
     def is_last(self) -> bool:
@@ -184,8 +184,7 @@ class Connection(RequestHandler):
             transport.close()
             return
         if (tls := transport.get_extra_info("ssl_object")) is not None:
-            der = tls.getpeercert(binary_form=True)
-            self.x509_sha256 = None if der is None else fingerprint(der)
+            self.x509 = _presented(tls.getpeercert(binary_form=True))
         super().connection_made(transport)
         self._expect_head()
 
@@ -241,7 +240,8 @@ class Connection(RequestHandler):
     ) -> tuple[StreamResponse, bool]:
         """Send an answer; linger when its request has not been read to the end."""
         sent = await super().finish_response(request, resp, start_time)
-        is_unread = self._is_unreadable or not self._body.is_eof()
+        # Of this request: the next one may have begun to arrive, and is not to be dropped.
+        is_unread = self._is_unreadable or not request.content.is_eof()
         if is_unread and isinstance(resp, OneBuffer) and resp.may_linger:
             self._linger()
         return sent
@@ -287,9 +287,18 @@ class Connection(RequestHandler):
         if transport.can_write_eof():
             transport.write_eof()
         self._resume_transport_reading()
-        self._linger_timer = self._loop.call_later(_LINGER_S, transport.abort)
+        # TLS has no half-close: its peer is told of the end at the end, by a close_notify.
+        end = transport.abort if transport.can_write_eof() else transport.close
+        self._linger_timer = self._loop.call_later(_LINGER_S, end)
 
     def _read_away(self, count_bytes: int) -> None:
         self._linger_bytes += count_bytes
         if self._linger_bytes > _LINGER_BYTES and self.transport is not None:
             self.transport.abort()
+
+
+def _presented(der: bytes | None) -> ConnectionX509 | None:
+    try:
+        return None if der is None else read_connection_x509(der)
+    except RequestError:
+        return None  # one that only OpenSSL can read is nobody's

@@ -8,12 +8,14 @@ the connection, never from fields (RFC 9440): whoever could write the field coul
 
 import asyncio
 import re
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Final, Protocol, cast
 
 from aiohttp import HttpVersion11
 from aiohttp.web import BaseRequest, RequestPayloadError
 
+from gateway.crypto.x509 import ConnectionX509
 from gateway.errors import RequestError
 from gateway.httpsig import SignedRequest
 from gateway.sdk import Deadline
@@ -117,12 +119,18 @@ def check_json(request: BaseRequest) -> None:
 
 
 class _Presented(Protocol):
-    x509_sha256: str | None
+    x509: ConnectionX509 | None
 
 
 def x509_of(request: BaseRequest) -> str | None:
-    """SHA-256 of the X.509 certificate that the request's connection presented, hexadecimal."""
-    return cast("_Presented", request.protocol).x509_sha256
+    """SHA-256 of the X.509 certificate that the request's connection presented, hexadecimal.
+
+    Its end is looked at again: a connection, or a session of TLS 1.2, may outlive it.
+    """
+    presented = cast("_Presented", request.protocol).x509
+    if presented is None or presented.not_after < datetime.now(UTC):
+        return None
+    return presented.sha256
 
 
 def signed_view(request: BaseRequest, *, default_port: str) -> SignedRequest:
@@ -139,7 +147,7 @@ def signed_view(request: BaseRequest, *, default_port: str) -> SignedRequest:
         path=path,
         query=mark + query or "?",
         lines=lambda name: headers.getall(name, ()),
-        has_body=True,
+        has_body=request.method != "GET",
     )
 
 

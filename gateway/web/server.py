@@ -87,7 +87,7 @@ async def serve_http(
         await quit_event.wait()
         connections.drain()
         with contextlib.suppress(OSError):
-            port.accept()
+            port.accept(_BACKLOG)
         port.close()
         await _drain(connections, drain_s, cut=port.cut)
         return

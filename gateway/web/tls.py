@@ -3,8 +3,9 @@
 
 1. TLS 1.3 unless configured: every handshake is forward secret and encrypts the client's X.509
    certificate, with nothing left to choose wrongly. Of 1.2 only ECDHE with AEAD is spoken.
-2. No compression, no renegotiation, no tickets: a connection that is resumed would not prove anew
-   that its certificate is still good. ALPN knows `http/1.1` only.
+2. No compression, no renegotiation, no tickets. ALPN knows `http/1.1` only. TLS 1.2 resumes by
+   session id all the same, and connections last; so the end of a client's X.509 certificate is
+   looked at with each request (`gateway.web.edge.x509_of`).
 3. A handshake has a deadline and counts as a connection from its first byte: the event loop tells
    a protocol of its connection only afterwards, so connections are accepted here.
 4. The files are read at start-up and at SIGHUP. What cannot be used leaves the last good ones in
@@ -34,6 +35,8 @@ _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3
 _CIPHERS_OF_1_2: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 # For the peer's farewell, after which a connection is cut: an answer fits into socket buffers.
 _FAREWELL_S: Final = 2.0
+# Connections accepted in one turn of the loop; readiness is level-triggered, so none is lost.
+_AT_ONCE: Final = 16
 # Until it is tried again when descriptors have run out, as in asyncio.
 _RETRY_S: Final = 1.0
 # Between two lines of the log about handshakes: anybody can fail as often as he likes.
@@ -77,6 +80,9 @@ class LiveTLS:
         except SetupError as error:
             self.state = "stale"
             _log.error("TLS not reloaded, the last good files stay", error=error.detail)
+        except Exception as error:  # noqa: BLE001 - whatever a library says of a file: rule 4
+            self.state = "stale"
+            _log.error("TLS not reloaded, the last good files stay", kind=type(error).__name__)
         else:
             self.state = "ok"
             _log.info("TLS reloaded")
@@ -153,10 +159,10 @@ class TLSPort:
         self._sock.listen(backlog)
         self._watch()
 
-    def accept(self) -> None:
-        """Accept whatever waits."""
+    def accept(self, count: int) -> None:
+        """Accept what waits, so many at most: a flood must not hold the loop."""
         with contextlib.suppress(BlockingIOError, ConnectionAbortedError):
-            while True:
+            for _ in range(count):
                 self._begin(self._sock.accept()[0])
 
     def close(self) -> None:
@@ -177,7 +183,7 @@ class TLSPort:
 
     def _on_readable(self) -> None:
         try:
-            self.accept()
+            self.accept(_AT_ONCE)
         except OSError:  # no descriptors: level-triggered, it would spin
             self._loop.remove_reader(self._sock)
             self._retry = self._loop.call_later(_RETRY_S, self._watch)

@@ -9,9 +9,11 @@ import time
 from contextlib import suppress
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 
 from fixtures.world import World
+from tests.integration.wire import lookup_body, sign
 
 LIMIT_S = 20.0
 LARGE_BYTES = 8 * 2**20
@@ -122,3 +124,22 @@ def test_to_head_no_body_is_sent(world: World, target: str, status: int) -> None
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert end
     assert body == b""
+
+
+def test_a_request_that_has_begun_to_arrive_is_not_read_away(world: World) -> None:
+    """The one before it is answered meanwhile, with its own body read to the end."""
+    bodies = [
+        msgspec.json.encode(lookup_body(world, world.citizen_with_account(at).id_number))
+        for at in (41, 42)
+    ]
+    first, second = (sign(world, body).encode() for body in bodies)
+    with connect(world) as sock:
+        sock.sendall(first + second[:-20])
+        received = b""
+        while b"request_id" not in received:
+            received += sock.recv(65536)
+        sock.sendall(second[-20:])
+        while received.count(b"HTTP/1.1 200") < 2:
+            part = sock.recv(65536)
+            assert part, "the second request was dropped"
+            received += part

@@ -112,6 +112,36 @@ def test_the_site_says_what_is_registered(
     assert cause() == "key-unknown"
 
 
+@pytest.mark.parametrize(
+    ("host", "cause"),
+    [("", ""), (":443", ""), (":80", "authority-port"), (":8443", "authority-port")],
+)
+def test_a_site_behind_tls_leaves_out_the_port_of_https(  # noqa: PLR0917 - fixtures
+    make_site: Callable[[], Path],
+    world: World,
+    citizen: Citizen,
+    tmp_path: Path,
+    host: str,
+    cause: str,
+) -> None:
+    site, file = make_site(), tmp_path / "request.http"
+    shutil.copytree(world.site / "agencies", site / "agencies", dirs_exist_ok=True)
+    config = site / "gateway.toml"
+    config.write_text(
+        config.read_text().replace(
+            "[http]\n",
+            '[http]\ntls_chain = "keys/a.crt"\ntls_key = "keys/a.key"\n'
+            'authorities = ["gateway.example"]\n',
+        )
+    )
+    body = msgspec.json.encode(lookup_body(world, citizen.id_number))
+    draft = sign(world, body, fields={"Host": "gateway.example"})
+    file.write_bytes(draft.with_fields(Host=f"gateway.example{host}").encode())
+    done = run("explain", str(file), "--site", str(site), "--json")
+    report = msgspec.json.decode(done.stdout)
+    assert (report["cause"]["id"] if report["check"] else "") == cause
+
+
 def test_a_mistake_exits_1_with_a_caret(world: World, citizen: Citizen, tmp_path: Path) -> None:
     file = tmp_path / "request.http"
     file.write_bytes(spoilt(world, citizen.id_number).encode())

@@ -9,6 +9,7 @@ import pytest
 
 from fixtures.world import AGENCY
 from gateway.errors import SetupError
+from tests.integration.test_cli_agencies import run
 from tests.integration.tls_files import Authority, configure
 
 
@@ -77,3 +78,13 @@ def test_an_agency_cannot_be_bound_where_nobody_can_present(make_site: Callable[
     file.write_text(f'x509_sha256 = ["{"0" * 64}"]\n' + file.read_text())
     with pytest.raises(SetupError, match="client_ca"):
         load_site(site)
+
+
+def test_no_agency_is_bound_where_nobody_can_present(
+    make_site: Callable[[], Path], authority: Authority
+) -> None:
+    site = make_site()
+    before = {file: file.read_bytes() for file in (site / "agencies").iterdir()}
+    file = authority.folder / "agency.crt"
+    assert run("agency", "x509", "add", AGENCY, file, "--site", site) == (78, "SETUP_INVALID")
+    assert {file: file.read_bytes() for file in (site / "agencies").iterdir()} == before

@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.admission.admission import Admission
@@ -107,6 +108,18 @@ async def test_a_broken_file_keeps_its_last_good_one_and_no_other_back(
     write(agency("a", "k3"))
     await live.refresh()
     assert (knows(live, "k1"), knows(live, "k3"), live.state) == (False, True, "ok")
+
+
+async def test_a_binding_that_nobody_can_meet_keeps_no_revocation_back(
+    live: LiveSite, write: Callable[[Agency], Path]
+) -> None:
+    bound = msgspec.structs.replace(agency("a", "k1"), x509_sha256=("0" * 64,))
+    write(bound)
+    await live.refresh()
+    assert (knows(live, "k1"), live.state) == (True, "ok")
+    write(msgspec.structs.replace(agency("a", "k1", revoked=True), x509_sha256=("0" * 64,)))
+    await live.refresh()
+    assert (knows(live, "k1"), live.state) == (False, "ok")
 
 
 async def test_a_key_id_of_two_agencies_is_refused_until_it_has_moved(

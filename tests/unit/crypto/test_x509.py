@@ -42,3 +42,11 @@ def test_what_is_no_x509_is_refused_and_a_private_key_by_name(folder: Path) -> N
             read_connection_x509(wrong)
     with pytest.raises(RequestError, match="KEY_PRIVATE"):
         read_connection_x509(pem + (folder / "own.key").read_bytes())
+
+
+def test_a_version_that_nobody_issues_is_refused_like_anything_unreadable(folder: Path) -> None:
+    der = openssl("x509", "-in", f"{folder}/own.crt", "-outform", "DER")
+    second = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x01", 1)
+    assert second != der
+    with pytest.raises(RequestError, match="X509_UNUSABLE"):
+        read_connection_x509(second)

@@ -6,11 +6,15 @@ import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from gateway.crypto.x509 import ConnectionX509
 from gateway.web.connection import Connections, Limits
+from gateway.web.edge import x509_of
 from gateway.web.listener import bind
 from gateway.web.tls import LiveTLS, TLSFiles, TLSPort
 
@@ -92,7 +96,7 @@ async def test_a_handshake_takes_a_place_and_gives_it_back(
     trusting.check_hostname = False
     trusting.verify_mode = ssl.CERT_NONE
     quick = await Client.come(port, trusting)
-    assert [connection.x509_sha256 for connection in connections.open] == [None]
+    assert [connection.x509 for connection in connections.open] == [None]
     await quick.leave()
 
 
@@ -106,3 +110,26 @@ async def test_a_drain_waits_for_who_comes_while_nobody_was_there(
     assert not connections.drained.is_set()
     assert await silent.is_sent_away()
     await drained(connections)
+
+
+@pytest.mark.parametrize(("age", "shown"), [(-1, None), (60, "ab")])
+def test_a_connection_that_outlives_its_x509_presents_none(age: int, shown: str | None) -> None:
+    now = datetime.now(UTC)
+    found = ConnectionX509("ab", now - timedelta(days=1), now + timedelta(seconds=age))
+    request = SimpleNamespace(protocol=SimpleNamespace(x509=found))
+    assert x509_of(cast("Any", request)) == shown
+
+
+async def test_no_more_than_asked_for_are_accepted_at_once(tls: LiveTLS) -> None:
+    nobody = cast("Any", None)
+    connections, sock = Connections(nobody, Limits()), bind("127.0.0.1", 0)
+    sock.settimeout(0)
+    sock.listen(8)
+    listening = TLSPort(connections, sock, tls)
+    waiting = [socket.create_connection(sock.getsockname()) for _ in range(4)]
+    listening.accept(3)
+    assert len(connections.open) == 3
+    for each in waiting:
+        each.close()
+    await drained(connections)
+    listening.close()
