@@ -41,6 +41,7 @@ from tests.interop.test_http_message_signatures import (
 SIGNER = load_signer(PRIVATE["ed25519"], "k-1")
 VERIFIER = load_verifier(PUBLIC["ed25519"], "ed25519")
 CREATED = now_s() - 5
+LATER = CREATED + 86_400  # whatever else a slow machine runs before this file
 URL = "https://GW.example:443/v1/lookups?a=b"
 DIGEST = content_digest(BODY)
 FIELDS = {
@@ -102,7 +103,7 @@ CHANGED = {
     "keyid": ['"k-2"', "k-1", '""'],
     "tag": ['"yizheng-v2"', TAG],
     "alg": ['"ecdsa-p256-sha256"', "ed25519"],
-    "expires": [str(CREATED + 600), f"{CREATED + 600}.5"],
+    "expires": [str(LATER), f"{LATER}.5"],
     "unknown": ["1"],
 }
 BESIDE = ['("@method");created=1;tag="other"', '("@path" "x-absent");alg="none"', "();n=1.5"]
