@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 UV     := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench fuzz serve fixtures docs clean
+.PHONY: help demo test lint types bench faults fuzz serve fixtures docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,9 +35,20 @@ types: $(READY) ## mypy, strict
 bench: $(READY) ## component benchmarks
 	$(BIN)/python -m pytest bench --benchmark-only --benchmark-enable
 
+# What `make test` does a few times, as often as the figures in docs/explanation/security.md say.
+FULL := YIZHENG_KILLS=500 YIZHENG_POINTS=25 YIZHENG_INJECT=200 YIZHENG_POWER=10000 \
+	YIZHENG_MUTATIONS=10000 YIZHENG_ROWS=1000000 YIZHENG_SWEEP=10000 YIZHENG_SLOW=20 \
+	YIZHENG_DRAINS=100 YIZHENG_COPIES=1000 YIZHENG_ROTATION_S=60 YIZHENG_FUZZ_EXAMPLES=2000 \
+	YIZHENG_STALL_MS=50 YIZHENG_INDEX_KILLS=50 YIZHENG_STOPPED_S=30 \
+	YIZHENG_RETURN_S=2 YIZHENG_REFUSED_S=1
+
+faults: $(READY) ## every fault test with its full count; an idle machine, about an hour
+	$(FULL) $(BIN)/python -m pytest tests/faults tests/integration/test_schemathesis.py \
+		tests/integration/test_openapi.py --timeout=3600
+
 fuzz: $(READY) ## coverage-guided fuzzing of every parser, three minutes each
 	$(UV) sync --quiet --locked --all-packages --all-extras --group fuzz
-	for target in fields request body note names agency capture; do \
+	for target in fields request body note proof names agency capture; do \
 		$(BIN)/python -m tests.fuzz.run $$target 180 || exit 1; done
 
 fixtures: $(READY) ## write the synthetic data again (the result must not differ)

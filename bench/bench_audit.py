@@ -5,6 +5,7 @@ Each case asserts what it did before it is timed.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,11 +15,14 @@ import uvloop
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from gateway.audit.client import SequencerClient
+from gateway.audit.index.follow import Follower
 from gateway.audit.log import Log
 from gateway.audit.sequencer import serve
-from gateway.audit.store.reader import LogReader
+from gateway.audit.standalone import verify_log as verify_log_alone
+from gateway.audit.store.reader import DATABASE, LogReader
 from gateway.audit.store.sqlite import SqliteStore
 from gateway.audit.verify import verify_log
+from gateway.audit.verify_index import IndexPart, verify_index
 from gateway.ports import Appended
 from gateway.sdk import Deadline
 from tests.unit.audit.samples import KEY, SIGNER, entry_bytes, write_log
@@ -96,3 +100,23 @@ def test_verify_log(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     with closing(LogReader.open(tmp_path)) as reader:
         report = benchmark(verify_log, reader, KEY)
     assert report.size == 40 * 256
+
+
+def test_verify_log_with_the_second_verifier(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    write_log(tmp_path, [256] * 40)
+    benchmark.extra_info["entries"] = 40 * 256
+    key = verify_log_alone.Key(KEY.vkey)
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
+        report = benchmark(verify_log_alone.verify, connection, key)
+    assert report["entries"] == 40 * 256
+
+
+def test_verify_index(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    write_log(tmp_path / "audit", [256] * 40)
+    follower = Follower(tmp_path / "audit", tmp_path / "index", KEY)
+    for _ in follower.catch_up():
+        pass
+    follower.close()
+    benchmark.extra_info["entries"] = 40 * 256
+    part = IndexPart(tmp_path / "audit", tmp_path / "index", ())
+    assert benchmark(verify_index, part) == 40 * 256

@@ -6,9 +6,10 @@ import gc
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -16,9 +17,17 @@ import structlog
 
 from gateway import keyring
 from gateway.admission.admission import Admission
+from gateway.admission.auditors import AuditorDoor, OpenDoor
 from gateway.admission.rate import AgencyLimits
+from gateway.audit.acts import SignedActs
 from gateway.audit.client import SequencerClient
+from gateway.audit.epoch import LiveEpochs
+from gateway.audit.health import audit_health
+from gateway.audit.notary import serve_notary
+from gateway.audit.notary_plan import NotaryPlan, load_plan
+from gateway.audit.published import PublishedLog
 from gateway.audit.sequencer import serve as serve_sequencer
+from gateway.audit.space import Space
 from gateway.audit.store.sqlite import SqliteStore
 from gateway.cache.memory import MemoryCache
 from gateway.catalog.catalog import ItemCatalog
@@ -34,6 +43,9 @@ from gateway.sdk import Deadline
 from gateway.sealing.sealer import DepartmentSealer
 from gateway.web.connection import Limits
 from gateway.web.front import Front, FrontSettings, report_fault
+from gateway.web.log_pages import LogPages
+from gateway.web.metrics import NotaryMetrics, RoomMetrics
+from gateway.web.names import authorities_of, default_port
 from gateway.web.respond import Responder
 from gateway.web.server import require_strict_parser, serve_http
 from gateway.web.tls import LiveTLS, TLSFiles
@@ -93,7 +105,9 @@ def check_site(site: Site) -> Departments:
     keyring.gateway_signer(site)
     keyring.log_signer(site)
     keyring.seal_signers(site)
+    keyring.seal_public_keys(site)
     keyring.check_epoch_key(site)
+    _notary_plan(site)
     open_tls(site)
     asyncio.run(_open_and_close(departments))
     return departments
@@ -147,6 +161,11 @@ async def run_sequencer(
 ) -> None:
     """Own the audit log until `quit_event`."""
     section = site.config
+    metrics = RoomMetrics()
+
+    def show(space: Space) -> None:
+        metrics.show(space.free_bytes, space.used_percent, is_alarm=space.state != "ok")
+
     signer = keyring.log_signer(site)
     await serve_sequencer(
         SqliteStore.open(site.state / "audit", signer.public),
@@ -156,7 +175,36 @@ async def run_sequencer(
         utc_offset_h=section.site.utc_offset_h,
         quit_event=quit_event,
         on_ready=on_ready,
+        section=section.audit,
+        on_beat=on_ready,
+        on_measured=show,
     )
+
+
+def followers(site: Site) -> Mapping[str, Callable[..., Awaitable[None]]]:
+    """What runs beside the sequencer and only reads the log, by the name of its process."""
+    section = site.config.audit
+    found = {}
+    if section.witness_policy is not None or section.timestamps is not None:
+        found["notary"] = run_notary
+    return found
+
+
+async def run_notary(
+    site: Site, *, quit_event: asyncio.Event, on_ready: Callable[[], None]
+) -> None:
+    """Collect cosignatures and timestamps until `quit_event`."""
+    await serve_notary(
+        site.state / "audit",
+        _notary_plan(site),
+        quit_event=quit_event,
+        on_ready=on_ready,
+        on_look=NotaryMetrics().show,
+    )
+
+
+def _notary_plan(site: Site) -> NotaryPlan:
+    return load_plan(site.config.audit, site.folder, keyring.log_signer(site).public)
 
 
 async def run_worker(
@@ -175,14 +223,22 @@ async def run_worker(
         audit = SequencerClient(site.socket)
         stack.push_async_callback(audit.aclose)
         await audit.open()
-        live = _make_live(site, departments, authorities=_authorities(site, sock))
+        open_door = _door_of(site, authorities=authorities_of(site.config.http, sock))
+        live = LiveSite(
+            site,
+            certificates=departments.certificates,
+            open_door=lambda agencies, records_of: open_door(agencies, records_of=records_of),
+        )
         await live.refresh()  # a worker that is started again must not know revoked keys
-        front = _make_front(site, live, departments, audit, tls)
+        epochs = _make_epochs(site)
+        front = _make_front(
+            site, live, departments, audit=audit, epochs=epochs, tls=tls, open_door=open_door
+        )
         gc.collect()
         gc.freeze()  # what start-up made stays; the collector need not look at it again
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, live, tls)
         async with asyncio.TaskGroup() as tasks:
-            watcher = tasks.create_task(live.watch())
+            watchers = [tasks.create_task(each.watch()) for each in (live, epochs)]
             await serve_http(
                 front,
                 sock,
@@ -199,7 +255,8 @@ async def run_worker(
                 on_ready=on_ready,
                 tls=tls,
             )
-            watcher.cancel()
+            for watcher in watchers:
+                watcher.cancel()
 
 
 def _reload(live: LiveSite, tls: LiveTLS | None) -> None:
@@ -209,17 +266,21 @@ def _reload(live: LiveSite, tls: LiveTLS | None) -> None:
         tls.reload()
 
 
-def _make_live(site: Site, departments: Departments, *, authorities: tuple[str, ...]) -> LiveSite:
-    return LiveSite(
-        site,
-        certificates=departments.certificates,
-        open_door=lambda agencies, records_of: Admission(
-            agencies,
-            authorities=authorities,
-            clock_window_s=site.config.lookup.clock_window_s,
-            clock=time.time,
-            records_of=records_of,
-        ),
+def _door_of(site: Site, *, authorities: tuple[str, ...]) -> Callable[..., Admission]:
+    """Makes the door for whoever has keys."""
+    return partial(
+        Admission,
+        authorities=authorities,
+        clock_window_s=site.config.lookup.clock_window_s,
+        clock=time.time,
+    )
+
+
+def _make_epochs(site: Site) -> LiveEpochs:
+    return LiveEpochs(
+        lambda epoch: keyring.make_epoch(site, epoch),
+        clock=_now,
+        utc_offset_h=site.config.site.utc_offset_h,
     )
 
 
@@ -227,8 +288,11 @@ def _make_front(
     site: Site,
     live: LiveSite,
     departments: Departments,
+    *,
     audit: SequencerClient,
+    epochs: LiveEpochs,
     tls: LiveTLS | None,
+    open_door: OpenDoor,
 ) -> Front:
     config = site.config
     sealer = DepartmentSealer(
@@ -237,21 +301,50 @@ def _make_front(
         issuer=config.site.issuer,
         clock=_now,
     )
+    limits = AgencyLimits(config.limits, workers=config.http.workers)
+    responder = Responder(keyring.gateway_signer(site), origin=config.site.origin, clock=time.time)
     return Front(
         identify=live.identify,
-        lookup=_make_lookup(site, live, departments, audit, sealer),
-        responder=Responder(
-            keyring.gateway_signer(site), origin=config.site.origin, clock=time.time
+        lookup=_make_lookup(
+            site, live, departments, audit=audit, epochs=epochs, sealer=sealer, limits=limits
         ),
-        ready=lambda: _ready(audit, departments, live, tls),
+        pages=_make_pages(
+            site, live, audit, limits=limits, responder=responder, open_door=open_door
+        ),
+        responder=responder,
+        ready=lambda: _ready(site, audit, departments, live=live, epochs=epochs, tls=tls),
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
         settings=FrontSettings(
             sandbox=config.site.mode == "sandbox",
             max_body_bytes=config.http.max_body_bytes,
             body_timeout_s=config.http.body_timeout_s,
             deadline_s=config.lookup.deadline_s,
-            default_port=_default_port(site),
+            default_port=default_port(config.http),
         ),
+    )
+
+
+def _make_pages(
+    site: Site,
+    live: LiveSite,
+    audit: SequencerClient,
+    *,
+    limits: AgencyLimits,
+    responder: Responder,
+    open_door: OpenDoor,
+) -> LogPages:
+    config = site.config
+    nonce_life_s = config.lookup.clock_window_s + _NONCE_MARGIN_S
+    return LogPages(
+        PublishedLog(site.state / "audit"),
+        identify=live.identify,
+        auditors=AuditorDoor(site.folder, open_door),
+        acts=SignedActs(audit, clock=_now, nonce_life_s=nonce_life_s),
+        limits=limits,
+        responder=responder,
+        x509_required=config.http.client_x509 == "required",
+        deadline_s=config.lookup.deadline_s,
+        default_port=default_port(config.http),
     )
 
 
@@ -259,8 +352,11 @@ def _make_lookup(
     site: Site,
     live: LiveSite,
     departments: Departments,
+    *,
     audit: SequencerClient,
+    epochs: LiveEpochs,
     sealer: DepartmentSealer,
+    limits: AgencyLimits,
 ) -> Lookup:
     config = site.config
     return Lookup(
@@ -270,8 +366,8 @@ def _make_lookup(
         departments=departments,
         sealer=sealer,
         audit=audit,
-        limits=AgencyLimits(config.limits, workers=config.http.workers),
-        cipher=keyring.epoch_cipher(site, keyring.prepare_epoch(site, _now())),
+        limits=limits,
+        epochs=epochs,
         clock=_now,
         utc_offset_h=config.site.utc_offset_h,
         nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
@@ -281,7 +377,13 @@ def _make_lookup(
 
 
 async def _ready(
-    audit: SequencerClient, departments: Departments, live: LiveSite, tls: LiveTLS | None
+    site: Site,
+    audit: SequencerClient,
+    departments: Departments,
+    *,
+    live: LiveSite,
+    epochs: LiveEpochs,
+    tls: LiveTLS | None,
 ) -> tuple[bool, Mapping[str, str]]:
     """Ready means: lookups can be recorded. Departments and a stale site are only told."""
     try:
@@ -289,22 +391,9 @@ async def _ready(
         recorded = "ok"
     except AuditError as error:
         recorded = error.code
-    parts = {"audit": recorded, "site": live.state}
+    parts = {"audit": recorded, **audit_health(site.state / "audit", site.config.audit)}
+    parts |= {"epoch": epochs.state, "site": live.state}
     if tls is not None:
         parts["tls"] = tls.state
     parts |= {f"adapter:{name}": state for name, state in (await departments.health()).items()}
     return recorded == "ok", parts
-
-
-def _authorities(site: Site, sock: socket.socket) -> tuple[str, ...]:
-    """The names that agencies may call us by; without configuration, the address listened on."""
-    if site.config.http.authorities:
-        return site.config.http.authorities
-    host, port = sock.getsockname()[:2]
-    named = f"[{host}]" if ":" in host else host
-    hosts = {named, "localhost"} if host in {"127.0.0.1", "::1"} else {named}
-    return tuple(f"{name}:{port}".removesuffix(_default_port(site)) for name in sorted(hosts))
-
-
-def _default_port(site: Site) -> str:
-    return ":80" if site.config.http.tls_chain is None else ":443"

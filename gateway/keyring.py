@@ -7,8 +7,9 @@
     keys/log.pem             Ed25519  signs checkpoints; used by the sequencer only
     keys/log.vkey            its public half in C2SP form, for auditors
     keys/seal-<adapter>.pem  P-256    seals that department's certificates
-    keys/audit.kek           32 bytes wraps the epoch keys of the log
+    keys/audit.kek           32 bytes wraps the epoch keys; `[audit] kek` may name another
     keys/epochs.json         wrapped epoch keys; who destroys one, erases its holders from the log
+    keys/retired/            public halves of sealing keys that were replaced; published for ever
 
 Beside each private key stands its public half as `.pub.pem`, for whoever has to trust it. Private
 files have mode 0600 and their folder 0700; wider ones are refused.
@@ -18,12 +19,13 @@ import os
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from gateway.config import Site
-from gateway.crypto.identity import EpochCipher, ensure_epoch, load_epoch
+from gateway.crypto import epochs
+from gateway.crypto.identity import EpochCipher
 from gateway.crypto.keys import (
     Signer,
     generate_private_key,
@@ -34,11 +36,15 @@ from gateway.crypto.keys import (
 )
 from gateway.errors import GatewayError, SetupError
 from gateway.model.agency import Algorithm
+from gateway.model.epoch import epoch_at
+from gateway.secret_source import secret_source
+from gateway.site_file import locked, write_whole
 from gateway.tlog.note import NoteSigner, NoteVerifier, parse_vkey
 
 _KEK_BYTES: Final = 32
 _PRIVATE: Final = 0o600
 _PRIVATE_FOLDER: Final = 0o700
+_RETIRED: Final = "retired"
 _OTHERS: Final = 0o077
 
 
@@ -61,16 +67,10 @@ def make_missing_keys(site: Site) -> tuple[Path, ...]:
         vkey = site.keys / "log.vkey"
         if not vkey.exists():
             vkey.write_text(log_signer(site).public.vkey + "\n")
-        kek = site.keys / "audit.kek"
-        if not kek.exists():
-            write_private(kek, b64encode(secrets.token_bytes(_KEK_BYTES)) + b"\n")
+        if (kek := make_kek(site, site.config.audit.kek)) is not None:
             made.append(kek)
     except OSError as error:
-        raise SetupError(
-            f"cannot be written: {error.strerror}",
-            where=str(error.filename),
-            remedy="check the folder's owner and permissions.",
-        ) from None
+        raise _unwritable(error) from None
     return tuple(made)
 
 
@@ -134,12 +134,50 @@ def seal_signers(site: Site) -> Mapping[str, Signer]:
 
 
 def seal_public_keys(site: Site) -> Mapping[str, str]:
-    """Public PEM of every sealing key by key id, for the published key set."""
+    """Public PEM of every sealing key by key id, for the published key set; replaced ones, too."""
     keys = {}
     for adapter in site.adapters:
         public = public_pem(read_private(site.keys / f"seal-{adapter.name}.pem"))
         keys[keyid_of(f"seal-{adapter.name}", public)] = public
+    for path in sorted((site.keys / _RETIRED).glob("seal-*.pub.pem")):
+        keyid = path.name.removesuffix(".pub.pem")
+        public = path.read_text()
+        try:
+            is_named_so = keyid.endswith(keyid_of("", public))
+        except GatewayError:
+            is_named_so = False
+        if not is_named_so:
+            raise _unusable(path, "is not the public key that it is named after")
+        keys[keyid] = public
     return keys
+
+
+def rotate_seal(site: Site, adapter: str) -> str:
+    """Replace an adapter's sealing key; its public half stays published. Workers take it at start.
+
+    Returns:
+        Id of the key that was replaced.
+
+    Raises:
+        SetupError: there is no such key, or a file cannot be written.
+    """
+    path = site.keys / f"seal-{adapter}.pem"
+    public = public_pem(read_private(path))
+    keyid = keyid_of(f"seal-{adapter}", public)
+    draft = site.keys / f"new-seal-{adapter}.pem"
+    try:
+        (site.keys / _RETIRED).mkdir(exist_ok=True)
+        with locked(site.keys / _RETIRED):
+            write_whole(site.keys / _RETIRED / f"{keyid}.pub.pem", public)
+        for left in (draft, draft.with_suffix(".pub.pem")):
+            left.unlink(missing_ok=True)  # by an interrupted rotation
+        write_key_pair(draft, "ecdsa-p256-sha256")
+        with locked(site.keys):
+            draft.replace(path)
+            draft.with_suffix(".pub.pem").replace(path.with_suffix(".pub.pem"))
+    except OSError as error:
+        raise _unwritable(error) from None
+    return keyid
 
 
 def gateway_jwk(site: Site) -> dict[str, str]:
@@ -150,24 +188,82 @@ def gateway_jwk(site: Site) -> dict[str, str]:
 
 def check_epoch_key(site: Site) -> None:
     """See that epoch keys can be wrapped and opened; writes nothing."""
-    _kek(site)
+    _kek(site, site.config.audit.kek)
 
 
 def prepare_epoch(site: Site, now: datetime) -> str:
     """Make sure that the current month has an epoch key, and name it."""
-    epoch = _epoch(site, now)
-    ensure_epoch(site.keys / "epochs.json", _kek(site), epoch)
+    epoch = epoch_at(now, site.config.site.utc_offset_h)
+    make_epoch(site, epoch)
     return epoch
+
+
+def make_epoch(site: Site, epoch: str) -> EpochCipher:
+    """The keys of an epoch, made if there are none yet.
+
+    Raises:
+        SetupError: it was erased, or the file cannot be used.
+    """
+    kek = _kek(site, site.config.audit.kek)
+    epochs.ensure_epoch(_epochs_file(site), kek, epoch)
+    return epochs.load_epoch(_epochs_file(site), kek, epoch)
 
 
 def epoch_cipher(site: Site, epoch: str) -> EpochCipher:
     """The keys under which the log knows holders in that epoch."""
-    return load_epoch(site.keys / "epochs.json", _kek(site), epoch)
+    return epochs.load_epoch(_epochs_file(site), _kek(site, site.config.audit.kek), epoch)
 
 
-def _epoch(site: Site, now: datetime) -> str:
-    zone = timezone(timedelta(hours=site.config.site.utc_offset_h))
-    return now.astimezone(zone).strftime("%Y-%m")
+def kept_epochs(site: Site) -> tuple[str, ...]:
+    """The epochs whose keys were not destroyed, in order."""
+    return epochs.list_epochs(_epochs_file(site))
+
+
+def erase_epoch(site: Site, epoch: str) -> None:
+    """Destroy an epoch's keys; durable on return. `gateway.audit.retention` says when one may."""
+    epochs.erase_epoch(_epochs_file(site), epoch)
+
+
+def make_kek(site: Site, reference: str) -> Path | None:
+    """Make the key encryption key if it is a file's and not there; returns the file that was made.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    scheme, _, name = reference.partition(":")
+    path = site.folder / name
+    if scheme != "file" or path.exists():
+        return None
+    write_private(path, b64encode(secrets.token_bytes(_KEK_BYTES)) + b"\n")
+    return path
+
+
+def rotate_kek(site: Site, reference: str) -> tuple[int, bool]:
+    """Go one step towards another key encryption key.
+
+    With a reference that gateway.toml does not name yet, every epoch key is wrapped under it as
+    well (a missing file is made). With the one that it names, all other wrappings are dropped.
+
+    Returns:
+        Number of epochs, and whether the replacement is complete.
+
+    Raises:
+        SetupError: a key cannot be used, or an epoch does not open; nothing was changed.
+    """
+    configured = site.config.audit.kek
+    if reference == configured:
+        kek = _kek(site, configured)
+        return epochs.drop_other_wrappings(_epochs_file(site), kek), True
+    try:
+        make_kek(site, reference)
+    except OSError as error:
+        raise _unwritable(error) from None
+    old, new = _kek(site, configured), _kek(site, reference)
+    return epochs.add_wrapping(_epochs_file(site), old, new), False
+
+
+def _epochs_file(site: Site) -> Path:
+    return site.keys / "epochs.json"
 
 
 def _private_keys(site: Site) -> dict[Path, Algorithm]:
@@ -188,14 +284,21 @@ def _load(path: Path, role: str) -> Signer:
         raise _unusable(path, "is not a private key in PEM") from None
 
 
-def _kek(site: Site) -> bytes:
-    path = site.keys / "audit.kek"
+def _kek(site: Site, reference: str) -> bytes:
+    scheme, _, name = reference.partition(":")
+    if scheme == "file":
+        _check_private(site.folder / name)
+    text = secret_source(site.folder, "gateway.toml: $.audit.kek")(reference)
     try:
-        kek = b64decode(read_private(path), validate=False)
+        kek = b64decode(text, validate=False)
     except ValueError:
         kek = b""
     if len(kek) != _KEK_BYTES:
-        raise _unusable(path, f"does not hold {_KEK_BYTES} bytes in base64")
+        raise SetupError(
+            f"does not hold {_KEK_BYTES} bytes in base64",
+            where=str(site.folder / name) if scheme == "file" else reference,
+            remedy="restore it from your backup.",
+        )
     return kek
 
 
@@ -205,20 +308,38 @@ def read_private(path: Path) -> bytes:
     Raises:
         SetupError: missing, or readable by others.
     """
+    _check_private(path)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _check_private(path: Path) -> None:
     try:
         mode = path.stat().st_mode
-        content = path.read_bytes()
     except OSError as error:
-        raise SetupError(
-            f"cannot be read: {error.strerror}",
-            where=str(path),
-            remedy="run `yizheng keys init --site FOLDER`, or restore it from your backup.",
-        ) from None
+        raise _unreadable(path, error) from None
     if mode & _OTHERS:
         raise SetupError(
             "can be read by others", where=str(path), remedy=f"run `chmod 600 {path.name}`."
         )
-    return content
+
+
+def _unreadable(path: Path, error: OSError) -> SetupError:
+    return SetupError(
+        f"cannot be read: {error.strerror}",
+        where=str(path),
+        remedy="run `yizheng keys init --site FOLDER`, or restore it from your backup.",
+    )
+
+
+def _unwritable(error: OSError) -> SetupError:
+    return SetupError(
+        f"cannot be written: {error.strerror}",
+        where=str(error.filename),
+        remedy="check the folder's owner and permissions.",
+    )
 
 
 def _unusable(path: Path, what: str) -> SetupError:

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from gateway.crypto.identity import EpochCipher
 from gateway.httpsig import RequestSignature
 from gateway.model.agency import Agency
 from gateway.model.answer import Absent, Found, NotFound, Sealed
@@ -105,6 +106,16 @@ class AuditLog(Protocol):
         decided first; when it is not accepted nothing is written and the verdict is returned.
         Returning `Appended` means: written, synced, under a signed checkpoint.
         """
+
+
+class Epochs(Protocol):
+    """The keys under which the log knows holders.
+
+    Attributes:
+        current: of the month that it is; another object from one request to the next.
+    """
+
+    current: EpochCipher
 
 
 class RateLimits(Protocol):

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.crypto.digest import sha256
 from gateway.crypto.keys import Verifier, load_verifier
 from gateway.errors import GatewayError, RequestError, SetupError, TrustError
 from gateway.httpsig import (
@@ -145,7 +146,8 @@ class Admission:
         if not record.agency.active:
             raise RequestError("AGENCY_INACTIVE")
         self._check_time(signature.created, signature.expires, now_s)
-        digest = verify_content_digest(request.lines("content-digest"), body)
+        stated = request.lines("content-digest")
+        digest = verify_content_digest(stated, body) if request.has_body or stated else sha256(body)
         try:
             record.verifier.verify(signature.value, signature_base(signature))
         except TrustError as error:

@@ -21,6 +21,7 @@ from typing import Final, final
 
 import msgspec
 
+from gateway.audit.acts import verify_signed_act
 from gateway.audit.client import SequencerClient
 from gateway.audit.log import Log
 from gateway.crypto.digest import b64url_decode, b64url_encode
@@ -150,6 +151,15 @@ class Desk:
             raise RequestError("ENTRY_TOO_LARGE", f"the record would have {len(line)} bytes")
         return self._append(line), act
 
+    @property
+    def key(self) -> AgencyKey:
+        """The registered key that acts are signed with."""
+        return self._key
+
+    def sign(self, content: bytes) -> bytes:
+        """Sign something that an act is about. It must not begin as a record does: with `{`."""
+        return self._signer.sign(content)
+
     def _mark(self, holder: Holder, act_id: str) -> HolderMark:
         return self._cipher.mark_holder(holder.scheme, holder.number, holder.masked, act_id)
 
@@ -178,12 +188,14 @@ def verify_act(act: Act, key: AgencyKey) -> None:
     """Check an act's signature with the registered key of `keyid`.
 
     Raises:
-        TrustError: PROOF_INVALID; it does not verify, or was asked for over HTTP, where the
-            signature is over the request.
+        TrustError: PROOF_INVALID; it does not verify.
     """
+    if act.request is not None:
+        verify_signed_act(act, key)
+        return
     unsigned = format_record(msgspec.structs.replace(act, signature=""))
     try:
-        signature = b64url_decode(act.signature) if act.request is None else b""
+        signature = b64url_decode(act.signature)
         load_verifier(key.public, key.algorithm).verify(signature, unsigned)
     except (ValueError, TrustError):
         raise TrustError("PROOF_INVALID", f"act {act.id}: its signature does not verify") from None

@@ -10,6 +10,7 @@ Rules:
 4. An entry that `verify` would refuse is refused here, before it costs a nonce.
 5. After a failure nonces, quotas and generation are new: claims held before are decided again.
 6. What waits is bounded by `MAX_BACKLOG_COUNT`; beyond it the answer is `overloaded`, at once.
+7. Events go before the entries of the group that writes them, and wait until one could.
 """
 
 import asyncio
@@ -44,6 +45,7 @@ from gateway.ports import Claim
 MAX_GROUP_COUNT: Final = 512
 MAX_BACKLOG_COUNT: Final = 4096
 _RESTORE_COUNT: Final = 1024
+_MAX_EVENT_COUNT: Final = 256
 _BACKOFF_S: Final = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 _log = structlog.get_logger()
 
@@ -75,12 +77,27 @@ class Groups:
         self._arrived: Final = asyncio.Event()
         self._broken: Final = asyncio.Event()
         self._broken.set()
+        self._events: Final[deque[bytes]] = deque(maxlen=_MAX_EVENT_COUNT)
+        self._is_room = True
         self._claims = new_claims()
         self._generation = 0
 
+    def accept(self, *, is_room: bool) -> None:
+        """Whether there is room for what comes; without it everything new is refused."""
+        self._is_room = is_room
+
+    def record(self, event: bytes) -> None:
+        """Have an event written, as soon as the log can be."""
+        self._events.append(event)
+        self._arrived.set()
+
+    def renew(self) -> None:
+        """Read the log again, as after a failure: the claims are of another time."""
+        self._broken.set()
+
     def submit(self, peer: Peer, request_id: int, request: Request) -> None:
         """Take a request; it is answered in the next group, or at once if it cannot be."""
-        if self._broken.is_set():
+        if self._broken.is_set() or not self._is_room:
             peer.send(format_frame(request_id, _FAILED))
         elif len(self._queue) >= MAX_BACKLOG_COUNT:
             peer.send(format_frame(request_id, _OVERLOADED))
@@ -93,9 +110,10 @@ class Groups:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
+            self._run()
             while self._queue:
-                self._run()
                 await asyncio.sleep(0)  # the next group is what has arrived by now
+                self._run()
 
     def drain(self) -> None:
         """Answer everything that waits."""
@@ -126,6 +144,7 @@ class Groups:
         self._claims = claims
         self._generation = secrets.randbits(64)
         self._broken.clear()
+        self._arrived.set()  # events may wait
 
     async def recover_forever(self) -> None:
         """Whenever the store has failed, open it again, ever later up to 2 s.
@@ -150,7 +169,8 @@ class Groups:
         """Decide a group, write it, answer it."""
         answers = _Answers()
         waiting: list[tuple[Peer, int]] = []
-        entries: list[bytes] = []
+        entries = list(self._events)
+        ahead_count = len(entries)
         for _ in range(min(len(self._queue), MAX_GROUP_COUNT)):
             peer, request_id, request = self._queue.popleft()
             reply = self._rule(request)
@@ -161,7 +181,9 @@ class Groups:
                 entries.append(request.entry)
         answers.send()  # who waits for a claim need not wait for the disk
         first = self._append(entries)
-        for offset, (peer, request_id) in enumerate(waiting):
+        if first is not None:
+            self._events.clear()
+        for offset, (peer, request_id) in enumerate(waiting, ahead_count):
             answers.add(peer, request_id, _FAILED if first is None else Durable(first + offset))
         answers.send()
 

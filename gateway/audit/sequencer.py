@@ -21,14 +21,18 @@ from gateway.audit.claims import Claims
 from gateway.audit.frames import FrameBuffer, Hello, format_frame, parse_request
 from gateway.audit.group import Groups
 from gateway.audit.log import Log
+from gateway.audit.pulse import Pulse
+from gateway.audit.space import Space
 from gateway.audit.store.sqlite import SqliteStore
 from gateway.errors import AuditError, SetupError
+from gateway.model.audit_site import AuditSection
 from gateway.tlog.note import NoteSigner
 
 _BACKLOG_COUNT: Final = 128
 _CLOSE_S: Final = 1.0
 _UCRED: Final = struct.Struct("iII")  # pid, uid, gid; SO_PEERCRED of Linux
 _OTHERS: Final = 0o077
+_USUAL: Final = AuditSection()
 _log = structlog.get_logger()
 
 
@@ -41,6 +45,9 @@ async def serve(
     utc_offset_h: float,
     quit_event: asyncio.Event,
     on_ready: Callable[[], None],
+    section: AuditSection = _USUAL,
+    on_beat: Callable[[], None] = lambda: None,
+    on_measured: Callable[[Space], None] = lambda _space: None,
 ) -> None:
     """Own the log until `quit_event`; then answer what waits, and close the store.
 
@@ -51,6 +58,9 @@ async def serve(
         window_s: seconds after `created` at which a signature is too old; the workers' own value.
         utc_offset_h: hours east of UTC of the site's days.
         on_ready: called once, when the log is open and the socket listens.
+        section: when to tell of, and to refuse for, want of room.
+        on_beat: called each second from then on, by the loop that writes.
+        on_measured: told the room on the log's disk, each second.
 
     Raises:
         SetupError: the socket cannot be made, or the log contradicts itself.
@@ -64,9 +74,10 @@ async def serve(
         server = await asyncio.get_running_loop().create_unix_server(
             lambda: _Connection(groups, signer.public.name, connections), sock=_listen(socket_path)
         )
+        pulse = Pulse(groups, store.folder, section, on_beat=on_beat, on_measured=on_measured)
         on_ready()
         try:
-            await _run(groups, quit_event)
+            await _run(groups, pulse, quit_event)
         finally:
             server.close()
             groups.drain()
@@ -76,7 +87,7 @@ async def serve(
         store.close()
 
 
-async def _run(groups: Groups, quit_event: asyncio.Event) -> None:
+async def _run(groups: Groups, pulse: Pulse, quit_event: asyncio.Event) -> None:
     """Serve until `quit_event`; a log that contradicts itself ends it as SetupError."""
     fatal: SetupError | None = None
     try:
@@ -84,6 +95,7 @@ async def _run(groups: Groups, quit_event: asyncio.Event) -> None:
             running = [
                 tasks.create_task(groups.run_forever()),
                 tasks.create_task(groups.recover_forever()),
+                tasks.create_task(pulse.run_forever()),
             ]
             await quit_event.wait()
             for task in running:

@@ -9,18 +9,20 @@ Rules:
    that differs from its stored leaf hash is named; where none does, the checkpoint is. Where the
    root fits, entries are right and a tile that differs is wrong.
 3. A log can be made anew from its beginning by whoever holds its key. That shows only against
-   checkpoints that were kept elsewhere (`against`): each must be of this log, and its root must be
-   the root at its size.
-4. A log that is being written may be verified: what is added meanwhile is left for the next time.
+   checkpoints that were kept elsewhere (`against`): each must be of this log, its root must be the
+   root at its size, and the log must still have one of that size.
+4. No row is left over: not in `meta`, not below index 0, not among tiles.
+5. A log that is being written may be verified: what is added meanwhile is left for the next time.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NoReturn, final
 
 import msgspec
 
 from gateway.audit.store.reader import LogReader
 from gateway.errors import TrustError
+from gateway.model.act import Act
 from gateway.model.entry import MAX_ENTRY_BYTES
 from gateway.model.record import parse_record
 from gateway.tlog.checkpoint import Checkpoint, verify_checkpoint
@@ -36,6 +38,10 @@ from gateway.tlog.tile import (
 )
 
 _PROGRESS_COUNT: Final = 4096
+_SCHEMA: Final = "1"
+
+#: Examines one act of the log, by its index; raises TrustError.
+CheckAct = Callable[[int, Act], None]
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -63,6 +69,7 @@ def verify_log(
     key: NoteVerifier,
     *,
     against: Sequence[bytes] = (),
+    check_act: CheckAct = lambda _index, _act: None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Report:
     """Verify a log.
@@ -70,30 +77,44 @@ def verify_log(
     Args:
         key: the log's key, from its vkey; not from the log itself.
         against: signed checkpoints of this log that were kept elsewhere.
+        check_act: told every act, since who signed it is not known here.
         progress: told entries done and entries in all.
 
     Raises:
         TrustError: PROOF_INVALID; names the first record that is wrong.
         AuditError: the log cannot be read, so nothing is said about it.
     """
-    if reader.meta("origin") != key.name:
-        _refuse("the log", "of another origin than the key")
+    _check_identity(reader, key)
     last = reader.last_checkpoint()
     size, _ = reader.size_and_tile_count()
     total = last[0] if last else 0
     kept = _kept(against, key, total)
-    walk = _Walk(reader, kept)
+    walk = _Walk(reader, kept, check_act)
     checkpoint_count = 0
     for stored_size, note in reader.checkpoints():
         if stored_size > total:
             break
         checkpoint = _opened(stored_size, note, key)
         walk.go_to(checkpoint, lambda done: progress(done, total))
+        kept.pop(stored_size, None)
         checkpoint_count += 1
     if last is None and (size or reader.size()):
         _refuse("entry 0", "not covered by any checkpoint")
     tiles = walk.finish()
+    for kept_size in sorted(kept.keys() - {0}):
+        _refuse(f"checkpoint {kept_size}", "kept elsewhere, and no longer in the log")
     return Report(key.name, walk.size, walk.root(), checkpoint_count, tiles, len(against))
+
+
+def _check_identity(reader: LogReader, key: NoteVerifier) -> None:
+    found = reader.identity()
+    for name, value in (("origin", key.name), ("schema", _SCHEMA), ("vkey", key.vkey)):
+        if found.pop(name, None) != value:
+            _refuse(f"meta {name}", "not what the key says")
+    if found:
+        _refuse("meta", "says more than origin, schema and vkey")
+    for name in reader.strays():
+        _refuse(name, "below index 0, where nothing belongs")
 
 
 def _kept(against: Sequence[bytes], key: NoteVerifier, total: int) -> dict[int, set[bytes]]:
@@ -127,14 +148,18 @@ def _opened(size: int, note: bytes, key: NoteVerifier) -> Checkpoint:
 class _Walk:
     """One pass over the entries, in stretches from checkpoint to checkpoint."""
 
-    def __init__(self, reader: LogReader, kept: dict[int, set[bytes]]) -> None:
+    def __init__(
+        self, reader: LogReader, kept: Mapping[int, set[bytes]], check_act: CheckAct
+    ) -> None:
         self._reader: Final = reader
         self._kept: Final = kept
+        self._check_act: Final = check_act
         self._entries: Final[Iterator[tuple[int, bytes]]] = reader.entries()
         self._frontier: Final = Frontier()
         self._tiles: Final[list[bytearray]] = []  # the last tile of each level, derived
-        self._full: list[tuple[Tile, bytes]] = []  # derived, not compared yet
-        self._check_kept()
+        self._full: Final[list[tuple[Tile, bytes]]] = []  # derived, not compared yet
+        self._acts: Final[list[tuple[int, Act]]] = []  # read, not examined yet
+        self._check_kept(0, [])
 
     @property
     def size(self) -> int:
@@ -151,14 +176,17 @@ class _Walk:
             leaf = leaf_hash(self._read(index))
             leaves.append(leaf)
             self._add(leaf)
-            self._check_kept()
+            self._check_kept(start, leaves)
             if not index % _PROGRESS_COUNT:
                 progress(index)
         if self.root() != checkpoint.root:
-            self._name_culprit(start, leaves, checkpoint.size)
+            self._name_culprit(start, leaves, "its root is not that of the entries")
         for tile, hashes in self._full:
             self._compare(tile, hashes)
         self._full.clear()
+        for index, act in self._acts:
+            self._check_act(index, act)
+        self._acts.clear()
         progress(self.size)
 
     def finish(self) -> int:
@@ -180,11 +208,13 @@ class _Walk:
         if found != index:
             _refuse(f"entry {index}", "missing")
         try:
-            parse_record(entry)
+            record = parse_record(entry)
         except ValueError as error:
             _refuse(f"entry {index}", str(error))
         if len(entry) > MAX_ENTRY_BYTES:
             _refuse(f"entry {index}", f"longer than {MAX_ENTRY_BYTES} bytes")
+        if isinstance(record, Act):
+            self._acts.append((index, record))
         return entry
 
     def _add(self, leaf: bytes) -> None:
@@ -197,27 +227,26 @@ class _Walk:
                 self._full.append((Tile(level, n), bytes(self._tiles[level])))
                 self._tiles[level].clear()
 
-    def _check_kept(self) -> None:
+    def _check_kept(self, start: int, leaves: Sequence[bytes]) -> None:
         for root in self._kept.get(self.size, ()):
             if root != self.root():
-                _refuse(
-                    f"checkpoint {self.size}",
-                    "the log's first entries are not those that a checkpoint kept elsewhere covers",
-                )
+                other = "the log's first entries are not those of a checkpoint kept elsewhere"
+                self._name_culprit(start, leaves, other)
 
     def _compare(self, tile: Tile, hashes: bytes) -> None:
         stored = self._reader.tile(tile.level, tile.n) or b""
-        is_growing = stored.startswith(hashes) and self._reader.size() > self.size
+        may_grow = len(hashes) < TILE_BYTES and self._reader.size() > self.size
+        is_growing = may_grow and stored.startswith(hashes)
         if stored != hashes and not is_growing:
             _refuse(format_tile_path(tile), "not the hashes of its entries")
 
-    def _name_culprit(self, start: int, leaves: Sequence[bytes], size: int) -> NoReturn:
+    def _name_culprit(self, start: int, leaves: Sequence[bytes], otherwise: str) -> NoReturn:
         for index, leaf in enumerate(leaves, start):
             stored = self._reader.tile(0, index // TILE_WIDTH) or b""
             at = index % TILE_WIDTH * HASH_BYTES
             if stored[at : at + HASH_BYTES] != leaf:
                 _refuse(f"entry {index}", "not what was recorded: its hash is another")
-        _refuse(f"checkpoint {size}", "its root is not that of the entries")
+        _refuse(f"checkpoint {self.size}", otherwise)
 
 
 def _refuse(record: str, what: str) -> NoReturn:

@@ -3,6 +3,8 @@
 
 1. An entry weighs at least `max_bytes / max_entries`, so the bound on weight is the bound on both.
 2. Age is measured on a monotonic clock from the moment of storing; the clock on the wall may jump.
+   cachebox goes by the wall's: its own end of an entry is put off so far that no jump reaches it,
+   serves for the order alone, and what has ended is dropped by us.
 3. A full cache drops first what is expired, then what ends soonest: *not found* before
    certificates, so guessed numbers cannot push answers out.
 4. Only answers are kept. An exception of the source goes to whoever waits, and is forgotten.
@@ -27,6 +29,7 @@ from gateway.ports import Cached, ResultCache
 MAX_ABSENT_TTL_S: Final = 60
 
 _SECRET_BYTES: Final = 32
+_BEYOND_JUMPS_S: Final = 10 * 366 * 86_400
 # Structs, dict and keys around the texts of an entry: resident memory on CPython 3.11, rounded up.
 _ENTRY_OVERHEAD_BYTES: Final = 600
 _DISCLOSURE_OVERHEAD_BYTES: Final = 250
@@ -121,9 +124,20 @@ class MemoryCache(ResultCache):
         weight_bytes = max(_weigh(answer), self._min_weight_bytes)
         if weight_bytes > self._max_bytes:
             return
-        kept = _Kept(answer, self._clock_s(), ttl_s, weight_bytes)
-        self._kept.insert(key, kept, ttl=ttl_s)
+        now_s = self._clock_s()
+        self._drop_ended(now_s)
+        kept = _Kept(answer, now_s, ttl_s, weight_bytes)
+        self._kept.insert(key, kept, ttl=ttl_s + _BEYOND_JUMPS_S)
         self.store_count += 1
+
+    def _drop_ended(self, now_s: float) -> None:
+        """Take out whatever ends soonest, until that is one that has not ended."""
+        while self._kept:
+            key, kept = self._kept.popitem()
+            left_s = kept.ttl_s - (now_s - kept.stored_at_s)
+            if left_s > 0:
+                self._kept.insert(key, kept, ttl=left_s + _BEYOND_JUMPS_S)
+                return
 
 
 def _weigh(answer: Cached) -> int:

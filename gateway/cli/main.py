@@ -12,6 +12,14 @@ from gateway.cli import (
     agency_keys,
     agency_x509,
     audit,
+    audit_anomalies,
+    audit_evidence,
+    audit_export_log,
+    audit_keep,
+    audit_report,
+    audit_search,
+    audit_unmask,
+    audit_verify,
     auditor,
     config,
     explain,
@@ -19,6 +27,8 @@ from gateway.cli import (
     lookup,
     reference,
     serve,
+    site_keys,
+    witness,
 )
 from gateway.cli.output import exit_code, print_error
 from gateway.errors import GatewayError
@@ -42,9 +52,24 @@ keys.app.command("register")(agency_keys.register)
 keys.app.command("rotate")(agency_keys.rotate)
 keys.app.command("revoke")(agency_keys.revoke)
 keys.app.command("list")(agency_keys.list_keys)
+keys.app.command("rotate-kek")(site_keys.rotate_kek)
+keys.app.command("rotate-seal")(site_keys.rotate_seal)
 app.add_typer(keys.app, name="keys")
 app.add_typer(config.app, name="config")
+audit.app.command("verify")(audit_verify.verify)
+audit.app.command("evidence")(audit_evidence.evidence)
+audit.app.command("anomalies")(audit_anomalies.anomalies)
+audit.app.command("export-log")(audit_export_log.export_log)
+audit.app.command("report")(audit_report.report)
+audit.app.command("epochs")(audit_keep.list_epochs)
+audit.app.command("erase")(audit_keep.erase)
+audit.app.add_typer(audit_keep.hold_app, name="hold")
+audit.app.add_typer(audit_unmask.app, name="unmask")
+audit.app.command("search")(audit_search.search)
+audit.app.command("view")(audit_search.view)
+audit.app.add_typer(audit_search.index_app, name="index")
 app.add_typer(audit.app, name="audit")
+app.add_typer(witness.app, name="witness")
 app.command("docs", hidden=True)(reference.docs)
 
 

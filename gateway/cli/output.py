@@ -12,7 +12,7 @@
 """
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -62,6 +62,14 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     Console().print(table)
+
+
+def print_facts(title: str, facts: Mapping[str, object], *, as_json: bool) -> None:
+    """Print what became of a command: a table of two columns, or one JSON document."""
+    if as_json:
+        print_json(facts)
+    else:
+        print_table(title, ["what", "value"], facts.items())
 
 
 def print_error(error: GatewayError, *, as_json: bool) -> None:

@@ -15,40 +15,25 @@ Rules:
 2. Equal holders have equal `ix` within an epoch only; an auditor computes one `ix` for each epoch.
 3. `ct` is bound to its entry: moved to another entry it does not open.
 4. Each entry's request has a key of its own, so that evidence about one opens no other.
-5. Secrets rest wrapped in one file: `{epoch: base64(nonce[12] ‖ AES-256-GCM(kek, secret, AAD =
-   epoch))}`, mode 0600. Erasure 擦除 is the removal of an epoch from it: the tree still verifies.
-6. An epoch is made once, under a lock: two processes that start together get the same secret.
+
+Secrets rest in the file of `gateway.crypto.epochs`.
 """
 
-import fcntl
-import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Final, final
 
-import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from gateway.crypto.digest import (
-    b64_decode,
-    b64_encode,
-    b64url_decode,
-    b64url_encode,
-    hmac_sha256,
-)
+from gateway.crypto.digest import b64url_decode, b64url_encode, hmac_sha256
 from gateway.errors import SetupError, TrustError
 from gateway.model.entry import HolderMark, RequestMark
 
 SECRET_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _DIGEST_BYTES: Final = 32
-_PRIVATE: Final = 0o600
-_parse_file = msgspec.json.Decoder(dict[str, str]).decode
 
 
 @final
@@ -154,107 +139,6 @@ class EpochCipher:
         return f"{self.epoch}|{entry_id}".encode()
 
 
-def ensure_epoch(path: Path, kek: bytes, epoch: str) -> None:
-    """Make an epoch's secret if the file has none yet; the file too, if there is none.
-
-    Durable on return, and safe against another process doing the same.
-
-    Raises:
-        SetupError: the file cannot be read, written or opened with this key.
-    """
-    try:
-        with _locked(path):
-            wrapped = _read(path) if path.exists() else {}
-            if epoch not in wrapped:
-                nonce = secrets.token_bytes(_NONCE_BYTES)
-                secret = secrets.token_bytes(SECRET_BYTES)
-                sealed = _wrapping(kek, path).encrypt(nonce, secret, epoch.encode())
-                _replace(path, msgspec.json.encode({**wrapped, epoch: b64_encode(nonce + sealed)}))
-    except OSError as error:
-        raise _unusable(
-            path, f"cannot be written: {error.strerror}", "check its folder and free space."
-        ) from None
-    load_epoch(path, kek, epoch)
-
-
-def load_epoch(path: Path, kek: bytes, epoch: str) -> EpochCipher:
-    """Load the keys of an epoch.
-
-    Raises:
-        SetupError: no such file or epoch, or it does not open with this key.
-    """
-    try:
-        wrapped = _read(path)
-    except OSError as error:
-        raise _unusable(
-            path, f"cannot be read: {error.strerror}", "restore it from your backup."
-        ) from None
-    if epoch not in wrapped:
-        raise _unusable(path, f"has no epoch {epoch}", "an erased epoch cannot be read again.")
-    try:
-        sealed = b64_decode(wrapped[epoch])
-        secret = _wrapping(kek, path).decrypt(
-            sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], epoch.encode()
-        )
-    except (ValueError, InvalidTag):
-        raise _unusable(
-            path,
-            f"epoch {epoch} does not open with this key encryption key",
-            "restore the key encryption key, or this file, from your backup.",
-        ) from None
-    return EpochCipher(epoch, secret)
-
-
 def _derive(secret: bytes, purpose: str, epoch: str) -> bytes:
     info = f"yizheng holder {purpose} v1|{epoch}".encode()
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(secret)
-
-
-def _wrapping(kek: bytes, path: Path) -> AESGCM:
-    if len(kek) != SECRET_BYTES:
-        raise _unusable(
-            path,
-            f"the key encryption key does not have {SECRET_BYTES} bytes",
-            "restore it from your backup.",
-        )
-    return AESGCM(kek)
-
-
-def _read(path: Path) -> dict[str, str]:
-    try:
-        return _parse_file(path.read_bytes())
-    except msgspec.DecodeError:
-        raise _unusable(
-            path, "is not a JSON object of epochs", "restore it from your backup."
-        ) from None
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    fd = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, _PRIVATE)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write beside, sync, rename, sync the folder: the old file or the new, never half of one."""
-    draft = path.with_name(f"{path.name}.new")
-    draft.unlink(missing_ok=True)
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
-    with os.fdopen(fd, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _unusable(path: Path, what: str, remedy: str) -> SetupError:
-    return SetupError(what, where=str(path), remedy=remedy)

@@ -73,12 +73,7 @@ class Access:
         if limit is None:
             return
         self.limits = (*self.limits, limit)
-        if limit.retry_after_s is not None:
-            raise RequestError(
-                "RATE_LIMITED",
-                f"over the {limit.name} limit of {limit.quota} in {limit.window_s} s",
-                retry_after_s=limit.retry_after_s,
-            )
+        check_limit(limit)
 
     def entry(
         self, outcome: LookupAnswer | Refused, reply: Reply, *, now: datetime, cipher: EpochCipher
@@ -130,6 +125,35 @@ class Access:
             return DecisionMark("permit", self.permit.rule)
         assert refused is not None  # without a permit there is no answer
         return DecisionMark("deny", refused.rule or f"check.{refused.refusal.check or 'internal'}")
+
+
+def check_limit(limit: Allowance) -> None:
+    """Refuse what a limit does not leave room for.
+
+    Raises:
+        RequestError: RATE_LIMITED.
+    """
+    if limit.retry_after_s is not None:
+        raise RequestError(
+            "RATE_LIMITED",
+            f"over the {limit.name} limit of {limit.quota} in {limit.window_s} s",
+            retry_after_s=limit.retry_after_s,
+        )
+
+
+def check_x509(caller: Caller, *, required: bool) -> None:
+    """Refuse a signature that holds over another's connection; what is refused is on record.
+
+    Args:
+        required: agencies that registered no X.509 certificate are refused as well.
+
+    Raises:
+        RequestError: X509_NOT_OF_AGENCY.
+    """
+    registered = caller.agency.x509_sha256
+    if (registered or required) and caller.x509_sha256 not in registered:
+        shown = "another one" if caller.x509_sha256 else "none"
+        raise RequestError("X509_NOT_OF_AGENCY", f"the connection presented {shown}")
 
 
 def _asked(request: LookupRequest | None) -> dict[str, Any]:

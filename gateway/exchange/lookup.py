@@ -23,9 +23,8 @@ from typing import Final
 
 import msgspec
 
-from gateway.crypto.identity import EpochCipher
 from gateway.errors import REFUSALS, AdapterTimeout, AuditError, DepartmentError, RequestError
-from gateway.exchange.access import Access
+from gateway.exchange.access import Access, check_x509
 from gateway.exchange.body import parse_lookup
 from gateway.exchange.compare import compare_claims
 from gateway.exchange.reply import Refused, Reply, answer_reply, problem_reply
@@ -47,6 +46,7 @@ from gateway.ports import (
     Caller,
     Catalog,
     Claim,
+    Epochs,
     Held,
     Quota,
     RateLimits,
@@ -86,7 +86,7 @@ class Lookup:
         sealer: Sealer,
         audit: AuditLog,
         limits: RateLimits,
-        cipher: EpochCipher,
+        epochs: Epochs,
         clock: Callable[[], datetime],
         utc_offset_h: float,
         nonce_life_s: int,
@@ -100,7 +100,7 @@ class Lookup:
         self._sealer: Final = sealer
         self._audit: Final = audit
         self._limits: Final = limits
-        self._cipher: Final = cipher
+        self._epochs: Final = epochs
         self._clock: Final = clock
         self._zone: Final = timezone(timedelta(hours=utc_offset_h))
         self._nonce_life_s: Final = nonce_life_s
@@ -135,7 +135,8 @@ class Lookup:
         self, access: Access, body: bytes, deadline: Deadline
     ) -> LookupAnswer | Refused:
         try:
-            self._check_x509(access.caller)
+            # Before it costs a token.
+            check_x509(access.caller, required=self._x509_required)
             access.keep_within(self._limits.take_agency(access.caller.agency))
             request = parse_lookup(body)
             screen_request(request)
@@ -176,13 +177,6 @@ class Lookup:
         except Exception as error:  # noqa: BLE001 - rule 2: our own mistakes are recorded as well
             self._on_fault(error)
             return Refused(REFUSALS["INTERNAL"], "")
-
-    def _check_x509(self, caller: Caller) -> None:
-        """A signature that holds over another's connection: on record, before it costs a token."""
-        registered = caller.agency.x509_sha256
-        if (registered or self._x509_required) and caller.x509_sha256 not in registered:
-            shown = "another one" if caller.x509_sha256 else "none"
-            raise RequestError("X509_NOT_OF_AGENCY", f"the connection presented {shown}")
 
     async def _obtain(
         self,
@@ -295,12 +289,12 @@ class Lookup:
         """Make the entry durable; only then is there a reply."""
         try:
             reply = _reply(outcome, access.request_id)
-            entry = access.entry(outcome, reply, now=self._clock(), cipher=self._cipher)
+            entry = access.entry(outcome, reply, now=self._clock(), cipher=self._epochs.current)
         except RequestError as error:  # too large: say so in a record that fits
             access.request = access.permit = None
             access.claim = access.claim and msgspec.structs.replace(access.claim, quota=None)
             reply = _reply(refused := Refused.because(error), access.request_id)
-            entry = access.entry(refused, reply, now=self._clock(), cipher=self._cipher)
+            entry = access.entry(refused, reply, now=self._clock(), cipher=self._epochs.current)
         match await self._audit.append(entry, deadline, claim=access.claim, held=access.held):
             case Appended(index):
                 return msgspec.structs.replace(reply, index=index, limits=access.limits)

@@ -39,10 +39,12 @@ class SignedTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The signed HTTP request by which an act was asked for.
 
     Attributes:
-        target: method and target as signed, e.g. `GET /v1/receipts/7`.
+        authority: `@authority` as signed: the name by which the gateway was called.
+        target: method and path as signed, e.g. `GET /v1/receipts/7`; no query.
         signature_input: the signature's own member of Signature-Input, without its label.
     """
 
+    authority: str
     target: str
     signature_input: str
 
@@ -56,7 +58,8 @@ class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         time: RFC 3339 UTC with milliseconds.
         actor: id of the auditor; of the agency for a receipt.
         keyid: key of the actor that `signature` verifies with.
-        reason: in the actor's words, screened for personal data; None only for receipts.
+        reason: in the actor's words, screened for personal data; None with `request`, where there
+            is no place for it.
         subject: what it was about: a request id, an index, an epoch, another act's id.
         query: filters of a search or export as canonical JSON; a holder stands in `holder` instead.
         holder: who was searched for or unmasked.

@@ -6,6 +6,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from gateway.model.anomaly import AnomalySection
+
 #: Cybersecurity Law of the PRC, article 21(3): network logs are kept for six months at least.
 RETENTION_FLOOR_MONTHS: Final = 6
 
@@ -77,6 +79,7 @@ class AuditSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         float, Meta(ge=0.1, le=3600, description="Seconds between rounds of collecting.")
     ] = 2
     timestamps: TimestampsSection | None = None
+    anomalies: AnomalySection = AnomalySection()
 
 
 #: What a process tells of itself in /readyz beside `ok`.

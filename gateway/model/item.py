@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from gateway.model.lookup import Operation
 
+Disclosure = Literal["show", "delay", "never"]
 Filled = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
@@ -39,6 +40,9 @@ class ServiceItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         time_limit: 办理时限, as published.
         status: only a published item can be named in a request.
         materials: what the department may be asked for on its behalf.
+        disclosure: whether a holder's own report shows accesses for this item. `delay`: only
+            after `delay_days`; `never`: as a number without details.
+        delay_days: days from the access, for `delay`.
     """
 
     code: Annotated[str, Meta(min_length=1, max_length=64)]
@@ -49,6 +53,13 @@ class ServiceItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time_limit: Filled
     status: Literal["draft", "published", "retired"] = "published"
     materials: tuple[Material, ...] = ()
+    disclosure: Disclosure = "show"
+    delay_days: Annotated[int, Meta(ge=0, le=3660)] = 0
+
+    def __post_init__(self) -> None:
+        """A delay says how long, and nothing else does."""
+        if (self.disclosure == "delay") != (self.delay_days > 0):
+            raise ValueError("delay_days is set exactly where disclosure is `delay`")
 
     def needs(self, certificate: str) -> bool:
         """Whether one of its materials is replaced by this certificate type."""

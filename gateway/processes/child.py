@@ -7,6 +7,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -25,7 +26,10 @@ Run = Callable[[asyncio.Event, Callable[[], None]], Awaitable[None]]
 
 
 class Child:
-    """One supervised process and its history; `run` is what it does until it is told to stop."""
+    """One supervised process and its history; `run` is what it does until it is told to stop.
+
+    `run` is given `ready`, to be called when it serves; whoever is watched calls it each second.
+    """
 
     def __init__(self, name: str, run: Run) -> None:
         self.name: Final = name
@@ -33,6 +37,7 @@ class Child:
         self.pid = 0
         self.ready_fd = -1
         self.ready = self.reload_due = False
+        self.silent_count = 0
         self.started_at_s = 0.0
         self.failures = 0
         self.last_code = 0
@@ -83,8 +88,10 @@ async def _until_told(child: Child, life_fd: int, ready_fd: int) -> None:
 
     loop.add_reader(life_fd, on_life_end)
 
+    os.set_blocking(ready_fd, False)
+
     def ready() -> None:
-        os.write(ready_fd, b".")
-        os.close(ready_fd)
+        with suppress(OSError):  # a supervisor that does not read now is no reason to wait
+            os.write(ready_fd, b".")
 
     await child.run(stop, ready)

@@ -4,6 +4,7 @@
 import fcntl
 import gc
 import os
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,8 @@ def serve(
     Raises:
         SetupError: found before anything was started.
     """
+    # A core file would hold whoever is being looked at, and the keys; children inherit this.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     site.state.mkdir(mode=0o700, exist_ok=True)
     lock = _lock(site.state)
     _empty_metrics_folder(site.state / "metrics")

@@ -17,6 +17,7 @@ import structlog
 from gateway.config import Site
 from gateway.errors import SetupError
 from gateway.processes.child import EXIT_CONFIG, EXIT_FAULT, Child, run_child
+from gateway.processes.indexer import indexer_of
 from gateway.web.listener import Listener
 
 _log = structlog.get_logger()
@@ -25,6 +26,8 @@ _MIN_LIFE_S: Final = 0.25
 _STOP_MARGIN_S: Final = 3.0
 _START_LIMIT_S: Final = 30.0
 _STOP_POLL_S: Final = 0.02
+_LOOK_S: Final = 1.0
+_MAX_SILENT_COUNT: Final = 15
 
 
 class Supervisor:
@@ -54,12 +57,17 @@ class Supervisor:
         self._workers: Final = [
             Child(name, partial(self._run_worker, app.run_worker, name)) for name in names
         ]
-        self._children: Final = [self._sequencer, *self._workers]
+        self._followers: Final = [
+            Child(name, partial(self._run_follower, run))
+            for name, run in {**app.followers(site), **indexer_of(site)}.items()
+        ]
+        self._children: Final = [self._sequencer, *self._followers, *self._workers]
         self._state_file: Final = site.state / "processes.json"
         self._drain_s: Final = site.config.http.drain_s
         self._on_ready: Final = on_ready
         self._announced = False
         self._stopping = self._reloading = False
+        self._look_at_s = 0.0
         self._life_read, self._life_write = os.pipe()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
@@ -81,6 +89,7 @@ class Supervisor:
             if self._reloading:
                 self._reload()
             self._start_due()
+            self._watch()
             self._wait(self._next_wake_s())
         self._stop()
         return 0
@@ -116,10 +125,15 @@ class Supervisor:
         sock = self._listeners[name].open()
         return run(self._site, sock, tls=self._tls, quit_event=stop, on_ready=ready)
 
+    def _run_follower(
+        self, run: Callable[..., Awaitable[None]], stop: asyncio.Event, ready: Callable[[], None]
+    ) -> Awaitable[None]:
+        return run(self._site, quit_event=stop, on_ready=ready)
+
     def _start_due(self) -> None:
         now_s = time.monotonic()
         for child in self._children:
-            # Workers of a first start wait for the sequencer, so that the first answer is no 503.
+            # All others wait for the sequencer at a first start: no first answer is a 503.
             waits = child is not self._sequencer and not self._announced
             if waits and not self._sequencer.ready:
                 continue
@@ -140,34 +154,55 @@ class Supervisor:
         os.close(ready_write)
         child.pid, child.ready_fd = pid, ready_read
         child.ready = child.reload_due = False
+        child.silent_count = 0
         child.started_at_s = time.monotonic()
+
+    def _watch(self) -> None:
+        """Kill a sequencer that hangs: all that it has acknowledged is durable.
+
+        Looks are counted and not seconds, so that a machine that slept finds nobody silent.
+        """
+        child, now_s = self._sequencer, time.monotonic()
+        if now_s < self._look_at_s:
+            return
+        self._look_at_s = now_s + _LOOK_S
+        child.silent_count += child.ready
+        if child.silent_count > _MAX_SILENT_COUNT:
+            _log.error("process hangs and is killed", name=child.name, looks=child.silent_count)
+            os.kill(child.pid, signal.SIGKILL)
+            child.silent_count = 0
 
     def _close_listeners(self, *, but: str = "") -> None:
         for name in self._listeners.keys() - {but}:
             self._listeners[name].close()
 
-    def _wait(self, timeout_s: float | None) -> None:
+    def _wait(self, timeout_s: float) -> None:
         fds = {child.ready_fd: child for child in self._children if child.ready_fd >= 0}
         readable, _, _ = select.select([self._wake_read, *fds], [], [], timeout_s)
         for fd in readable:
             if fd == self._wake_read:
                 os.read(fd, 512)
                 continue
-            child = fds[fd]
-            child.ready = os.read(fd, 1) == b"."
-            os.close(fd)
-            child.ready_fd = -1
-            if child.ready and child.reload_due:
-                os.kill(child.pid, signal.SIGHUP)
+            self._hear(fds[fd])
         if not self._announced and all(child.ready for child in self._children):
             self._announced = True
             self._on_ready()
 
-    def _next_wake_s(self) -> float | None:
+    def _hear(self, child: Child) -> None:
+        """Take a sign of life; the first one says that it serves."""
+        if not os.read(child.ready_fd, 512):
+            _hang_up(child)
+            return
+        child.silent_count = 0
+        if not child.ready and child.reload_due:
+            os.kill(child.pid, signal.SIGHUP)
+        child.ready = True
+
+    def _next_wake_s(self) -> float:
         waiting = [c.start_at_s for c in self._children if not c.is_running and c.start_at_s]
         if not self._announced:
             return 0.5
-        return max(0.0, min(waiting) - time.monotonic()) if waiting else None
+        return max(0.0, min([*waiting, self._look_at_s]) - time.monotonic())
 
     def _reap(self) -> None:
         for child in self._children:
@@ -183,6 +218,7 @@ class Supervisor:
             child.last_code = os.waitstatus_to_exitcode(status)
             delay_s = _delay_s(child.failures, lived_s)
             child.pid, child.ready = 0, False
+            _hang_up(child)
             child.start_at_s = time.monotonic() + delay_s
             _log.warning(
                 "process ended",
@@ -207,7 +243,7 @@ class Supervisor:
     def _stop(self) -> None:
         self._close_listeners()
         self._end(self._workers, self._drain_s + _STOP_MARGIN_S)
-        self._end([self._sequencer], _STOP_MARGIN_S)
+        self._end([*self._followers, self._sequencer], _STOP_MARGIN_S)
         self._state_file.unlink(missing_ok=True)
 
     def _end(self, children: list[Child], limit_s: float) -> None:
@@ -237,6 +273,12 @@ def _delay_s(failures: int, lived_s: float) -> float:
     if failures:
         return _BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1]
     return max(0.0, _MIN_LIFE_S - lived_s)
+
+
+def _hang_up(child: Child) -> None:
+    if child.ready_fd >= 0:
+        os.close(child.ready_fd)
+        child.ready_fd = -1
 
 
 def _running(children: list[Child]) -> Iterator[Child]:

@@ -20,8 +20,8 @@ from gateway.model.certificate import CertificateType
 from gateway.model.site import AdapterSite
 from gateway.ports import AdapterDirectory
 from gateway.registry.guard import Guard
-from gateway.registry.secrets import secret_source
 from gateway.sdk import Adapter, AdapterContext, Deadline, Query
+from gateway.secret_source import secret_source
 
 PING_DEADLINE_S: Final = 1.0
 #: Seconds for which one round of pings serves all askers, so that probes cannot flood departments.

@@ -37,7 +37,7 @@ def render_page(document: Mapping[str, Any]) -> bytes:
 def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
     sent = operation.get("requestBody", {}).get("content", {})
     rows = [
-        (f"header {field['name']}", "string", field["description"])
+        (f"{field['in']} {field['name']}", _kind(field["schema"]), field["description"])
         for field in operation.get("parameters", ())
     ]
     rows += [("body", _body(content), kind) for kind, content in sent.items()]

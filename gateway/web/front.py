@@ -20,6 +20,7 @@ from gateway.ports import Caller
 from gateway.sdk import Deadline
 from gateway.web.docspage import render_page
 from gateway.web.edge import check_framing, check_json, read_body, signed_view, x509_of
+from gateway.web.log_pages import LOG_FOLDER, RECEIPTS_FOLDER, LogPages
 from gateway.web.metrics import LookupMetrics, exposition
 from gateway.web.openapi import document, encode_document
 from gateway.web.respond import OneBuffer, Responder
@@ -60,6 +61,7 @@ class Front:
         lookup: the corridor.
         ready: whether all dependencies answer, and each by name.
         jwks: the published key set, encoded.
+        pages: of the log.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Front:
         responder: Responder,
         ready: Readiness,
         jwks: bytes,
+        pages: LogPages,
         settings: FrontSettings,
     ) -> None:
         self._identify: Final = identify
@@ -89,6 +92,11 @@ class Front:
             "/.well-known/jwks.json": ("GET", self._jwks_page),
             "/openapi.json": ("GET", self._openapi_page),
             "/docs": ("GET", self._docs_page),
+            f"{LOG_FOLDER}checkpoint": ("GET", pages.checkpoint),
+        }
+        self._folders: Final[dict[str, tuple[str, Handler]]] = {
+            f"{LOG_FOLDER}tile/": ("GET", pages.tile),
+            RECEIPTS_FOLDER: ("GET", pages.receipt),
         }
 
     async def __call__(self, request: BaseRequest) -> OneBuffer:
@@ -98,7 +106,12 @@ class Front:
             check_framing(request)
             return await self._route(request)(request, request_id)
         except GatewayError as error:
-            return self._refuse(error, request_id, allow=self._allowed(request, error))
+            return self._refuse(
+                error,
+                request_id,
+                allow=self._allowed(request, error),
+                signature_base=self._base_to_show(request, error),
+            )
         except Exception as error:  # noqa: BLE001 - the edge: the caller must get an answer, and no traceback
             report_fault(error, request_id)
             return self._refuse(GatewayError("INTERNAL"), request_id)
@@ -107,11 +120,17 @@ class Front:
         """Answer bytes that were no HTTP request."""
         return self._refuse(error, secrets.token_hex(_REQUEST_ID_BYTES))
 
+    def _find(self, request: BaseRequest) -> tuple[str, Handler]:
+        path = request.raw_path.partition("?")[0]
+        if (found := self._routes.get(path)) is not None:
+            return found
+        for folder, found in self._folders.items():
+            if path.startswith(folder):
+                return found
+        raise RequestError("PATH_UNKNOWN")
+
     def _route(self, request: BaseRequest) -> Handler:
-        found = self._routes.get(request.raw_path.partition("?")[0])
-        if found is None:
-            raise RequestError("PATH_UNKNOWN")
-        method, handler = found
+        method, handler = self._find(request)
         if request.method != method:
             raise RequestError("METHOD_UNSUPPORTED", f"use {method}")
         return handler
@@ -120,7 +139,13 @@ class Front:
         """For Allow, which a 405 must have (RFC 9110 §15.5.6)."""
         if error.code != "METHOD_UNSUPPORTED":
             return None
-        return self._routes[request.raw_path.partition("?")[0]][0]
+        return self._find(request)[0]
+
+    def _base_to_show(self, request: BaseRequest, error: GatewayError) -> str | None:
+        if not self._settings.sandbox or not isinstance(error, RequestError):
+            return None
+        port = self._settings.default_port
+        return base_to_show(lambda: signed_view(request, default_port=port), error)
 
     def _refuse(
         self,
@@ -141,12 +166,7 @@ class Front:
         arrival = Deadline(started_s + min(self._settings.body_timeout_s, deadline.remaining_s))
         body = await read_body(request, self._settings.max_body_bytes, arrival)
         signed = signed_view(request, default_port=self._settings.default_port)
-        try:
-            caller = self._identify(signed, body, request.remote or "", x509_of(request))
-        except RequestError as error:
-            if not self._settings.sandbox:
-                raise
-            return self._refuse(error, request_id, signature_base=base_to_show(signed, error))
+        caller = self._identify(signed, body, request.remote or "", x509_of(request))
         try:
             reply = await self._lookup(caller, request_id, body, deadline)
         except AuditError as error:  # no record, no answer

@@ -8,7 +8,7 @@ adapter names only.
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -52,6 +52,73 @@ class ConnectionMetrics:
             "Connections closed at once because the worker had max_connections already",
             registry=CollectorRegistry(),
         ).inc
+
+
+class RoomMetrics:
+    """Tells the room on the disk of the audit log; set by the one process that writes there."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self._free_bytes: Final = Gauge(
+            "yizheng_audit_free_bytes",
+            "Bytes that may still be written where the audit log is",
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        ).set
+        self._used_percent: Final = Gauge(
+            "yizheng_audit_used_percent",
+            "Used part of the file system of the audit log",
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        ).set
+        self._is_alarm: Final = Gauge(
+            "yizheng_audit_space_alarm",
+            "1 from audit.alarm_used_percent on, and below audit.min_free_bytes",
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        ).set
+
+    def show(self, free_bytes: int, used_percent: int, *, is_alarm: bool) -> None:
+        """Show the latest measurement."""
+        self._free_bytes(free_bytes)
+        self._used_percent(used_percent)
+        self._is_alarm(is_alarm)
+
+
+class NotaryMetrics:
+    """Tells for how long records wait for outsiders; set by the notary."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self._unwitnessed_s: Final = Gauge(
+            "yizheng_audit_unwitnessed_seconds",
+            "Age of the oldest record without a quorum of cosignatures",
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        ).set
+        self._unstamped_s: Final = Gauge(
+            "yizheng_audit_unstamped_seconds",
+            "Age of the oldest record without a timestamp",
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        ).set
+
+    def show(self, unwitnessed_s: float, unstamped_s: float) -> None:
+        """Show the latest measurement."""
+        self._unwitnessed_s(unwitnessed_s)
+        self._unstamped_s(unstamped_s)
+
+
+class IndexMetrics:
+    """Tells how far the search index is behind the log; set by the indexer."""
+
+    def __init__(self) -> None:
+        self.show: Final = Gauge(
+            "yizheng_audit_index_behind",
+            "Records of the log that are not in the search index yet",
+            multiprocess_mode="mostrecent",
+            registry=CollectorRegistry(),
+        ).set
 
 
 def exposition() -> tuple[str, bytes]:

@@ -11,9 +11,11 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.audit.receipt import Receipt
 from gateway.errors import REFUSALS, Refusal
 from gateway.exchange.reply import JSON, PROBLEM_JSON
 from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
+from gateway.web.log_pages import OCTETS
 
 _SCHEMA_PATH: Final = "#/components/schemas/"
 # Of targets that are no operation of this document.
@@ -34,6 +36,35 @@ _REPLY_FIELDS: Final = {
 }
 
 
+#: Checks of who asks, in requests without content.
+_WHO: Final = (
+    "signature_input", "coverage", "authority", "key", "agency", "created", "digest", "signature",
+    "x509", "rate", "nonce", "OVERLOADED",
+)  # fmt: skip
+_INDEX: Final = {
+    "name": "index",
+    "in": "path",
+    "required": True,
+    "description": "Of the record, as Audit-Receipt tells it.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999},
+}
+_LEVEL: Final = {
+    "name": "level",
+    "in": "path",
+    "required": True,
+    "description": "Level of the tile.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 63},
+}
+_TILE: Final = {
+    "name": "index",
+    "in": "path",
+    "required": True,
+    "description": "Of the tile, in groups of three digits (`x001/234`); `.p/<width>` follows "
+    "where it is partial (c2sp.org/tlog-tiles).",
+    "schema": {"type": "string", "pattern": "^[0-9]{3}$"},
+}
+
+
 def document() -> dict[str, Any]:
     """The whole document, as plain JSON values."""
     return {
@@ -46,6 +77,14 @@ def document() -> dict[str, Any]:
         },
         "paths": {
             "/v1/lookups": {"post": _lookup()},
+            "/v1/receipts/{index}": {"get": _receipt()},
+            "/log/checkpoint": {
+                "get": _log_page("checkpoint", "Newest checkpoint 最新检查点", "text/plain")
+            },
+            "/log/tile/{level}/{index}": {
+                "get": _log_page("tile", "Hashes of the log 日志哈希", OCTETS, _LEVEL, _TILE)
+            },
+            "/log/tile/entries/{index}": {"get": _bundle()},
             "/healthz": {"get": _page("healthz", "Liveness 存活", JSON)},
             "/readyz": {"get": _page("readyz", "Readiness 就绪", JSON, also=503)},
             "/metrics": {"get": _page("metrics", "Prometheus metrics 指标", "text/plain")},
@@ -66,7 +105,7 @@ def encode_document() -> bytes:
 
 def _schemas() -> dict[str, Any]:
     _, found = msgspec.json.schema_components(
-        (LookupRequest, LookupAnswer, Problem), ref_template=_SCHEMA_PATH + "{name}"
+        (LookupRequest, LookupAnswer, Problem, Receipt), ref_template=_SCHEMA_PATH + "{name}"
     )
     for schema in found.values():
         schema["description"] = inspect.cleandoc(schema["description"])
@@ -92,6 +131,60 @@ def _lookup() -> dict[str, Any]:
             **_problems([*sent, REFUSALS["INTERNAL"]], headers=_reply_headers()),
         },
     }
+
+
+def _receipt() -> dict[str, Any]:
+    return {
+        "operationId": "receipt",
+        "summary": "The record of an own access, with its proof 本单位一次用证的存证",
+        "parameters": [_INDEX, *_signed_fields()],
+        "responses": {
+            "200": _done(_content(JSON, "Receipt")),
+            **_problems(_refusals(*_WHO, "RECORD_UNKNOWN"), headers=_reply_headers()),
+        },
+    }
+
+
+def _bundle() -> dict[str, Any]:
+    return {
+        "operationId": "entries",
+        "summary": "Entries of the log, for auditors 日志条目（审计人员）",
+        "parameters": [_TILE, *_signed_fields()],
+        "responses": {
+            "200": _done({OCTETS: {}}),
+            **_problems(
+                _refusals(*_WHO, "AUDITOR_REFUSED", "RECORD_UNKNOWN"), headers=_reply_headers()
+            ),
+        },
+    }
+
+
+def _signed_fields() -> list[dict[str, Any]]:
+    """Fields of a signed request without content."""
+    return [
+        _field(text, name=name, required=True, **{"in": "header"})
+        for name, text in _SIGNED_FIELDS.items()
+        if name != "Content-Digest"
+    ]
+
+
+def _done(content: dict[str, Any]) -> dict[str, Any]:
+    return {"description": "As asked; recorded.", "headers": _reply_headers(), "content": content}
+
+
+def _log_page(
+    name: str, summary: str, content_type: str, *parameters: dict[str, Any]
+) -> dict[str, Any]:
+    """A public part of the log."""
+    page = _page(name, summary, content_type)
+    page["responses"] |= _problems(_refusals(), headers={})
+    return page | ({"parameters": list(parameters)} if parameters else {})
+
+
+def _refusals(*further: str) -> list[Refusal]:
+    """What may come of a read of the log: by check or by code."""
+    asked = {"framing", "PATH_UNKNOWN", "AUDIT_UNAVAILABLE", "PROOF_INVALID", "INTERNAL", *further}
+    return [row for row in REFUSALS.values() if {row.check, row.code} & asked]
 
 
 def _page(name: str, summary: str, content_type: str, *, also: int | None = None) -> dict[str, Any]:

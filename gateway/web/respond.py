@@ -16,14 +16,16 @@ from gateway.exchange.reply import Reply
 from gateway.httpsig import RequestSignature, response_signature_headers
 from gateway.model.limits import Allowance
 
-# What every answer carries: nothing is stored on the way, sniffed or framed.
-_FIXED: Final = (
-    "Cache-Control: no-store\r\n"
+_IMMUTABLE: Final = "Cache-Control: public, max-age=31536000, immutable\r\n"
+# What every answer carries: nothing is sniffed or framed, and but for what never changes nothing is
+# stored on the way.
+_SAFE: Final = (
     "X-Content-Type-Options: nosniff\r\n"
     "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
     "Referrer-Policy: no-referrer\r\n"
     "Cross-Origin-Resource-Policy: same-origin\r\n"
 )
+_FIXED: Final = "Cache-Control: no-store\r\n" + _SAFE
 #: Seconds that a peer has to read an answer that no buffer could take.
 _READ_LIMIT_S: Final = 10.0
 _STATUS_LINES: Final = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n" for s in HTTPStatus}
@@ -137,10 +139,13 @@ class Responder:
         may_linger = reply.status != HTTPStatus.REQUEST_TIMEOUT
         return OneBuffer("".join(head), reply.body, close=close, may_linger=may_linger)
 
-    def publish(self, status: int, content_type: str, body: bytes) -> OneBuffer:
-        """Write an unsigned public document."""
+    def publish(
+        self, status: int, content_type: str, body: bytes, *, immutable: bool = False
+    ) -> OneBuffer:
+        """Write an unsigned public document; one that never changes may be kept by anybody."""
+        fixed = _IMMUTABLE + _SAFE if immutable else _FIXED
         head = (
-            f"{_STATUS_LINES[status]}{self._date_line(int(self._clock()))}{_FIXED}"
+            f"{_STATUS_LINES[status]}{self._date_line(int(self._clock()))}{fixed}"
             f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
         )
         return OneBuffer(head, body)

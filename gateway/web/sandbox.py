@@ -5,6 +5,7 @@ Integrators compare it with their own. It covers header fields and a digest, so 
 data; a gateway in production still keeps it to itself.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from gateway.errors import RequestError
@@ -14,11 +15,15 @@ from gateway.httpsig import SignedRequest, parse_request_signature, signature_ba
 _SHOWN_AT: Final = frozenset({"authority", "key", "agency", "created", "digest", "signature"})
 
 
-def base_to_show(request: SignedRequest, error: RequestError) -> str | None:
-    """The base of a request that was refused; None where it has none, or where it does not help."""
+def base_to_show(view: Callable[[], SignedRequest], error: RequestError) -> str | None:
+    """The base of a request that was refused; None where it has none, or where it does not help.
+
+    Args:
+        view: the request; asked for only where it could be read.
+    """
     if error.refusal.check not in _SHOWN_AT:
         return None
     try:
-        return signature_base(parse_request_signature(request)).decode("ascii")
+        return signature_base(parse_request_signature(view())).decode("ascii")
     except RequestError:
         return None

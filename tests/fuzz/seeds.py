@@ -9,8 +9,10 @@ from gateway.crypto.keys import generate_private_key, load_signer, public_pem
 from gateway.httpsig import SignedRequest, content_digest, request_signature_headers
 from gateway.model.agency import Agency, AgencyKey, Operator
 from gateway.model.agency_file import format_agency
+from gateway.tlog.bundle import format_bundle
 from gateway.tlog.checkpoint import sign_checkpoint
-from gateway.tlog.note import NoteSigner
+from gateway.tlog.note import COSIGNER_KEY, NoteSigner
+from gateway.tlog.proof import Proof, format_proof
 
 BODY: Final = (
     '{"holder":{"scheme":"cn-id","number":"140302190001010017","name":"测试甲"},'
@@ -54,6 +56,7 @@ def seeds() -> dict[str, list[bytes]]:
     fields = _signed()
     lines = "".join(f"\n{name}: {value}" for name, value in fields.items())
     noted = NoteSigner.from_pem("yizheng.example/log", _PRIVATE)
+    witness = NoteSigner.from_pem("witness.example", _PRIVATE, COSIGNER_KEY).public
     raw = f"POST {_TARGET} HTTP/1.1\nHost: {_HOST}{lines}\n\n{BODY}"
     curl = f"curl -X POST http://{_HOST}{_TARGET} -H 'Accept: */*' --data-binary @body.json"
     small = msgspec.json.decode(BODY) | {"operation": "query", "fields": ["name"], "claims": {}}
@@ -66,6 +69,12 @@ def seeds() -> dict[str, list[bytes]]:
         "request": [f"POST\n{_HOST}\n{_TARGET}\n?{lines}".encode()],
         "body": [BODY.encode(), msgspec.json.encode(small)],
         "note": [sign_checkpoint(7, bytes(32), noted)],
+        "proof": [
+            format_proof(Proof(5, (bytes(32),) * 3, sign_checkpoint(8, bytes(32), noted), b"x")),
+            format_bundle([b"one", b"", b"three"]),
+            f"log {noted.public.vkey} u\nwitness w {witness.vkey}\ngroup g 1 w\n"
+            "# g\nquorum g\n".encode(),
+        ],
         "names": [b"tile/0/x001/x234/067.p/8", b"tile/entries/000", noted.public.vkey.encode()],
         "agency": [format_agency(_agency()).encode()],
         "capture": [raw.encode(), raw.replace("\n", "\r\n").encode(), curl.encode()],

@@ -19,8 +19,11 @@ from gateway.exchange.body import parse_lookup
 from gateway.explain.capture import parse_capture
 from gateway.httpsig import SignedRequest, parse_request_signature, sfv, signature_base
 from gateway.model.agency_file import format_agency, parse_agency
+from gateway.tlog.bundle import format_bundle, parse_bundle
 from gateway.tlog.checkpoint import format_checkpoint, parse_checkpoint
 from gateway.tlog.note import format_note, format_vkey, parse_note, parse_vkey
+from gateway.tlog.policy import parse_policy
+from gateway.tlog.proof import format_proof, parse_proof
 from gateway.tlog.tile import format_tile_path, parse_tile_path
 
 Target = Callable[[bytes], None]
@@ -94,6 +97,17 @@ def fuzz_note(content: bytes) -> None:
         return
 
 
+def fuzz_proof(content: bytes) -> None:
+    """A proof, a bundle of entries, or a policy."""
+    with contextlib.suppress(TrustError):
+        assert format_proof(parse_proof(content)) == content
+    with contextlib.suppress(TrustError):
+        assert format_bundle(parse_bundle(content)) == content
+    with contextlib.suppress(SetupError):
+        policy = parse_policy(content)
+        assert policy.satisfied([witness.name for witness in policy.witnesses])
+
+
 def fuzz_names(content: bytes) -> None:
     """The path of a tile, or the text of a verifier key."""
     text = content.decode("utf-8", "replace")
@@ -129,6 +143,7 @@ TARGETS: Final[dict[str, Target]] = {
     "request": fuzz_request,
     "body": fuzz_body,
     "note": fuzz_note,
+    "proof": fuzz_proof,
     "names": fuzz_names,
     "agency": fuzz_agency,
     "capture": fuzz_capture,

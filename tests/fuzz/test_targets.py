@@ -7,7 +7,10 @@ from gateway.exchange.body import parse_lookup
 from gateway.explain.capture import parse_capture
 from gateway.httpsig.sfv import parse_dictionary
 from gateway.model.agency_file import parse_agency
+from gateway.tlog.bundle import parse_bundle
 from gateway.tlog.note import parse_note, parse_vkey
+from gateway.tlog.policy import parse_policy
+from gateway.tlog.proof import parse_proof
 from tests.fuzz.seeds import seeds
 from tests.fuzz.targets import TARGETS, fuzz_body
 
@@ -34,6 +37,10 @@ def test_seeds_are_accepted_so_that_a_fuzzer_starts_behind_the_first_check() -> 
         parse_lookup(seed)
     for seed in SEEDS["note"]:
         parse_note(seed)
+    proof, bundle, policy = SEEDS["proof"]
+    parse_proof(proof)
+    parse_bundle(bundle)
+    parse_policy(policy)
     for seed in SEEDS["capture"]:
         parse_capture(seed, name="capture", read_file=lambda _: b"")
     for seed in SEEDS["agency"]:

@@ -12,9 +12,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from gateway.audit.client import SequencerClient
 from gateway.audit.store.reader import LogReader
 from gateway.audit.verify import verify_log
+from gateway.model.audit_site import AuditSection
 from gateway.ports import Claim, Quota
 from gateway.sdk import Deadline
 from tests.unit.audit.samples import KEY, KEYID, ORIGIN, PEM, entry_bytes, nonce
@@ -24,9 +27,11 @@ WINDOW_S: Final = 60
 PROCESS: Final = """
 import asyncio, signal, sys
 from pathlib import Path
+import msgspec
 import uvloop
 from gateway.audit.sequencer import serve
 from gateway.audit.store.sqlite import SqliteStore
+from gateway.model.audit_site import AuditSection
 from gateway.tlog.note import NoteSigner
 
 async def main(folder, origin):
@@ -37,6 +42,7 @@ async def main(folder, origin):
         SqliteStore.open(folder / "log", signer.public), signer,
         socket_path=folder / "run" / "s", window_s=60, utc_offset_h=8,
         quit_event=quit_event, on_ready=lambda: print("ready"),
+        section=msgspec.json.decode(sys.argv[3], type=AuditSection),
     )
 
 uvloop.run(main(Path(sys.argv[1]), sys.argv[2]))
@@ -44,10 +50,15 @@ uvloop.run(main(Path(sys.argv[1]), sys.argv[2]))
 
 
 class Sequencer:
-    """A sequencer process on one folder, started as often as needed."""
+    """A sequencer process on one folder, started as often as needed.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        section: of the site; the usual one by default.
+    """
+
+    def __init__(self, folder: Path, section: AuditSection | None = None) -> None:
         self.folder = folder
+        self.section = section or AuditSection()
         self.process: subprocess.Popen[str] | None = None
         (folder / "log.pem").write_bytes(PEM)
 
@@ -60,13 +71,15 @@ class Sequencer:
         assert self.process is not None
         return self.process.pid
 
-    def start(self, under: Sequence[str] = ()) -> None:
-        self.process = self.spawn(under)
+    def start(self, under: Sequence[str] = (), first: str = "") -> None:
+        """Start it and wait until it serves; `first` is what it executes before anything else."""
+        self.process = self.spawn(under, first)
         self.wait_for("ready")
 
-    def spawn(self, under: Sequence[str] = ()) -> subprocess.Popen[str]:
+    def spawn(self, under: Sequence[str] = (), first: str = "") -> subprocess.Popen[str]:
+        arguments = [str(self.folder), ORIGIN, msgspec.json.encode(self.section).decode()]
         return subprocess.Popen(
-            [*under, sys.executable, "-c", PROCESS, str(self.folder), ORIGIN],
+            [*under, sys.executable, "-c", first + PROCESS, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -75,11 +88,17 @@ class Sequencer:
         )
 
     def wait_for(self, said: str) -> None:
+        self.heard_until(said)
+
+    def heard_until(self, said: str) -> str:
+        """What it says until it says that."""
         assert self.process is not None
         assert self.process.stdout is not None
+        heard = ""
         for line in self.process.stdout:
+            heard += line
             if said in line:
-                return
+                return heard
         raise AssertionError(self.process.communicate()[1])
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -89,6 +108,14 @@ class Sequencer:
         process.send_signal(number)
         process.communicate()
         return process.returncode
+
+    def end_of_trace(self, calls: Path) -> str:
+        """What strace wrote, once it has written that the process is gone."""
+        until_s = time.monotonic() + 10
+        while "+++ " not in (text := calls.read_text()).rstrip().rpartition("\n")[2]:
+            assert time.monotonic() < until_s
+            time.sleep(0.005)
+        return text
 
     def check(self, journal: dict[int, bytes]) -> int:
         """Every acknowledged index holds the acknowledged bytes; returns the size of the log."""

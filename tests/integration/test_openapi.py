@@ -158,10 +158,12 @@ def test_a_permitted_request_is_answered_as_declared(
 
 
 def test_every_public_page_is_there_and_of_its_declared_type(
-    world: World, contract: dict[str, Any]
+    world: World, citizen: Citizen, contract: dict[str, Any]
 ) -> None:
+    lookup = sign(world, msgspec.json.encode(lookup_body(world, citizen.id_number)))
+    assert send(world, lookup).status == 200  # so that the log has a checkpoint
     for path, methods in contract["paths"].items():
-        if "get" not in methods:
+        if "get" not in methods or "{" in path:
             continue
         answer = send(world, Draft(path, {"Host": "a"}, method="GET"))
         assert answer.status == 200, path

@@ -11,7 +11,7 @@ import ssl
 import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,7 +22,8 @@ from gateway.crypto.digest import b64url_encode, sha256
 from gateway.crypto.keys import Signer, load_signer, load_verifier, thumbprint
 from gateway.httpsig import SignedRequest, parse_request_signature, verify_response_signature
 from gateway.model.agency import Algorithm
-from gateway.model.entry import Entry, parse_entry
+from gateway.model.entry import Entry
+from gateway.model.record import parse_record
 
 COVERED: Final = (
     "@method",
@@ -160,7 +161,7 @@ def verify_signed(world: World, draft: Draft, answer: Answer) -> None:
         path=path,
         query=(mark or "?") + query,
         lines=lambda name: lines.get(name, ()),
-        has_body=True,
+        has_body=draft.method != "GET",
     )
     verify_response_signature(
         status=answer.status,
@@ -175,10 +176,14 @@ def verify_signed(world: World, draft: Draft, answer: Answer) -> None:
 
 
 def log_entries(world: World, start: int = 0) -> list[Entry]:
-    """The entries of the audit log from an index on, read from the file."""
+    """All records of the audit log from an index on, read from the file.
+
+    Typed as what nearly all of them are: accesses. Where auditors were at work, acts stand among
+    them, and count.
+    """
     reader = LogReader.open(world.site / "var/audit")
     try:
-        return [parse_entry(line) for _, line in reader.entries(start)]
+        return [cast(Entry, parse_record(line)) for _, line in reader.entries(start)]
     finally:
         reader.close()
 

@@ -92,6 +92,11 @@ class LogReader:
             "SELECT size, note FROM checkpoints WHERE size >= ? ORDER BY size", start
         )
 
+    def checkpoint(self, size: int) -> bytes | None:
+        """The signed note of that size; None where no group ended there."""
+        row = self._one("SELECT note FROM checkpoints WHERE size = ?", size)
+        return None if row is None else bytes(row[0])
+
     def last_checkpoint(self) -> tuple[int, bytes] | None:
         """Size and signed note of the newest checkpoint; None for an empty log."""
         row = self._one("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1")
@@ -122,6 +127,22 @@ class LogReader:
         """One of `schema`, `origin`, `vkey`; None before the log is made."""
         row = self._one("SELECT value FROM meta WHERE key = ?", key)
         return None if row is None else row[0]
+
+    def identity(self) -> dict[str, str]:
+        """All of `meta`, whatever became of it; what is not UTF-8 is escaped."""
+        rows = self._all("SELECT CAST(key AS BLOB), CAST(value AS BLOB) FROM meta")
+        return {
+            key.decode(errors="backslashreplace"): value.decode(errors="backslashreplace")
+            for key, value in rows
+        }
+
+    def strays(self) -> list[str]:
+        """Rows that no index leads to, by name: those with a key below zero."""
+        rows = self._all(
+            "SELECT 'entry ' || idx FROM entries WHERE idx < 0 "
+            "UNION ALL SELECT 'checkpoint ' || size FROM checkpoints WHERE size < 0"
+        )
+        return [row[0] for row in rows]
 
     def _by_key(self, query: str, start: int) -> Iterator[tuple[int, bytes]]:
         while rows := self._all(f"{query} LIMIT {_BATCH_ROWS}", start):

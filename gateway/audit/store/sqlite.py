@@ -12,6 +12,10 @@ Rules:
 4. Indices are explicit primary keys and checkpoints are keyed by size: a second writer that got
    past the lock would fail rather than fork the log. A full tile is never written again.
 5. The lock is an exclusive flock held as long as the store, across `reopen`.
+6. What was synced is what lies under the log's name: a file that was moved or replaced under the
+   store fails the commit. Until the store is closed no log is made anew, and none is taken that
+   ends before the last acknowledged entry; so whoever puts the right file back has it served again.
+   A log that was once made is never begun anew in its folder: `audit.lock` says so.
 """
 
 import fcntl
@@ -21,8 +25,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self, final
 
+import structlog
+
 from gateway.audit.store.reader import DATABASE, LogReader, sqlite_error
 from gateway.audit.store.truth import read_edge
+from gateway.audit.store.wal import unfinished_frames
 from gateway.errors import AuditError, GatewayError, SetupError, TrustError
 from gateway.tlog.edge import Edge
 from gateway.tlog.note import NoteVerifier
@@ -30,8 +37,11 @@ from gateway.tlog.tile import Tile
 
 SCHEMA_VERSION: Final = "1"
 _LOCK: Final = "audit.lock"
+_WAL: Final = f"{DATABASE}-wal"
+_MADE: Final = b"made\n"
 _BUSY_S: Final = 1.0
 _KEEP: Final = "stop, keep the folder as it is, and run `yizheng audit verify` on it."
+_log = structlog.get_logger()
 
 _SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS entries (idx INTEGER PRIMARY KEY, entry BLOB NOT NULL) STRICT",
@@ -63,7 +73,13 @@ class SqliteStore:
         self._lock_fd: Final = lock_fd
         self._connection: sqlite3.Connection | None = None
         self._size = 0
+        self._files: tuple[tuple[int, int], ...] = ()
         self.edge = Edge()
+
+    @property
+    def folder(self) -> Path:
+        """Where the log lies."""
+        return self._folder
 
     @classmethod
     def open(cls, folder: Path, key: NoteVerifier) -> Self:
@@ -123,9 +139,10 @@ class SqliteStore:
             )
             connection.execute(_ADD_CHECKPOINT, (size, note))
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+            self._refuse_other_files()
+        except (sqlite3.Error, OSError) as error:
             self._poison()
-            raise AuditError("AUDIT_UNAVAILABLE", sqlite_error(error, "writing").detail) from None
+            raise AuditError("AUDIT_UNAVAILABLE", _describe(error)) from None
         self._size = size
         return first
 
@@ -138,10 +155,16 @@ class SqliteStore:
         """
         self._poison()
         try:
-            self._connection = _connect(self._folder)
+            self._connection = _connect(self._folder, may_make=not self._was_made())
             self._identify()
             self.edge = read_edge(self.reader, self._key)
+            if self.edge.size < self._size:
+                raise AuditError(
+                    "AUDIT_UNAVAILABLE", f"the log there has less than {self._size} entries"
+                )
             _sync_folder(self._folder)
+            self._files = _identities(self._folder)
+            self._mark_made()
         except (sqlite3.Error, OSError, GatewayError) as error:
             self._poison()
             raise self._reason(error) from None
@@ -162,6 +185,19 @@ class SqliteStore:
             return AuditError("AUDIT_UNAVAILABLE", f"opening the log: {error.strerror}")
         assert isinstance(error, GatewayError)
         return error
+
+    def _was_made(self) -> bool:
+        return os.pread(self._lock_fd, len(_MADE), 0) == _MADE
+
+    def _mark_made(self) -> None:
+        if not self._was_made():
+            os.pwrite(self._lock_fd, _MADE, 0)
+            os.fsync(self._lock_fd)
+
+    def _refuse_other_files(self) -> None:
+        """What was just synced must be what a reader, or the next start, will find."""
+        if _identities(self._folder) != self._files:
+            raise OSError(0, "the log's file was moved or replaced")
 
     def _open_connection(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -207,22 +243,40 @@ def _lock(folder: Path, lock_fd: int) -> None:
         ) from None
 
 
-def _connect(folder: Path) -> sqlite3.Connection:
+def _connect(folder: Path, *, may_make: bool) -> sqlite3.Connection:
     path = folder / DATABASE
     if not path.exists():  # closing it later would drop the locks that a reader of ours holds
+        if not may_make:
+            raise AuditError("AUDIT_UNAVAILABLE", f"{DATABASE} is not there any more")
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # its other files get this mode
     connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
     try:
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         connection.execute("PRAGMA synchronous = FULL")
+        committed_count = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
+        lost_count = unfinished_frames(folder / _WAL, max(0, committed_count))
         busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    except sqlite3.Error:
+    except (sqlite3.Error, OSError):
         connection.close()
         raise
     if mode != "wal" or busy:
         connection.close()
         raise AuditError("AUDIT_UNAVAILABLE", "opening the log: another process holds it")
+    if lost_count:
+        _log.warning("an unfinished write at the log's end was dropped", frames=lost_count)
     return connection
+
+
+def _identities(folder: Path) -> tuple[tuple[int, int], ...]:
+    """Device and inode of what lies under the log's names now."""
+    found = [(folder / name).stat() for name in (DATABASE, _WAL)]
+    return tuple((file.st_dev, file.st_ino) for file in found)
+
+
+def _describe(error: sqlite3.Error | OSError) -> str:
+    if isinstance(error, OSError):
+        return f"writing: {error.strerror}"
+    return sqlite_error(error, "writing").detail
 
 
 def _sync_folder(folder: Path) -> None:

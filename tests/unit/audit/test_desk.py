@@ -92,7 +92,10 @@ def test_a_changed_act_does_not_verify(member: str) -> None:
 def test_an_act_over_http_is_not_taken_for_one_signed_by_itself() -> None:
     _, act = desk().record("view", reason=REASON)
     with pytest.raises(TrustError, match="does not verify"):
-        verify_act(msgspec.structs.replace(act, request=SignedTarget("GET /", "()")), RECORD)
+        verify_act(
+            msgspec.structs.replace(act, request=SignedTarget("gateway.example", "GET /", "()")),
+            RECORD,
+        )
 
 
 @pytest.mark.parametrize("action", ["unmask_approve", "erase", "hold", "release"])

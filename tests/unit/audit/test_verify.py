@@ -15,6 +15,8 @@ from gateway.audit.store.sqlite import SqliteStore
 from gateway.audit.verify import Report, verify_log
 from gateway.crypto.keys import generate_private_key
 from gateway.errors import TrustError
+from gateway.model.act import Act
+from gateway.model.record import format_record
 from gateway.tlog.checkpoint import sign_checkpoint
 from gateway.tlog.merkle import EMPTY_ROOT
 from gateway.tlog.note import NoteSigner
@@ -176,6 +178,57 @@ def test_a_changed_tile_is_named(folder: Path, level: int, n: int, path: str) ->
         values=(bytes(hashes), level, n),
     )
     assert refusal(folder) == f"{path}: not the hashes of its entries"
+
+
+def test_a_full_tile_that_was_lengthened_is_named(folder: Path) -> None:
+    change(
+        folder, "UPDATE tiles SET hashes = CAST(hashes || x'00' AS BLOB) WHERE level = 0 AND n = 0"
+    )
+    assert refusal(folder) == "tile/0/000: not the hashes of its entries"
+
+
+@pytest.mark.parametrize("key", ["schema", "origin", "vkey"])
+def test_what_the_log_says_of_itself_is_compared(folder: Path, key: str) -> None:
+    change(folder, f"UPDATE meta SET value = CAST(x'ff' AS TEXT) WHERE key = '{key}'")
+    assert refusal(folder) == f"meta {key}: not what the key says"
+
+
+def test_what_the_log_says_too_much_of_itself_is_refused(folder: Path) -> None:
+    change(folder, "INSERT INTO meta VALUES ('more', '1')")
+    assert refusal(folder).startswith("meta: says more")
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("INSERT INTO entries VALUES (-3, x'00')", "entry -3"),
+        ("INSERT INTO checkpoints VALUES (-9, x'00')", "checkpoint -9"),
+    ],
+)
+def test_a_row_below_index_0_is_named(folder: Path, statement: str, name: str) -> None:
+    change(folder, statement)
+    assert refusal(folder).startswith(f"{name}: below index 0")
+
+
+def test_a_checkpoint_that_is_gone_is_missed_by_whoever_kept_it(folder: Path) -> None:
+    with closing(LogReader.open(folder)) as reader:
+        kept = dict(reader.checkpoints())[260]
+    change(folder, "DELETE FROM checkpoints WHERE size = 260")
+    assert verify(folder).size == SIZE
+    assert refusal(folder, [kept]) == "checkpoint 260: kept elsewhere, and no longer in the log"
+
+
+def test_acts_are_told_with_their_index_once_their_stretch_holds(tmp_path: Path) -> None:
+    act = Act(
+        id="a", salt="s", time="2026-11-22T08:00:00.000Z", action="view", actor="x", keyid="k"
+    )
+    store = SqliteStore.open(tmp_path, KEY)
+    Log(store, SIGNER).append([entry_bytes(0), format_record(act), entry_bytes(1)])
+    store.close()
+    told: list[tuple[int, Act]] = []
+    with closing(LogReader.open(tmp_path)) as reader:
+        verify_log(reader, KEY, check_act=lambda index, act: told.append((index, act)))
+    assert told == [(1, act)]
 
 
 def test_a_missing_tile_is_named(folder: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.crypto.identity import EpochCipher, ensure_epoch, load_epoch
+from gateway.crypto.epochs import ensure_epoch, load_epoch
+from gateway.crypto.identity import EpochCipher
 from gateway.errors import SetupError, TrustError
 
 NUMBER = "140302190001010017"

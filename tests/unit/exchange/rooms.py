@@ -31,13 +31,31 @@ from gateway.model.grant import Grant
 from gateway.model.item import Material, ServiceItem
 from gateway.model.limits import LimitsSection
 from gateway.policy.policy import GrantPolicy
-from gateway.ports import AdapterDirectory, Appended, AuditLog, Caller, Claim, Held, Verdict
+from gateway.ports import (
+    AdapterDirectory,
+    Appended,
+    AuditLog,
+    Caller,
+    Claim,
+    Epochs,
+    Held,
+    Verdict,
+)
 from gateway.sdk import Deadline, Query, Text
 from gateway.sealing.sealer import DepartmentSealer
 
 NUMBER = "140302190001010017"
 NAME = "测试甲"
 CIPHER = EpochCipher("2026-11", bytes(32))
+
+
+class Month(Epochs):
+    """An epoch that a test may change."""
+
+    def __init__(self) -> None:
+        self.current = CIPHER
+
+
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 IDENTITY = CertificateType(
     name="public_security.identity",
@@ -150,6 +168,7 @@ class Corridor:
         self.now_ns = 0
         self.log = Log()
         self.department = Department()
+        self.epochs = Month()
         self.faults: list[BaseException] = []
         self._key = generate_private_key("ecdsa-p256-sha256")
         seal = generate_private_key("ecdsa-p256-sha256")
@@ -166,7 +185,7 @@ class Corridor:
             ),
             audit=self.log,
             limits=AgencyLimits(limits or LimitsSection(), workers=1, clock_ns=lambda: self.now_ns),
-            cipher=CIPHER,
+            epochs=self.epochs,
             clock=lambda: NOW,
             utc_offset_h=8,
             nonce_life_s=65,

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.crypto.digest import sha256
+from gateway.crypto.identity import EpochCipher
 from gateway.errors import AdapterTimeout, AdapterUnavailable, AuditError
 from gateway.exchange.lookup import RECORD_RESERVE_S
 from gateway.model.answer import NotFound
@@ -294,3 +295,15 @@ async def test_whatever_is_sent_leaves_exactly_one_entry(body: bytes) -> None:
     assert reply.index == 0
     assert len(corridor.log.entries) == 1
     assert corridor.faults == []
+
+
+async def test_each_entry_is_under_the_keys_of_the_moment() -> None:
+    corridor = Corridor()
+    await corridor.ask()
+    corridor.epochs.current = EpochCipher("2026-12", bytes(32))
+    await corridor.ask()
+    marks = [(entry.holder, entry.request) for entry in corridor.log.entries]
+    assert [(holder and holder.epoch, request.epoch) for holder, request in marks] == [
+        ("2026-11", "2026-11"),
+        ("2026-12", "2026-12"),
+    ]

@@ -26,7 +26,7 @@ acts = st.builds(
     query=maybe,
     holder=st.none() | marks,
     count=st.none() | st.integers(0, 2**40),
-    request=st.none() | st.builds(SignedTarget, texts, texts),
+    request=st.none() | st.builds(SignedTarget, texts, texts, texts),
     signature=texts,
 )
 events = st.builds(

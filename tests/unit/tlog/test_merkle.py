@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The RFC 6962 tree: published roots and proofs, an independent tree as oracle, refusals."""
 
+import random
 from functools import cache
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pymerkle import InmemoryTree
+from pymerkle import InmemoryTree, InvalidProof
 
 from gateway.errors import TrustError
 from gateway.tlog.merkle import (
@@ -211,3 +212,22 @@ def test_a_frontier_that_does_not_fit_its_size_is_refused() -> None:
         Frontier.from_hashes(3, [bytes(32)])
     with pytest.raises(TrustError):
         Frontier.from_hashes(1, [bytes(31)])
+
+
+def test_an_independent_tree_finds_the_same_pairs_consistent() -> None:
+    """All old <= new <= 70, and random ones of larger trees."""
+    entries, roots = numbered()
+    oracle = InmemoryTree(algorithm="sha256")
+    oracle.append_entries(list(entries))
+    drawn = random.Random(6962)
+    chosen = [(old, new) for new in range(1, 71) for old in range(1, new + 1)]
+    chosen += [(drawn.randint(1, new), new) for new in drawn.choices(range(71, MOST + 1), k=300)]
+    for old, new in chosen:
+        ours, theirs = consistency_proof(old, new, read), oracle.prove_consistency(old, new)
+        theirs.verify(roots[old], roots[new], prior_size=old, later_size=new)
+        verify_consistency(old, new, ours, roots[old], roots[new])
+        if old < new:
+            with pytest.raises(TrustError):
+                verify_consistency(old, new, ours, roots[old - 1], roots[new])
+            with pytest.raises(InvalidProof):
+                theirs.verify(roots[old - 1], roots[new])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import SetupError
-from gateway.registry.secrets import secret_source
+from gateway.secret_source import secret_source
 
 WHERE = "adapters/desk.toml"
 

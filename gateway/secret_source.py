@@ -13,11 +13,11 @@ from gateway.errors import SetupError
 
 
 def secret_source(folder: Path, where: str) -> Callable[[str], str]:
-    """Return the resolver that an adapter's context offers.
+    """Return the resolver of references; an adapter's context offers one.
 
     Args:
         folder: the site folder.
-        where: the adapter's file, for errors.
+        where: the file that refers, for errors.
     """
 
     def secret(reference: str) -> str:

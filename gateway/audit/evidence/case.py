@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A case: everything that proves one access, in files (docs/how-to/evidence.md).
+
+Rules:
+
+1. What is put in was verified first; messages that are not those of the entry are refused.
+2. Of the epoch's keys only that of this one entry's request goes in (`gateway.crypto.identity`).
+3. The manifest names the SHA-256 of every other file and is signed with the auditor's key, so a
+   case is somebody's word as a whole, whatever each file proves by itself.
+4. Equal contents make equal bytes.
+"""
+
+from collections.abc import Callable, Mapping
+from importlib import resources
+from typing import Final, final
+
+import msgspec
+
+from gateway.audit.evidence.archive import format_archive
+from gateway.audit.evidence.messages import (
+    CapturedResponse,
+    format_request,
+    format_response,
+    rebuild_request_base,
+    response_base,
+)
+from gateway.audit.evidence.words import README, summary
+from gateway.audit.store.notary import NotaryReader
+from gateway.audit.store.reader import LogReader
+from gateway.crypto.digest import b64url_decode, b64url_encode, sha256
+from gateway.crypto.identity import EpochCipher
+from gateway.crypto.keys import keyid_of, load_verifier
+from gateway.errors import RequestError, TrustError
+from gateway.explain.capture import Capture
+from gateway.httpsig import parse_request_signature, signature_base
+from gateway.model.act import Act
+from gateway.model.agency import AgencyKey
+from gateway.model.entry import Entry, parse_entry
+from gateway.model.record import format_record
+from gateway.tlog.note import NoteVerifier
+from gateway.tlog.proof import format_proof, make_proof
+
+FORMAT: Final = "yizheng-evidence/1"
+#: What the manifest's signature is over begins so, and nothing else that is signed does.
+SIGNED_AS: Final = b"yizheng-evidence-v1\n"
+_MAX_INDEX_DIGITS: Final = 18
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """Public keys that prove something about an access.
+
+    Attributes:
+        log: of the log.
+        gateway: PEM of the key that signs responses.
+        agency: of the entry's `keyid`; None where it is not registered any more.
+        seals: PEM of the departments' sealing keys, by key id.
+        auditor: of the act.
+        witnesses: vkeys, where the log has witnesses.
+        authority: X.509 certificate of the timestamp authority and its roots, PEM.
+    """
+
+    log: NoteVerifier
+    gateway: str
+    agency: AgencyKey | None
+    seals: Mapping[str, str]
+    auditor: AgencyKey
+    witnesses: tuple[str, ...] = ()
+    authority: tuple[bytes, bytes] | None = None
+
+
+class Messages(msgspec.Struct, frozen=True):
+    """What the caller kept, and what helps where it did not.
+
+    Attributes:
+        authorities: hosts under which the gateway may have been asked.
+    """
+
+    request: Capture | None = None
+    response: CapturedResponse | None = None
+    authorities: tuple[str, ...] = ()
+
+
+class Located(msgspec.Struct, frozen=True):
+    """An entry where it stands."""
+
+    index: int
+    line: bytes
+    entry: Entry
+
+
+def find_access(reader: LogReader, wanted: str) -> Located:
+    """Find an access by its request id or its index.
+
+    Raises:
+        RequestError: RECORD_UNKNOWN; there is none, or it is no access.
+        AuditError: the log cannot be read.
+    """
+    found: tuple[int, bytes] | None
+    if wanted.isdecimal() and len(wanted) <= _MAX_INDEX_DIGITS:
+        rows = reader.tail(1, before=int(wanted) + 1)
+        found = next((row for row in rows if row[0] == int(wanted)), None)
+    else:
+        head = b'{"v":1,"kind":"lookup","id":%s,' % msgspec.json.encode(wanted)
+        found = next((row for row in reader.entries() if row[1].startswith(head)), None)
+    if found is None:
+        raise RequestError("RECORD_UNKNOWN")
+    try:
+        return Located(*found, parse_entry(found[1]))
+    except ValueError:
+        raise RequestError("RECORD_UNKNOWN", f"record {found[0]} is no access") from None
+
+
+@final
+class CaseBuilder:
+    """Puts one case together.
+
+    Args:
+        reader: of the log.
+        notary: what witnesses and a timestamp authority vouched for, where there is anything.
+        sign: signs with the auditor's key.
+    """
+
+    def __init__(
+        self,
+        reader: LogReader,
+        keys: Keys,
+        *,
+        sign: Callable[[bytes], bytes],
+        notary: NotaryReader | None = None,
+    ) -> None:
+        self._reader: Final = reader
+        self._notary: Final = notary
+        self._keys: Final = keys
+        self._sign: Final = sign
+
+    def build(
+        self,
+        located: Located,
+        act_index: int,
+        act: Act,
+        *,
+        cipher: EpochCipher | None,
+        messages: Messages,
+    ) -> bytes:
+        """Make the archive.
+
+        Args:
+            act: by which the case is made, recorded already.
+            cipher: of the entry's epoch; None where its keys were destroyed.
+
+        Raises:
+            TrustError: something does not verify, or a message is not that of the entry.
+            RequestError: a message cannot be read as a signed one.
+            AuditError: the log cannot be read.
+        """
+        files = {
+            "README.md": README.encode(),
+            "verify_case.py": _verifier_script(),
+            "entry.json": located.line,
+            "act.json": format_record(act),
+            "keys/log.vkey": self._keys.log.vkey.encode() + b"\n",
+            "keys/auditor.pem": self._keys.auditor.public.encode(),
+        }
+        files |= self._proofs(located.index, act_index)
+        files |= self._request_files(located.entry, cipher, messages)
+        files |= self._response_files(located.entry, messages)
+        origin = self._keys.log.name
+        for language in ("en", "zh"):
+            files[f"summary.{language}.md"] = summary(
+                language,
+                origin=origin,
+                index=located.index,
+                entry=located.entry,
+                act=act,
+                files=files.keys(),
+            )
+        manifest = {
+            "format": FORMAT,
+            "origin": origin,
+            "index": located.index,
+            "request_id": located.entry.id,
+            "auditor": act.actor,
+            "keyid": act.keyid,
+            "made_at": act.time,
+            "files": {name: sha256(files[name]).hex() for name in sorted(files)},
+        }
+        written = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+        signature = b64url_encode(self._sign(SIGNED_AS + written)).encode()
+        return format_archive({**files, "manifest.json": written, "manifest.sig": signature})
+
+    def _proofs(self, index: int, act_index: int) -> dict[str, bytes]:
+        newest = self._reader.last_checkpoint()
+        if newest is None or newest[0] <= act_index:
+            raise TrustError("PROOF_INVALID", f"entry {act_index}: under no checkpoint")
+        witnessed = self._notary.witnessed() if self._notary else None
+        is_witnessed = witnessed is not None and witnessed.size > index
+        note = witnessed.note if witnessed is not None and is_witnessed else newest[1]
+        files = {
+            "entry.tlog-proof": self._proof(index, note),
+            "act.tlog-proof": self._proof(act_index, newest[1]),
+        }
+        if is_witnessed:
+            files["keys/witnesses.vkeys"] = "".join(f"{v}\n" for v in self._keys.witnesses).encode()
+        timestamp = self._notary.timestamp_over(index) if self._notary else None
+        if timestamp is not None and self._keys.authority is not None:
+            _, stamped = next(self._reader.checkpoints(timestamp.size))
+            files |= {
+                "timestamp.tsr": timestamp.reply,
+                "timestamped.note": stamped,
+                "timestamped.tlog-proof": self._proof(index, stamped),
+                "keys/authority.pem": self._keys.authority[0],
+                "keys/authority-roots.pem": self._keys.authority[1],
+            }
+        return files
+
+    def _proof(self, index: int, note: bytes) -> bytes:
+        return format_proof(make_proof(index, note, self._reader.node))
+
+    def _request_files(
+        self, entry: Entry, cipher: EpochCipher | None, messages: Messages
+    ) -> dict[str, bytes]:
+        files, request, agency = {}, messages.request, self._keys.agency
+        digest = signature = None
+        if cipher is not None:
+            digest, signature = cipher.reveal_request(entry.request, entry.id)
+            files["request.key"] = cipher.request_key(entry.id).hex().encode() + b"\n"
+        if agency is not None:
+            files["keys/agency.pem"] = agency.public.encode()
+        if request is not None:
+            files["request.http"] = format_request(request)
+            files["request.base"] = _signed_request(entry, request, digest, agency)
+        elif digest is not None and signature is not None and agency is not None:
+            base = rebuild_request_base(
+                entry.request.signature_input,
+                digest,
+                signature,
+                verifier=load_verifier(agency.public, agency.algorithm),
+                authorities=messages.authorities,
+            )
+            if base is not None:
+                files["request.base"] = base
+        return files
+
+    def _response_files(self, entry: Entry, messages: Messages) -> dict[str, bytes]:
+        seals = [k for k in self._keys.seals if k.startswith(f"seal-{entry.adapter}-")]
+        files: dict[str, bytes] = {}
+        if messages.response is not None:
+            if messages.request is None:
+                raise RequestError("SIGNATURE_MISSING", "a response is proved with its request")
+            if sha256(messages.response.body).hex() != entry.response.digest:
+                raise TrustError("PROOF_INVALID", "the response is not that of this entry")
+            pem = self._keys.gateway
+            verifier = load_verifier(pem, "ecdsa-p256-sha256")
+            files["response.http"] = format_response(messages.response)
+            files["response.base"] = response_base(
+                messages.response, messages.request, keyid_of("gateway", pem), verifier
+            )
+            files["keys/gateway.pem"] = pem.encode()
+            seals = [k for k in self._keys.seals if k == _sealed_by(messages.response.body)]
+        return files | {f"keys/{keyid}.pem": self._keys.seals[keyid].encode() for keyid in seals}
+
+
+def _signed_request(
+    entry: Entry, request: Capture, digest: bytes | None, agency: AgencyKey | None
+) -> bytes:
+    """The base of a captured request, which must be the one that the entry records."""
+    signature = parse_request_signature(request.view())
+    is_recorded = signature.member == entry.request.signature_input
+    if not is_recorded or digest not in {None, sha256(request.body)}:
+        raise TrustError("PROOF_INVALID", "the request is not that of this entry")
+    if agency is None:
+        raise TrustError(
+            "PROOF_INVALID", f"no key `{entry.keyid}` is registered for {entry.agency}"
+        )
+    base = signature_base(signature)
+    load_verifier(agency.public, agency.algorithm).verify(signature.value, base)
+    return base
+
+
+class _Answer(msgspec.Struct):
+    sealed: str = ""
+
+
+class _Header(msgspec.Struct):
+    kid: str = ""
+
+
+def _sealed_by(body: bytes) -> str:
+    """The key id that the seal of an answer names; empty where there is none."""
+    try:
+        header = msgspec.json.decode(body, type=_Answer).sealed.partition(".")[0]
+        return msgspec.json.decode(b64url_decode(header), type=_Header).kid
+    except ValueError:  # msgspec's are ValueErrors
+        return ""
+
+
+def _verifier_script() -> bytes:
+    return (resources.files("gateway.audit") / "standalone" / "verify_case.py").read_bytes()

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One world for all tests that ill-treat the sequencer of a running gateway; each finds it well."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.world import World
+
+#: Seconds from the door to the answer: what waits for the log is given up soon.
+DEADLINE_S = 1
+_AUDIT = "\n[audit]\nalarm_used_percent = 1\n"
+
+
+@pytest.fixture(scope="session")
+def _tough() -> Iterator[World]:
+    with tempfile.TemporaryDirectory(prefix="yz-") as folder:
+        world = World(Path(folder), workers=2, settings=_AUDIT)
+        config = world.site / "gateway.toml"
+        config.write_text(
+            config.read_text().replace("deadline_s = 5", f"deadline_s = {DEADLINE_S}")
+        )
+        try:
+            world.start_departments()
+            yield world
+        finally:
+            world.stop()
+
+
+@pytest.fixture
+def tough(_tough: World) -> World:
+    """Two workers, little patience, and a gateway that runs. The log is that of all such tests."""
+    if not _tough.gateway.is_running:
+        _tough.start_gateway()
+    return _tough

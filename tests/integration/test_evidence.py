@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A case proves one access to whoever has Python and `cryptography`, and no byte of it can change.
+
+The verifier is run as outsiders run it: as a script, isolated, from another folder. For the flips
+it is called in this process. `YIZHENG_MUTATIONS` says how many bytes are flipped; from 10,000 on,
+every one.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from fixtures.world import World
+from gateway.audit.evidence.archive import format_archive
+from gateway.audit.standalone import verify_case
+from gateway.audit.store.reader import LogReader
+from gateway.cli.main import app
+from gateway.errors import RequestError, TrustError
+from gateway.model.act import Act
+from gateway.model.record import parse_record
+from tests.integration.wire import Answer, Draft, lookup_body, send, sign
+
+FLIPS = int(os.environ.get("YIZHENG_MUTATIONS", "200"))
+ALL_FROM = 10_000
+SCRIPT = Path(verify_case.__file__)
+REASON = "投诉核查 complaint 2026-31"
+
+
+class Access(msgspec.Struct, frozen=True):
+    """An access and the files that its agency kept."""
+
+    request_id: str
+    request: Path
+    response: Path
+    authority: str
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What the script said: `holds`, `FAILS` or `-` by claim, and all its words."""
+
+    code: int
+    claims: dict[str, str]
+    text: str
+
+
+def ask(world: World, folder: Path, number: str, **changes: Any) -> Access:
+    body = msgspec.json.encode(lookup_body(world, number, **changes))
+    draft: Draft = sign(world, body)
+    answer: Answer = send(world, draft)
+    folder.mkdir(exist_ok=True)
+    request, response = folder / "request.http", folder / "response.http"
+    request.write_bytes(draft.encode())
+    response.write_bytes(answer.raw)
+    return Access(answer.document["request_id"], request, response, draft.fields["Host"])
+
+
+def make(
+    world: World, output: Path, access: str, *options: str | Path, by: str = "auditor-a"
+) -> None:
+    arguments = ["audit", "evidence", access, "--output", output, *options, "--json"]
+    app(
+        [*map(str, arguments), "--site", str(world.site), *world.auditing(by, REASON)],
+        standalone_mode=False,
+    )
+
+
+def verify(case: Path, *options: str | Path) -> Verdict:
+    done = subprocess.run(
+        [sys.executable, "-I", str(SCRIPT), str(case), *map(str, options)],
+        capture_output=True, check=False, text=True, cwd=case.parent, timeout=30,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    names = [*verify_case.CLAIMS, "timestamp", "keys"]
+    lines = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
+    words = [line.split(" ", 1)[0] for line in lines]
+    return Verdict(done.returncode, dict(zip(names, words, strict=True)), done.stdout)
+
+
+def acts(world: World) -> list[Act]:
+    reader = LogReader.open(world.site / "var/audit")
+    try:
+        records = [parse_record(line) for _, line in reader.tail(20)]
+    finally:
+        reader.close()
+    return [record for record in records if isinstance(record, Act)]
+
+
+@pytest.fixture(scope="module")
+def access(world: World, tmp_path_factory: pytest.TempPathFactory) -> Access:
+    number = world.citizen_with_account(40).id_number
+    return ask(world, tmp_path_factory.mktemp("agency"), number)
+
+
+@pytest.fixture(scope="module")
+def case(world: World, access: Access, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A case with both messages."""
+    output = tmp_path_factory.mktemp("case") / "case.zip"
+    kept = ("--request", access.request, "--response", access.response)
+    make(world, output, access.request_id, *kept)
+    return output
+
+
+def test_everything_about_an_access_is_proved(case: Path) -> None:
+    verdict = verify(case)
+    assert verdict.code == 0, verdict.text
+    assert {name for name, word in verdict.claims.items() if word == "-"} == {
+        "witnesses",
+        "timestamp",
+    }
+    assert set(verdict.claims.values()) == {"holds", "-"}
+
+
+def test_the_script_in_the_case_is_the_one_that_is_shipped(case: Path) -> None:
+    assert verify_case.read_archive(case.read_bytes())["verify_case.py"] == SCRIPT.read_bytes()
+
+
+def test_a_stock_reader_of_zip_files_opens_it(case: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "zipfile", "-t", str(case)], capture_output=True, check=True
+    )
+    assert b"Done" in done.stdout
+
+
+def test_the_case_is_its_makers_alone(case: Path) -> None:
+    assert case.stat().st_mode & 0o777 == 0o600
+
+
+def test_making_it_was_recorded_with_its_reason(world: World, case: Path, access: Access) -> None:
+    made = [act for act in acts(world) if act.action == "evidence"]
+    assert (access.request_id, REASON, "auditor-a") in {
+        (act.subject, act.reason, act.actor) for act in made
+    }
+
+
+def test_the_owners_keys_are_compared(world: World, case: Path) -> None:
+    agency = world.agency_key().with_suffix(".pub.pem")
+    keys = world.site / "keys"
+    owners = ("--agency-key", agency, "--log-key", keys / "log.vkey")
+    assert verify(case, *owners, "--gateway-key", keys / "gateway.pub.pem").code == 0
+    verdict = verify(case, "--agency-key", keys / "gateway.pub.pem")
+    assert verdict.code == 4
+    assert "keys/agency.pem: not the key that the owner gave" in verdict.text
+
+
+def test_people_can_read_what_it_is_about(case: Path, access: Access) -> None:
+    files = verify_case.read_archive(case.read_bytes())
+    for name in ("summary.zh.md", "summary.en.md"):
+        text = files[name].decode()
+        assert access.request_id in text
+        assert "yq-gjj" in text
+        assert "投诉核查" in text
+        assert text.count("- [x]") == 6
+
+
+def test_without_messages_the_agencys_signature_is_proved_from_the_log(
+    world: World, access: Access, tmp_path: Path
+) -> None:
+    output = tmp_path / "case.zip"
+    make(world, output, access.request_id, "--authority", access.authority)
+    verdict = verify(output)
+    assert verdict.code == 0, verdict.text
+    assert verdict.claims["request"] == "holds"
+    assert verdict.claims["answer"] == verdict.claims["seal"] == "-"
+
+
+def test_without_messages_nothing_of_the_holder_stands_in_it(
+    world: World, access: Access, tmp_path: Path
+) -> None:
+    output = tmp_path / "case.zip"
+    make(world, output, access.request_id)
+    content, citizen = output.read_bytes(), world.citizen_with_account(40)
+    assert citizen.id_number.encode() not in content
+    assert citizen.name.encode() not in content
+
+
+def test_a_refusal_is_proved_as_well(world: World, tmp_path: Path) -> None:
+    number = world.citizen_with_account(41).id_number
+    access = ask(world, tmp_path / "agency", number, fields=("name", "household_address"))
+    output = tmp_path / "case.zip"
+    kept = ("--request", access.request, "--response", access.response)
+    make(world, output, access.request_id, *kept)
+    verdict = verify(output)
+    assert verdict.code == 0, verdict.text
+    assert verdict.claims["answer"] == "holds"
+    assert verdict.claims["seal"] == "-"
+
+
+def test_messages_of_another_access_are_refused(
+    world: World, access: Access, tmp_path: Path
+) -> None:
+    other = ask(world, tmp_path / "agency", world.citizen_with_account(42).id_number)
+    output = tmp_path / "case.zip"
+    with pytest.raises(TrustError, match="request is not that of this entry"):
+        make(world, output, access.request_id, "--request", other.request)
+    kept = ("--request", access.request, "--response", other.response)
+    with pytest.raises(TrustError, match="response is not that of this entry"):
+        make(world, output, access.request_id, *kept)
+    assert not output.exists()
+
+
+def test_an_access_that_is_not_there_is_asked_for_on_record(world: World, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="RECORD_UNKNOWN"):
+        make(world, tmp_path / "case.zip", "0" * 32)
+    assert acts(world)[-1].subject == "0" * 32
+
+
+def test_who_may_not_read_makes_no_case(world: World, access: Access, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="AUDITOR_REFUSED"):
+        make(world, tmp_path / "case.zip", access.request_id, by="keeper")
+
+
+@pytest.mark.timeout(3600)
+def test_no_byte_of_a_case_changes_unseen(
+    case: Path, record_property: Callable[[str, object], None]
+) -> None:
+    content = case.read_bytes()
+    step = 1 if FLIPS >= ALL_FROM else max(1, len(content) // FLIPS)
+    offsets = range(0, len(content), step)
+    for at in offsets:
+        changed = bytearray(content)
+        changed[at] ^= 1 << at % 8
+        failed = [
+            name for holds, name, _ in verify_case.verify(bytes(changed), {}) if holds == "FAILS"
+        ]
+        assert failed, at
+    record_property("flips", f"{len(offsets)} of {len(content)} bytes")
+
+
+def test_a_case_that_is_cut_or_lengthened_fails(case: Path) -> None:
+    content = case.read_bytes()
+    for changed in (b"", content[:-1], content[: len(content) // 2], content + b"\0"):
+        assert any(holds == "FAILS" for holds, *_ in verify_case.verify(changed, {}))
+
+
+@pytest.mark.parametrize("name", ["summary.zh.md", "request.http", "response.http", "entry.json"])
+def test_a_file_that_is_exchanged_with_care_is_named(case: Path, name: str, tmp_path: Path) -> None:
+    """Archive and manifest are made anew; only the auditor's key is missing."""
+    files = verify_case.read_archive(case.read_bytes())
+    forged = files[name].replace(b"yq-gjj", b"yq-xxx")
+    listed = files["manifest.json"].replace(
+        verify_case.sha256(files[name]).hex().encode(), verify_case.sha256(forged).hex().encode()
+    )
+    output = tmp_path / "case.zip"
+    output.write_bytes(format_archive(files | {name: forged, "manifest.json": listed}))
+    verdict = verify(output)
+    assert verdict.code == 4
+    assert verdict.claims["archive"] == "holds"
+    assert verdict.claims["manifest"] == "FAILS"
+
+
+def test_the_whole_log_verifies_with_its_acts_and_its_index(
+    world: World, case: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--site", str(world.site)]
+    app(["audit", "verify", "--deep", *arguments, "--json"], standalone_mode=False)
+    said = msgspec.json.decode(capsys.readouterr().out)
+    assert said["verified"] is True
+    assert said["acts"] >= 1
+    assert 0 <= said["indexed"] <= said["entries"]  # the indexer of this world follows
+
+
+def test_a_file_that_is_exchanged_alone_is_named(case: Path, tmp_path: Path) -> None:
+    files = verify_case.read_archive(case.read_bytes())
+    output = tmp_path / "case.zip"
+    output.write_bytes(format_archive(files | {"summary.zh.md": b"another story"}))
+    assert "summary.zh.md: not the file that was signed for" in verify(output).text
+
+
+def test_equal_contents_make_equal_bytes(case: Path) -> None:
+    content = case.read_bytes()
+    assert format_archive(verify_case.read_archive(content)) == content
+    assert verify_case.write_archive(verify_case.read_archive(content)) == content

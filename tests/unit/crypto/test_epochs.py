@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The file of epoch secrets: erasure, and a change of the key that wraps them."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.crypto.epochs import (
+    add_wrapping,
+    drop_other_wrappings,
+    ensure_epoch,
+    erase_epoch,
+    list_epochs,
+    load_epoch,
+)
+from gateway.errors import SetupError
+
+OLD, NEW = bytes(range(32)), b"n" * 32
+NUMBER = "140302190001010017"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "epochs.json"
+    for epoch in ("2026-10", "2026-11"):
+        ensure_epoch(file, OLD, epoch)
+    return file
+
+
+def index_of(path: Path, kek: bytes, epoch: str = "2026-11") -> str:
+    return load_epoch(path, kek, epoch).index_of("cn-id", NUMBER)
+
+
+def test_an_erased_epoch_never_comes_back(path: Path) -> None:
+    wrapped = path.read_text().split('"')[3]
+    erase_epoch(path, "2026-10")
+    assert wrapped not in path.read_text()
+    assert list_epochs(path) == ("2026-11",)
+    for touch in (load_epoch, ensure_epoch):
+        with pytest.raises(SetupError, match=r"has no epoch 2026-10.*cannot be read again"):
+            touch(path, OLD, "2026-10")
+    assert list_epochs(path) == ("2026-11",)
+
+
+def test_erasing_twice_is_erasing_once(path: Path) -> None:
+    erase_epoch(path, "2026-10")
+    before = path.read_bytes(), path.stat().st_ino
+    erase_epoch(path, "2026-10")
+    assert (path.read_bytes(), path.stat().st_ino) == before
+
+
+def test_erasure_takes_a_draft_along_that_a_crash_left(path: Path) -> None:
+    draft = path.with_name("epochs.json.new")
+    draft.write_bytes(path.read_bytes())
+    erase_epoch(path, "2026-10")
+    assert not draft.exists()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_without_a_file_there_are_no_epochs(tmp_path: Path) -> None:
+    assert list_epochs(tmp_path / "epochs.json") == ()
+    with pytest.raises(SetupError, match="cannot be read"):
+        list_epochs(tmp_path)
+
+
+def test_while_the_kek_changes_both_open_and_afterwards_only_the_new(path: Path) -> None:
+    erase_epoch(path, "2026-10")
+    index = index_of(path, OLD)
+    assert add_wrapping(path, OLD, NEW) == 1
+    assert index_of(path, OLD) == index_of(path, NEW) == index
+    assert drop_other_wrappings(path, NEW) == 1
+    assert index_of(path, NEW) == index
+    with pytest.raises(SetupError, match="does not open"):
+        index_of(path, OLD)
+    assert list_epochs(path) == ("2026-11",)
+
+
+def test_each_step_of_a_change_may_be_repeated(path: Path) -> None:
+    add_wrapping(path, OLD, NEW)
+    once = path.read_bytes()
+    assert add_wrapping(path, OLD, NEW) == 2
+    assert path.read_bytes() == once
+    drop_other_wrappings(path, NEW)
+    once = path.read_bytes()
+    assert drop_other_wrappings(path, NEW) == 2
+    assert path.read_bytes() == once
+
+
+def test_an_epoch_that_was_made_meanwhile_is_not_lost(path: Path) -> None:
+    add_wrapping(path, OLD, NEW)
+    ensure_epoch(path, OLD, "2026-12")  # by a process that knows the old key
+    before = path.read_bytes()
+    with pytest.raises(SetupError, match="2026-12 does not open"):
+        drop_other_wrappings(path, NEW)
+    assert path.read_bytes() == before
+    assert add_wrapping(path, OLD, NEW) == 3
+    assert drop_other_wrappings(path, NEW) == 3
+
+
+def test_a_wrong_old_key_changes_nothing(path: Path) -> None:
+    before = path.read_bytes()
+    with pytest.raises(SetupError, match="does not open"):
+        add_wrapping(path, b"w" * 32, NEW)
+    with pytest.raises(SetupError, match="does not open"):
+        drop_other_wrappings(path, NEW)
+    with pytest.raises(SetupError, match="32 bytes"):
+        add_wrapping(path, OLD, b"short")
+    assert path.read_bytes() == before
