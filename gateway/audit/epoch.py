@@ -81,6 +81,7 @@ class LiveEpochs(Epochs):
             if self.state == "ok":
                 _log.error("the epoch's keys cannot be had", detail=error.detail)
             self.state = "stale"
+        left = epoch_end(epoch, self._utc_offset_h) - self._clock()  # loading took its time
         return max(_LEAST_S, min(CHECK_S, left.total_seconds()))
 
     async def _get(self, epoch: str) -> EpochCipher:

@@ -9,14 +9,17 @@ import pytest
 from fixtures.citizens import Citizen
 from fixtures.world import World
 
+#: Tests that need somebody, whoever it is, take one of the first so many.
+EVERYBODYS = 50
 #: Seconds from the door to the answer in a fragile world: nobody likes to wait for a timeout.
 FRAGILE_DEADLINE_S = 1.5
 
 
 @pytest.fixture(scope="session")
 def unasked(world: World) -> Iterator[Citizen]:
-    """Citizens with an account, each given out once."""
-    return (citizen for citizen in world.citizens if citizen.housing_fund is not None)
+    """Citizens with an account, each given out once; the first ones are everybody's."""
+    accounts = [citizen for citizen in world.citizens if citizen.housing_fund is not None]
+    return iter(accounts[EVERYBODYS:])
 
 
 @pytest.fixture

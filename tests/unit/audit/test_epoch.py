@@ -51,6 +51,17 @@ async def test_the_next_epoch_is_ready_before_the_month_ends_and_taken_when_it_d
     assert (epochs.current.epoch, keys.loaded) == ("2026-12", ["2026-11", "2026-12"])
 
 
+async def test_the_time_that_loading_takes_is_not_slept_again() -> None:
+    clock = Clock(MIDNIGHT - timedelta(seconds=5))
+
+    def load(epoch: str) -> EpochCipher:
+        clock.now += timedelta(seconds=2)
+        return EpochCipher(epoch, bytes(32))
+
+    epochs = LiveEpochs(load, clock=clock, utc_offset_h=8)
+    assert await epochs.look() == 1
+
+
 async def test_a_look_comes_when_the_month_ends_not_half_a_minute_later() -> None:
     clock = Clock(MIDNIGHT - timedelta(milliseconds=2))
     epochs = live(clock, Keys())
