@@ -8,7 +8,7 @@ Rules:
 2. Nothing is sent twice: a retry is the caller's, with a new signature.
 3. Calls are pipelined; those of one turn of the event loop leave in one write.
 4. While there is no connection every call fails at once, and a new one is tried with growing
-   intervals, 20 to 500 ms.
+   intervals, 20 to 100 ms.
 """
 
 import asyncio
@@ -41,8 +41,9 @@ from gateway.ports import Appended, AuditLog, Claim, Held, Verdict
 from gateway.sdk import Deadline
 
 MAX_PENDING_COUNT: Final = 4096
-_BACKOFF_S: Final = (0.02, 0.04, 0.08, 0.16, 0.32, 0.5)
+_BACKOFF_S: Final = (0.02, 0.04, 0.08, 0.1)
 _FIRST_S: Final = 1.0
+_TELL_AT: Final = 8  # attempts, about 0.7 s
 _U32: Final = 0xFFFF_FFFF
 _log = structlog.get_logger()
 
@@ -150,7 +151,7 @@ class SequencerClient(AuditLog):
                 attempt = 0
                 await connection.lost.wait()
             except (OSError, AuditError, TrustError) as error:
-                if attempt == len(_BACKOFF_S) - 1:
+                if attempt == _TELL_AT:
                     _log.warning("the sequencer is away", reason=str(error))
             finally:
                 self._connection = None

@@ -23,7 +23,7 @@ from gateway.audit.index.build import Row, Value, row_of
 from gateway.audit.index.schema import DATABASE, MANY_VALUED, MARKED, NAMES
 from gateway.audit.store.reader import LogReader, sqlite_error
 from gateway.errors import AuditError, TrustError
-from gateway.model.record import parse_record
+from gateway.model.record import read_record
 
 BLOCK_COUNT: Final = 1 << 16
 _EPOCH_AT: Final = NAMES.index("epoch")
@@ -128,7 +128,7 @@ class _Comparison:
     def _derived(self) -> Iterator[Row]:
         """Rows in the log's order; whether entries are in form is the log's affair."""
         for index, line in self._entries:
-            row = row_of(index, parse_record(line))
+            row = row_of(index, read_record(line))
             if row[_EPOCH_AT] in self._erased:
                 row = (*row[:_IX_AT], None, *row[_IX_AT + 1 :])
             yield row

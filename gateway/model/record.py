@@ -9,13 +9,14 @@ from typing import Final
 import msgspec
 
 from gateway.model.act import Act, Event
-from gateway.model.entry import Entry, parse_entry
+from gateway.model.entry import Entry
 
 Record = Entry | Act | Event
 
 _encode = msgspec.json.Encoder().encode
 _ACT: Final = b'{"v":1,"kind":"act",'
 _EVENT: Final = b'{"v":1,"kind":"event",'
+_decode_entry = msgspec.json.Decoder(Entry).decode
 _decode_act = msgspec.json.Decoder(Act).decode
 _decode_event = msgspec.json.Decoder(Event).decode
 
@@ -31,12 +32,21 @@ def parse_record(line: bytes) -> Record:
     Raises:
         ValueError: not a record, or not in the deterministic form. The text names no value.
     """
-    if not line.startswith((_ACT, _EVENT)):
-        return parse_entry(line)
-    try:
-        record = _decode_act(line) if line.startswith(_ACT) else _decode_event(line)
-    except msgspec.DecodeError as error:
-        raise ValueError(f"not an audit record: {type(error).__name__}") from None
+    record = read_record(line)
     if _encode(record) != line:
         raise ValueError("not in deterministic form")
     return record
+
+
+def read_record(line: bytes) -> Record:
+    """Read a record whose form is somebody else's affair; half as dear as `parse_record`.
+
+    Raises:
+        ValueError: not a record. The text names no value.
+    """
+    try:
+        if line.startswith(_ACT):
+            return _decode_act(line)
+        return _decode_event(line) if line.startswith(_EVENT) else _decode_entry(line)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not an audit record: {type(error).__name__}") from None

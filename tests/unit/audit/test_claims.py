@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nonces once, quotas exactly; and both again from the log after a start."""
 
+import re
 from datetime import UTC, datetime
+from unittest.mock import patch
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.audit.claims import GRACE_S, Claims
+from gateway.audit.claims import _USUAL, GRACE_S, Claims, _signed
+from gateway.model.entry import parse_entry
 from gateway.ports import Claim, Quota
 from tests.unit.audit.samples import KEYID, NOW_S, entry_bytes
 
@@ -164,3 +167,35 @@ def test_an_old_entry_says_that_those_before_it_do_not_matter() -> None:
 def test_bytes_that_are_no_entry_are_not_passed_over() -> None:
     with pytest.raises(msgspec.DecodeError):
         make(Clock()).restore(b"{}")
+
+
+texts = st.text("abc ;=()created1nonce-_", max_size=30)
+
+
+@given(
+    components=st.lists(st.sampled_from(['"@method"', '"a"', '"a";key="k"', '"b";sf']), max_size=3),
+    parameters=st.lists(
+        st.one_of(
+            st.integers(0, 10**15 - 1).map(lambda value: f"created={value}"),
+            st.text("Az09_-", min_size=1).map(lambda value: f'nonce="{value}"'),
+            texts.map(lambda value: f'keyid="{value}"'),
+            st.just("expires=7"),
+            st.just("flag"),
+        ),
+        unique_by=lambda text: text.partition("=")[0],
+    ),
+)
+def test_the_quick_reading_of_a_signature_is_the_slow_one(
+    components: list[str], parameters: list[str]
+) -> None:
+    text = ";".join((f"({' '.join(components)})", *parameters))
+    quick = _signed(text)
+    with patch("gateway.audit.claims._USUAL", re.compile("(?!)()()")):
+        assert quick == _signed(text)
+
+
+def test_what_clients_print_is_read_quickly() -> None:
+    recorded = parse_entry(entry_bytes(1, created=NOW_S, signed_nonce="n" * 24))
+    found = _USUAL.fullmatch(recorded.request.signature_input)
+    assert found is not None
+    assert found.groups() == (str(NOW_S), "n" * 24)

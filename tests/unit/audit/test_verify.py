@@ -277,7 +277,7 @@ def test_an_entry_that_is_none_is_named_even_when_it_was_signed_for(tmp_path: Pa
     store = SqliteStore.open(tmp_path, KEY)
     Log(store, SIGNER).append([entry_bytes(0), b'{"v": 1}'])
     store.close()
-    assert refusal(tmp_path).startswith("entry 1: not an audit entry")
+    assert refusal(tmp_path).startswith("entry 1: not an audit record")
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
