@@ -55,6 +55,8 @@ def verify_signed_act(act: Act, key: AgencyKey) -> None:
     """
     request = act.request
     assert request is not None  # else the signature is over the act itself
+    # Such a signature says nothing of these: with them an act would claim more than was signed.
+    claims_more = any(part is not None for part in (act.reason, act.query, act.holder))
     try:
         fields = sfv.parse_dictionary((f"s={request.signature_input}",), field="signature_input")
         keyid: str | None = sfv.parse_string(fields["s"].parameters["keyid"], "keyid")
@@ -62,8 +64,9 @@ def verify_signed_act(act: Act, key: AgencyKey) -> None:
         load_verifier(key.public, key.algorithm).verify(signature, message)
     except (ValueError, KeyError, RequestError, TrustError):
         keyid = None
-    signed = f"GET {_FOLDERS.get(act.action, '')}{act.subject}"
-    if keyid is None or keyid != act.keyid or request.target != signed:
+    folder = _FOLDERS.get(act.action)  # no other act is asked for over HTTP
+    is_target = folder is not None and request.target == f"GET {folder}{act.subject}"
+    if keyid is None or keyid != act.keyid or claims_more or not is_target:
         raise TrustError("PROOF_INVALID", f"act {act.id}: its signature does not verify")
 
 

@@ -7,10 +7,12 @@ Rules:
 2. A nonce is remembered until its signature is too old by itself, plus `GRACE_S`. A claim that
    comes later than that cannot be decided any more and is refused.
 3. Memory is bounded: at most `capacity` nonces of about 120 bytes, 126 MB for the default. When
-   it is full, claims are refused (fail closed); none is forgotten early.
+   it is full, claims are refused (fail closed); none is forgotten early. If the log holds
+   more that count, as under a clock set far back, claims are refused until all that found no room
+   have expired, which they do when the clock is put right: the log is not read again for that.
 4. Quotas are counted for the current day only (and for yesterday, `GRACE_S` into a new day).
 5. What was forgotten stays refused: after a step of the clock, forth and back, claims are too late
-   until time has caught up or a new start has read the log again.
+   until time has caught up or the log has been read again; `is_ahead` says that it has to be.
 6. Nothing here is durable. After a start and after a failure of the store it is made again from
    the log, which is the truth: nonces from what was signed, quotas from permits.
 """
@@ -92,9 +94,16 @@ class Claims:
         self._clock: Final = clock
         self._capacity: Final = capacity
         self._nonces: dict[int, set[bytes]] = {}  # by the window in which they expire
+        self._nonce_count = 0
+        self._unknown_until_s = 0  # when the last nonce expires for which there was no room
         self._counts: dict[str, Counter[str]] = {}  # day → grant → permits
         self._days: frozenset[str] = frozenset()  # those counted now
         self._swept_at_s = 0  # the latest second that was seen
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether they are of a time so far ahead of the clock that nothing can be decided."""
+        return self._clock() < self._swept_at_s - GRACE_S
 
     def decide(self, claim: Claim) -> Ruling:
         """Decide one claim; accepted means: remembered and counted."""
@@ -105,7 +114,7 @@ class Claims:
         nonce = _digest(claim.keyid, claim.nonce)
         if any(nonce in bucket for bucket in self._nonces.values()):
             return "replayed"
-        if sum(map(len, self._nonces.values())) >= self._capacity:
+        if self._is_full or self._unknown_until_s >= self._swept_at_s - GRACE_S:
             return "overloaded"
         self._remember(nonce, claim.expires_at_s)
         return "accepted" if claim.quota is None else self._count(claim.quota)
@@ -130,12 +139,22 @@ class Claims:
         is_fresh = at_s >= now_s - 2 * self._window_s - GRACE_S
         if is_fresh and request and (signed := _signed(request.signature_input)):
             created, nonce = signed
-            if created + self._window_s >= now_s - GRACE_S:
-                self._remember(_digest(recorded.keyid, nonce), created + self._window_s)
+            expires_at_s = created + self._window_s
+            if expires_at_s >= now_s - GRACE_S:
+                if self._is_full:
+                    self._unknown_until_s = max(self._unknown_until_s, expires_at_s)
+                else:
+                    self._remember(_digest(recorded.keyid, nonce), expires_at_s)
         return is_fresh or day >= min(self._days)
 
     def _remember(self, nonce: bytes, expires_at_s: int) -> None:
-        self._nonces.setdefault(expires_at_s // self._window_s, set()).add(nonce)
+        bucket = self._nonces.setdefault(expires_at_s // self._window_s, set())
+        self._nonce_count += nonce not in bucket
+        bucket.add(nonce)
+
+    @property
+    def _is_full(self) -> bool:
+        return self._nonce_count >= self._capacity
 
     def _now_s(self) -> int:
         """The clock; once in each new second, what is out of time is forgotten."""
@@ -145,7 +164,7 @@ class Claims:
             self._days = frozenset({self._day(now_s - GRACE_S), self._day(now_s + 1)})
             oldest = (now_s - GRACE_S) // self._window_s
             for window in [window for window in self._nonces if window < oldest]:
-                del self._nonces[window]
+                self._nonce_count -= len(self._nonces.pop(window))
             for day in self._counts.keys() - self._days:
                 del self._counts[day]
         return now_s

@@ -170,7 +170,7 @@ def check_reason(reason: str) -> str:
     Raises:
         RequestError: REASON_REFUSED.
     """
-    plain = unicodedata.normalize("NFKC", reason).strip()
+    plain = unicodedata.normalize("NFKC", _encodable(reason, "the reason")).strip()
     if len(plain) < _MIN_REASON_LENGTH or plain.lower() in _PLACEHOLDERS or len(set(plain)) == 1:
         raise RequestError("REASON_REFUSED", "it is too short, or a placeholder")
     if holds_citizen_number(plain):
@@ -251,8 +251,17 @@ def _registered(auditor: Auditor, public: str, now: datetime) -> AgencyKey:
     raise RequestError("AUDITOR_REFUSED", f"the key is not registered for {auditor.id}")
 
 
+def _encodable(text: str, what: str) -> str:
+    """A terminal of another encoding gives halves of characters, which no record can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise RequestError("REASON_REFUSED", f"{what} is not UTF-8: use a UTF-8 terminal") from None
+    return text
+
+
 def _screened(text: str | None, member: str) -> str | None:
-    if text is not None and holds_citizen_number(text):
+    if text is not None and holds_citizen_number(_encodable(text, f"`{member}`")):
         raise RequestError(
             "REASON_REFUSED", f"`{member}` holds something of the form of an ID number"
         )

@@ -24,6 +24,7 @@ from typing import BinaryIO, Final, Literal
 
 import msgspec
 import xlsxwriter
+from xlsxwriter.exceptions import XlsxWriterException
 
 from gateway.audit.index.rows import Shown
 from gateway.errors import SetupError
@@ -90,12 +91,13 @@ def write_rows(
                 case "csv":
                     _write_csv(file, rows, about)
                 case "xlsx":
-                    _write_xlsx(file, rows, about, folder=draft.parent)
+                    _write_xlsx(draft, rows, about)
                 case "jsonl":
                     _write_jsonl(file, rows, about)
-    except OSError as error:
+    except (OSError, XlsxWriterException) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise SetupError(
-            f"cannot be written: {error.strerror}",
+            f"cannot be written: {why}",
             where=str(path),
             remedy="check the folder, its owner and free space.",
         ) from None
@@ -131,21 +133,17 @@ def _write_jsonl(file: BinaryIO, rows: Iterable[Shown], about: Mapping[str, str 
     file.write(encode({"about": about}) + b"\n")
 
 
-def _write_xlsx(
-    file: BinaryIO,
-    rows: Iterable[Shown],
-    about: Mapping[str, str | int],
-    *,
-    folder: Path,
-) -> None:
+def _write_xlsx(draft: Path, rows: Iterable[Shown], about: Mapping[str, str | int]) -> None:
     options = {
         "constant_memory": True,
-        "tmpdir": str(folder),
+        "tmpdir": str(draft.parent),
         "strings_to_formulas": False,
         "strings_to_urls": False,
         "strings_to_numbers": False,
+        "use_zip64": True,  # a full sheet is nearly 2 GiB before it is compressed
     }
-    with xlsxwriter.Workbook(file, options) as book:
+    # By its name: a workbook that fails closes its archive late, and would find a lent file closed.
+    with xlsxwriter.Workbook(str(draft), options) as book:
         bold = book.add_format({"bold": True})
         sheet, at = None, 0
         for number, row in enumerate(rows):

@@ -92,8 +92,13 @@ class Groups:
         self._arrived.set()
 
     def renew(self) -> None:
-        """Read the log again, as after a failure: the claims are of another time."""
+        """Read the log again, as after a failure; while it is being read, nothing."""
         self._broken.set()
+
+    @property
+    def claims_are_ahead(self) -> bool:
+        """Whether the claims that serve are of a time ahead of the clock; see `Claims.is_ahead`."""
+        return not self._broken.is_set() and self._claims.is_ahead
 
     def submit(self, peer: Peer, request_id: int, request: Request) -> None:
         """Take a request; it is answered in the next group, or at once if it cannot be."""

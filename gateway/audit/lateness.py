@@ -6,12 +6,15 @@ Rules:
 1. A record waits, from its own time on, for a checkpoint over it that is cosigned or stamped.
 2. Where timestamps are configured, nothing is recorded while the oldest record without one is older
    than `grace_s`; nor while that cannot be known. A missing quorum of witnesses is only told.
+3. A clock that was ahead for a while does not hide the records behind: of the first that wait, the
+   earliest time counts. If even that is still to come, how long they wait cannot be known.
 """
 
 import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Final, Literal, final
 
@@ -24,6 +27,8 @@ from gateway.model.audit_site import TimestampsSection
 
 Lateness = Literal["ok", "late", "refusing"]
 _LATE_INTERVALS: Final = 2
+_SAMPLE_COUNT: Final = 256  # read each second by the sequencer
+_AHEAD_S: Final = 60  # by as much two honest clocks of one site may differ
 _WITNESS: Final = "witness:"
 
 
@@ -37,18 +42,26 @@ _parse = msgspec.json.Decoder(_Timed).decode
 
 
 def waiting_since_s(log: LogReader, covered_size: int) -> float | None:
-    """UNIX seconds of the oldest record beyond the first `covered_size`; None where there is none.
+    """The earliest time, in UNIX seconds, of the records next after the first `covered_size`.
+
+    Returns:
+        Of `_SAMPLE_COUNT` records at most, so that it costs the same however many wait; None where
+        there are none.
 
     Raises:
         AuditError: the log cannot be read.
         TrustError: it is damaged.
     """
-    if log.size() <= covered_size:
-        return None
-    try:
-        return _parse(log.entry(covered_size)).time.timestamp()
-    except msgspec.DecodeError:
-        raise TrustError("PROOF_INVALID", f"entry {covered_size}: it has no time") from None
+    times = []
+    first = islice(log.entries(covered_size), _SAMPLE_COUNT)
+    for index, (found, line) in enumerate(first, covered_size):
+        if found != index:
+            raise TrustError("PROOF_INVALID", f"entry {index}: missing")
+        try:
+            times.append(_parse(line).time)
+        except msgspec.DecodeError:
+            raise TrustError("PROOF_INVALID", f"entry {index}: it has no time") from None
+    return min(times).timestamp() if times else None
 
 
 @final
@@ -79,7 +92,7 @@ class Grace:
         except (AuditError, TrustError):
             return "refusing"
         age_s = 0.0 if since_s is None else self._clock() - since_s
-        if age_s > self._section.grace_s:
+        if age_s > self._section.grace_s or age_s < -_AHEAD_S:
             return "refusing"
         return "late" if age_s > _LATE_INTERVALS * self._section.interval_s else "ok"
 

@@ -4,8 +4,10 @@
 1. The sign comes from the event loop that writes the log: a loop that hangs gives none.
 2. A step of the clock is what the wall's clock moved more than the monotonic one between two looks.
    It is recorded; slewing, as time daemons do it, is none.
-3. After a step back by more than nonces allow for (`claims.GRACE_S`), claims are made again from
-   the log, under the new time: what was forgotten in the other one is remembered.
+3. When the claims are ahead of the clock by more than nonces allow for (`claims.GRACE_S`), they are
+   made again from the log, under the new time: what was forgotten in the other one is remembered.
+   That is asked at each look and not only after a step: the clock may be set while the log is being
+   read, or twice between two looks.
 4. Without room, or with timestamps overdue, the log accepts nothing until the next look.
 """
 
@@ -19,7 +21,6 @@ from typing import Final, final
 
 import structlog
 
-from gateway.audit.claims import GRACE_S
 from gateway.audit.group import Groups
 from gateway.audit.lateness import Grace
 from gateway.audit.space import Space, measure_space
@@ -83,6 +84,8 @@ class Pulse:
         self._on_beat()
         self._groups.accept(is_room=self._has_room() and self._is_in_time())
         self._watch_clock()
+        if self._groups.claims_are_ahead:
+            self._groups.renew()
 
     def _is_in_time(self) -> bool:
         """Whether the log's oldest record without a timestamp is young enough."""
@@ -120,8 +123,6 @@ class Pulse:
         step_ms = round(step_s * 1000)
         _log.warning("the clock was set", step_ms=step_ms)
         self._groups.record(_clock_step(wall_s, step_ms))
-        if step_s < -GRACE_S:
-            self._groups.renew()
 
 
 def _clock_step(wall_s: float, step_ms: int) -> bytes:

@@ -10,7 +10,8 @@ copy. Rules:
    record's own epoch.
 3. What a report may show is said by the item (`disclosure`): at once, after some days, never. A
    permitted access for an item that the list does not know any more is withheld. Whatever is
-   withheld is counted, and neither it nor auditors' acts about it are described.
+   withheld is counted, and neither it nor auditors' acts about it are described. An act about a
+   record that cannot be found any more is withheld, too: its class can no longer be told.
 4. No operator, no auditor is named; the operator's id stands in a report for internal use only.
 5. Epochs whose keys were destroyed are named: their records cannot be found any more, by nobody.
 """
@@ -246,7 +247,7 @@ def may_show(entry: Entry, items: Mapping[str, ServiceItem], now: datetime) -> b
 
 
 def _readings(found: Found, shown: set[int]) -> tuple[list[tuple[int, Act]], int]:
-    """Acts that name the holder or one of these records, and how many name a withheld one."""
+    """Acts that name the holder or one of these records, and how many must not be described."""
     visible: dict[str, bool] = {}
     for index, entry in found.entries:
         visible[entry.id] = visible[str(index)] = index in shown
@@ -255,7 +256,8 @@ def _readings(found: Found, shown: set[int]) -> tuple[list[tuple[int, Act]], int
         subject = None if act.subject is None else visible.get(act.subject)
         if subject is None and not mine:
             continue
-        visible[act.id] = visible[str(index)] = see = subject is not False
+        see = act.subject is None if subject is None else subject
+        visible[act.id] = visible[str(index)] = see
         if see:
             readings.append((index, act))
         else:

@@ -11,12 +11,13 @@ Rules:
    good signature of an auditor who may keep; a hold counts unless its signature is proved false.
 4. Erasure is first an act in the log (the tombstone), then the end of the keys, then of the index.
    Whatever is interrupted is completed by doing it again. A hold that comes before the keys are
-   gone stops it even then.
+   gone stops it even then: from the last look at the holds until the keys are gone, nobody else
+   records one (`gateway.audit.hold_lock`).
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from typing import Final, Literal, final
 
@@ -169,6 +170,14 @@ class Retention:
         """The holds in force, oldest first."""
         return self._holds_and_tombstones()[0]
 
+    def log_size(self) -> int:
+        """Number of records that there are now."""
+        return self._reader.size()
+
+    def has_hold_since(self, size: int) -> bool:
+        """Whether an act `hold` was recorded after the first `size` records, good or not."""
+        return any(act.action == "hold" for _, act in read_acts(self._reader, size))
+
     def unfinished(self) -> tuple[str, ...]:
         """Epochs with a tombstone whose keys are there all the same."""
         _, tombstones = self._holds_and_tombstones()
@@ -242,7 +251,7 @@ class Retention:
                     holds.setdefault(act.id, Hold(index, act))
                 case "release" if act.subject and self._signatories.stands(act, "keep"):
                     holds.pop(act.subject, None)
-                case "erase" if act.subject and self._signatories.has_signed(act):
+                case "erase" if act.subject and self._signatories.stands(act, "keep"):
                     tombstones.setdefault(act.subject, index)
                 case _:
                     pass
@@ -285,6 +294,7 @@ def erase(
     epoch: str,
     retention: Retention,
     *,
+    lock: Callable[[], AbstractContextManager[None]],
     record: Callable[[], object],
     destroy: Callable[[], None],
     forget: Callable[[], object],
@@ -292,6 +302,7 @@ def erase(
     """Erase an epoch, or complete an erasure that was interrupted.
 
     Args:
+        lock: `hold_lock`, under which holds are recorded.
         record: makes the tombstone durable.
         destroy: ends the keys, durably.
         forget: takes the epoch's blind indices out of the search index.
@@ -300,14 +311,17 @@ def erase(
         How the epoch stands now.
 
     Raises:
-        RequestError: ERASURE_REFUSED, RECORD_UNKNOWN; or what `record` raises.
+        RequestError: ERASURE_REFUSED, RECORD_UNKNOWN; or what `lock` and `record` raise.
         AuditError: the tombstone could not be recorded, so nothing was destroyed.
     """
+    seen_size = retention.log_size()
     standing = retention.standing(epoch)
     check_erasable(standing)
     if standing.tombstone is None:
         record()
-        check_erasable(retention.standing(epoch))  # a hold may have come before the tombstone
-    destroy()
+    with lock():
+        if retention.has_hold_since(seen_size):
+            check_erasable(retention.standing(epoch))
+        destroy()
     forget()
     return retention.standing(epoch)

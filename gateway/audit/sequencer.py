@@ -70,11 +70,12 @@ async def serve(
     )
     connections: set[_Connection] = set()
     try:
+        # It knows the clock under which the log is read: a step meanwhile is recorded too.
+        pulse = Pulse(groups, store.folder, section, on_beat=on_beat, on_measured=on_measured)
         await groups.restore()
         server = await asyncio.get_running_loop().create_unix_server(
             lambda: _Connection(groups, signer.public.name, connections), sock=_listen(socket_path)
         )
-        pulse = Pulse(groups, store.folder, section, on_beat=on_beat, on_measured=on_measured)
         on_ready()
         try:
             await _run(groups, pulse, quit_event)

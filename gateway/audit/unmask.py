@@ -15,6 +15,7 @@ Rules:
 4. An ask names the record's id, to which the number's ciphertext is bound; nothing else opens.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
@@ -30,6 +31,7 @@ from gateway.model.record import parse_record
 
 WINDOW: Final = timedelta(minutes=15)
 _MAX_INDEX_LENGTH: Final = 18
+_ACT_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class Unmasking(msgspec.Struct, frozen=True):
@@ -56,6 +58,8 @@ def derive(acts: Iterable[Act], ask_id: str, signatories: Signatories) -> Unmask
     Raises:
         RequestError: RECORD_UNKNOWN; nobody who may has asked under this id.
     """
+    if not _ACT_ID.fullmatch(ask_id):  # an id is never what something else that was signed names
+        raise RequestError("RECORD_UNKNOWN", "an act's id has 32 hexadecimal digits")
     state: Unmasking | None = None
     for act in acts:
         match act.action:

@@ -4,17 +4,18 @@
 Rules:
 
 1. What is derived comes from the log alone (`gateway.audit.index.build`); the index is compared.
-2. The index is behind or erased by design only: its position must be a size of the log, and an
-   epoch whose keys are there may not count as erased, for that would hide holders from a search.
+2. The index is behind or erased by design only: its position must be a size of the log, an epoch
+   whose keys are there may not count as erased, for that would hide holders from a search, and of
+   one whose keys are not there no blind index may be left.
 3. The work is parted by blocks of records, so that processes can share it.
 """
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, cast
 
 import msgspec
 
@@ -95,7 +96,8 @@ class _Comparison:
         self._connection: Final = connection
         self._part: Final = part
         self._size: Final = int(_one(connection, "SELECT size FROM position"))
-        self._erased: Final = _erased(connection, part.kept_epochs)
+        self._kept: Final = frozenset(part.kept_epochs)
+        _check_hidden(connection, self._kept)
         self._start: Final = part.first_block * BLOCK_COUNT
         self._entries: Final = reader.entries(self._start)
 
@@ -116,8 +118,9 @@ class _Comparison:
         )
         rows: list[Row] = []
         for index, derived in zip(range(first, end), self._derived(), strict=False):
-            if derived[0] != index or next(stored, None) != derived:
-                _refuse(f"row {index} of the index", f"not what entry {index} says")
+            found = next(stored, None)
+            if derived[0] != index or found != derived:
+                _refuse_row(index, derived, found)
             rows.append(derived)
         if len(rows) != end - first:
             _refuse(f"row {first + len(rows)} of the index", "the log has no such entry")
@@ -129,7 +132,7 @@ class _Comparison:
         """Rows in the log's order; whether entries are in form is the log's affair."""
         for index, line in self._entries:
             row = row_of(index, read_record(line))
-            if row[_EPOCH_AT] in self._erased:
+            if row[_EPOCH_AT] not in self._kept:
                 row = (*row[:_IX_AT], None, *row[_IX_AT + 1 :])
             yield row
 
@@ -172,25 +175,24 @@ class _Comparison:
                 _refuse(f"{table} of the index", "more than the log has")
 
 
-def _erased(connection: sqlite3.Connection, kept_epochs: Collection[str]) -> frozenset[str]:
-    erased = frozenset(row[0] for row in connection.execute("SELECT epoch FROM erased"))
-    for epoch in sorted(erased.intersection(kept_epochs)):
+def _check_hidden(connection: sqlite3.Connection, kept: frozenset[str]) -> None:
+    erased = (row[0] for row in connection.execute("SELECT epoch FROM erased"))
+    for epoch in sorted(kept.intersection(erased)):
         _refuse("the index", f"hides holders of {epoch}, whose keys were not destroyed")
-    return erased
 
 
 def _places(column: Sequence[Value], *, is_many: bool) -> dict[str, list[int]]:
     """Where in a block each value of a column stands."""
     places: dict[str, list[int]] = defaultdict(list)
-    for place, value in enumerate(column):
-        if value is None:
-            continue
-        assert isinstance(value, str)
-        if is_many:
-            for one in dict.fromkeys(value.split(" ")):
+    texts = cast("Sequence[str | None]", column)  # no other column is marked
+    if is_many:
+        for place, value in enumerate(texts):
+            for one in dict.fromkeys(value.split(" ")) if value is not None else ():
                 places[one].append(place)
-        else:
-            places[value].append(place)
+    else:
+        for place, value in enumerate(texts):
+            if value is not None:
+                places[value].append(place)
     return places
 
 
@@ -210,6 +212,13 @@ def _one(connection: sqlite3.Connection, query: str) -> int:
     if row is None:
         raise AuditError("AUDIT_UNAVAILABLE", "the index has no position")
     return int(row[0])
+
+
+def _refuse_row(index: int, derived: Row, found: Row | None) -> NoReturn:
+    why = f"not what entry {index} says"
+    if found is not None and derived[_IX_AT] is None and found[_IX_AT] is not None:
+        why = f"keeps a blind index of {derived[_EPOCH_AT]!s}, whose keys are gone"
+    _refuse(f"row {index} of the index", why)
 
 
 def _refuse(what: str, why: str) -> NoReturn:

@@ -88,8 +88,11 @@ def _parse_period(begin: str | None, end: str | None, utc_offset_h: float) -> "P
 
     span = parse_times(begin, end, utc_offset_h)
     least, most = (None, None) if span is None else (span.least, span.most)
-    until = datetime.now(UTC) if most is None else _at(most) + timedelta(milliseconds=1)
-    since = until - _DEFAULT_PERIOD if least is None else _at(least)
+    try:
+        until = datetime.now(UTC) if most is None else _at(most) + timedelta(milliseconds=1)
+        since = until - _DEFAULT_PERIOD if least is None else _at(least)
+    except OverflowError:
+        raise RequestError("PERIOD_INVALID", "the period goes beyond the calendar") from None
     if since >= until:
         raise RequestError("PERIOD_INVALID", "the period ends before it begins")
     return Period(since, until)

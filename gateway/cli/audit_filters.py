@@ -105,7 +105,7 @@ def with_query(command: Callable[..., None]) -> Callable[..., None]:
 
     def filtered(**options: Any) -> None:
         found = {each.name: options.pop(each.name) for each in filters}
-        terms = {name: tuple(values) for name, values in found.items() if values}
+        terms = {name: _encodable(name, values) for name, values in found.items() if values}
         asked = {each.name: options.pop(each.name) for each in ranges}
         command(ask=functools.partial(make_query, terms=terms, **asked), **options)
 
@@ -114,6 +114,19 @@ def with_query(command: Callable[..., None]) -> Callable[..., None]:
     filtered.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined] # typer reads it
     filtered.__annotations__ = {each.name: each.annotation for each in shown}
     return filtered
+
+
+def _encodable(name: str, values: list[str]) -> tuple[str, ...]:
+    """A terminal of another encoding gives halves of characters, which nothing can be sought by."""
+    try:
+        for value in values:
+            value.encode()
+    except UnicodeEncodeError:
+        option = name.replace("_", "-")
+        raise RequestError(
+            "REASON_REFUSED", f"`--{option}` is not UTF-8: use a UTF-8 terminal"
+        ) from None
+    return tuple(values)
 
 
 def _parameters(function: Callable[..., object], *, but: set[str]) -> list[inspect.Parameter]:
@@ -159,16 +172,19 @@ def parse_times(begin: str | None, end: str | None, utc_offset_h: float) -> "Spa
 
 def _parse_ms(text: str, zone: timezone, into_day: timedelta) -> int:
     from gateway.audit.index.build import time_ms_of
+    from gateway.audit.index.rows import format_ms
 
     try:
         if _DAY.fullmatch(text):
             at = datetime.fromisoformat(text).replace(tzinfo=zone) + into_day
-            return time_ms_of(at.isoformat())
-        return time_ms_of(text)
+            text = at.isoformat()
+        time_ms = time_ms_of(text)
+        format_ms(time_ms)  # the first and the last day of the calendar do not exist in every zone
     except (ValueError, OverflowError, TypeError):
         raise RequestError(
             "PERIOD_INVALID", "a time is a day (2026-11-22) or an instant with its zone"
         ) from None
+    return time_ms
 
 
 def read_holder(file: Path | None, scheme: str, site: "Site") -> "Holder":

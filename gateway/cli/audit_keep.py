@@ -89,6 +89,8 @@ def add_hold(
 
     Example: `yizheng audit hold add epoch:2026-05 --as keeper --key keeper.pem --reason "case 12"`
     """
+    from gateway import keyring
+    from gateway.audit.hold_lock import hold_lock
     from gateway.config import load_site
 
     loaded = load_site(site)
@@ -96,7 +98,11 @@ def add_hold(
     desk.allow("hold")
     with open_retention(loaded) as retention:
         holder = _check_subject(what, scheme, retention)
-    index, act = desk.record("hold", reason=reason, subject=what, holder=holder)
+    kind, _, name = what.partition(":")
+    with hold_lock(loaded.keys):
+        if kind == "epoch" and name not in keyring.kept_epochs(loaded):
+            raise RequestError("EPOCH_ERASED", f"epoch {name}")  # since it was looked at
+        index, act = desk.record("hold", reason=reason, subject=what, holder=holder)
     facts = {"hold": act.id, "subject": what, "index": index}
     print_facts("Hold 保全", facts, as_json=as_json)
 
@@ -128,7 +134,9 @@ def release_hold(
 
 @hold_app.command("list")
 def list_holds(site: SiteOption = Path(), as_json: JsonOption = False) -> None:
-    """Show the holds in force, as the log proves them.
+    """Show the holds in force, as the log proves them; not which case or whom they are about.
+
+    That is read with `yizheng audit view ID`, which is recorded.
 
     Example: `yizheng audit hold list --json`
     """
@@ -138,11 +146,9 @@ def list_holds(site: SiteOption = Path(), as_json: JsonOption = False) -> None:
         rows = [
             {
                 "hold": act.id,
-                "subject": act.subject,
-                "holder": act.holder.masked if act.holder else None,
+                "subject": _shown(act.subject),
                 "time": act.time,
                 "actor": act.actor,
-                "reason": act.reason,
                 "index": index,
             }
             for index, act in ((each.index, each.act) for each in retention.holds())
@@ -150,8 +156,14 @@ def list_holds(site: SiteOption = Path(), as_json: JsonOption = False) -> None:
     if as_json:
         print_json(rows)
         return
-    columns = ["hold", "subject", "holder", "time", "actor", "reason", "#"]
+    columns = ["hold", "subject", "time", "actor", "#"]
     print_table("Holds 法律保全", columns, [list(row.values()) for row in rows])
+
+
+def _shown(subject: str | None) -> str | None:
+    """An epoch, or the word that a case or a holder is held."""
+    kind, _, _ = (subject or "").partition(":")
+    return subject if kind == "epoch" else kind
 
 
 @contextmanager
@@ -181,12 +193,14 @@ def _erase(
     epoch: str, retention: "Retention", desk: "Desk", site: "Site", reason: str
 ) -> "Standing":
     from gateway import keyring
+    from gateway.audit.hold_lock import hold_lock
     from gateway.audit.index.writer import forget_epoch
     from gateway.audit.retention import erase as erase_epoch
 
     return erase_epoch(
         epoch,
         retention,
+        lock=lambda: hold_lock(site.keys),
         record=lambda: desk.record("erase", reason=reason, subject=epoch),
         destroy=lambda: keyring.erase_epoch(site, epoch),
         forget=lambda: forget_epoch(site.state / "index", epoch),

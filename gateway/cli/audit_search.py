@@ -144,7 +144,7 @@ def build(site: SiteOption = Path(), as_json: JsonOption = False) -> None:
     from gateway.audit.index.follow import catch_up
     from gateway.cli.progress import Progress
     from gateway.config import load_site
-    from gateway.keyring import log_verifier
+    from gateway.keyring import kept_epochs, log_verifier
 
     loaded = load_site(site)
     with Progress("index", shown=sys.stderr.isatty() and not as_json) as progress:
@@ -152,6 +152,7 @@ def build(site: SiteOption = Path(), as_json: JsonOption = False) -> None:
             loaded.state / "audit",
             loaded.state / "index",
             log_verifier(loaded),
+            lambda: kept_epochs(loaded),
             anew=True,
             progress=progress.update,
         )
@@ -343,12 +344,18 @@ def _opened(site: "Site", *, shown: bool) -> "Iterator[tuple[IndexReader, int]]"
     from gateway.cli.output import print_error
     from gateway.cli.progress import Progress
     from gateway.errors import SetupError, TrustError
-    from gateway.keyring import log_verifier
+    from gateway.keyring import kept_epochs, log_verifier
 
     log, folder = site.state / "audit", site.state / "index"
     try:
         with suppress(SetupError), Progress("index", shown=shown) as progress:
-            catch_up(log, folder, log_verifier(site), progress=progress.update)
+            catch_up(
+                log,
+                folder,
+                log_verifier(site),
+                lambda: kept_epochs(site),
+                progress=progress.update,
+            )
     except TrustError as error:  # what is proved can be searched
         print_error(error, as_json=False)
     with closing(LogReader.open(log)) as reader:

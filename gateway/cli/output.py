@@ -12,6 +12,7 @@
 """
 
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -52,16 +53,29 @@ def print_json(value: object) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table for people."""
+    """Print a table for people.
+
+    A cell is shown as it is: never read as markup, and without what could steer a terminal, for
+    records hold what callers wrote.
+    """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*(Text("" if cell is None else plain(str(cell))) for cell in row))
     Console().print(table)
+
+
+def plain(text: str) -> str:
+    """The text with the replacement character for whatever is no character to be seen."""
+    return "".join(
+        c if c == "\n" or unicodedata.category(c)[0] != "C" else "\N{REPLACEMENT CHARACTER}"
+        for c in text
+    )
 
 
 def print_facts(title: str, facts: Mapping[str, object], *, as_json: bool) -> None:

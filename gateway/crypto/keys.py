@@ -228,12 +228,12 @@ def verifier_from_jwk(jwk: Mapping[str, str]) -> Verifier:
         RequestError: KEY_UNUSABLE.
     """
     try:
-        x = b64url_decode(jwk["x"])
+        x = b64url_decode(str(jwk["x"]))  # a JWK from outside may hold anything
         key: PublicKey = (
             Ed25519PublicKey.from_public_bytes(x)
             if jwk["kty"] == "OKP"
             else ec.EllipticCurvePublicKey.from_encoded_point(
-                ec.SECP256R1(), b"\x04" + x + b64url_decode(jwk["y"])
+                ec.SECP256R1(), b"\x04" + x + b64url_decode(str(jwk["y"]))
             )
         )
     except (KeyError, TypeError, ValueError):

@@ -37,7 +37,7 @@ class AnomalySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[audit.anomalies]`: thresholds of the rules of `yizheng audit anomalies`.
 
     Attributes:
-        baseline_days: days before the end of the period that show what is normal.
+        baseline_days: days before the period that show, together with it, what is normal.
         history_days: active days without which an operator or an agency has no normal of its own.
         volume_factor: deviations above the median from which a day is too much.
         volume_min_count: accesses on a day below which no day is too much.

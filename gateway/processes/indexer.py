@@ -24,6 +24,7 @@ async def run_indexer(
         site.state / "audit",
         site.state / "index",
         keyring.log_signer(site).public,
+        lambda: keyring.kept_epochs(site),
         quit_event=quit_event,
         on_ready=on_ready,
         on_behind=IndexMetrics().show,

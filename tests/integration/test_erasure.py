@@ -5,7 +5,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,17 @@ import pytest
 import typer
 
 from gateway import keyring
+from gateway.audit import hold_lock
+from gateway.audit.desk import Desk
 from gateway.audit.index.follow import catch_up
 from gateway.audit.store.reader import LogReader
-from gateway.config import load_site
+from gateway.config import Site, load_site
 from gateway.crypto.digest import b64url_decode
 from gateway.errors import RequestError, SetupError
+from gateway.model.act import Act, Action
 from gateway.model.entry import parse_entry
 from tests.integration.auditing import REASON, Office
+from tests.unit.audit.test_hold_lock import try_lock
 
 ME, OTHER = "140302190001010017", "140302190001010025"
 OLD = datetime(2023, 5, 3, 1, 2, 3, tzinfo=UTC)
@@ -106,8 +111,9 @@ def test_what_may_not_be_erased_is_refused_with_the_reason(office: Office) -> No
 def test_due_epochs_are_erased_together_except_held_ones(office: Office) -> None:
     office.record([(datetime(2022, 1, 1, tzinfo=UTC), OTHER)], case="YQ-2")
     hold = office.audit("keeper", "hold", "add", "holder", stdin=f"{ME}\n")["hold"]
-    assert [(h["subject"], h["holder"]) for h in office.run("audit", "hold", "list")] == [
-        ("holder", "140*************17")
+    # Whom and which case it is about is read with `audit view`, which is recorded.
+    assert [(h["subject"], h["hold"]) for h in office.run("audit", "hold", "list")] == [
+        ("holder", hold)
     ]
     assert [each["epoch"] for each in office.audit("keeper", "erase", "--due")] == ["2022-01"]
     assert hold in refused(office, "erase", "2023-05")[1]
@@ -132,6 +138,48 @@ def test_a_hold_that_would_hold_nothing_is_refused(office: Office) -> None:
     assert refused(office, "hold", "add", "case:YQ-1", name="auditor-a")[0] == "AUDITOR_REFUSED"
     office.audit("keeper", "erase", "2023-05")
     assert refused(office, "hold", "add", "epoch:2023-05")[0] == "EPOCH_ERASED"
+
+
+def test_holds_and_the_end_of_keys_take_turns(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither command does its part without the lock that the other one takes."""
+    done = []
+    record, end = Desk.record, keyring.erase_epoch
+
+    def watched_record(desk: Desk, action: Action, **members: Any) -> tuple[int, Act]:
+        if action == "hold":
+            with pytest.raises(BlockingIOError):
+                try_lock(office.folder / "keys")
+            done.append("hold")
+        return record(desk, action, **members)
+
+    def watched_end(site: Site, epoch: str) -> None:
+        with pytest.raises(BlockingIOError):
+            try_lock(office.folder / "keys")
+        done.append("end")
+        end(site, epoch)
+
+    monkeypatch.setattr(Desk, "record", watched_record)
+    monkeypatch.setattr(keyring, "erase_epoch", watched_end)
+    office.audit("keeper", "hold", "add", "epoch:2025-05")
+    office.audit("keeper", "erase", "2023-05")
+    assert done == ["hold", "end"]
+
+
+def test_a_hold_on_an_epoch_that_is_being_erased_is_refused(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def after_the_erasure(keys: Path) -> Iterator[None]:
+        keyring.erase_epoch(load_site(office.folder), "2023-05")
+        with taken(keys):
+            yield
+
+    taken = hold_lock.hold_lock
+    monkeypatch.setattr(hold_lock, "hold_lock", after_the_erasure)
+    assert refused(office, "hold", "add", "epoch:2023-05") == ("EPOCH_ERASED", "epoch 2023-05")
+    assert office.run("audit", "hold", "list") == []
 
 
 @pytest.mark.parametrize(

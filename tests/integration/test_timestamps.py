@@ -71,9 +71,9 @@ async def test_the_newest_checkpoint_is_stamped_while_the_log_grows(
     with closing(NotaryReader.open(log)) as reader:
         first, second = reader.timestamps()
         assert (first.size, second.size) == (5, 7)
-        assert reader.timestamp_over(4) == first
-        assert reader.timestamp_over(5) == reader.timestamp_over(6) == second
-        assert reader.timestamp_over(7) is None
+        assert list(reader.timestamps_over(4)) == [first, second]
+        assert list(reader.timestamps_over(5)) == list(reader.timestamps_over(6)) == [second]
+        assert list(reader.timestamps_over(7)) == []
     pems = [(authority.folder / name).read_bytes() for name in ("tsa.crt", "root.crt")]
     TimestampAuthority(*pems).verify(second.reply, note)
     (authority.folder / "note").write_bytes(note)

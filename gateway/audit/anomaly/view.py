@@ -4,7 +4,8 @@
 Rules:
 
 1. `period` holds the accesses under judgement, `past` those and the baseline's before them,
-   `history` all until the period's end. Acts and events are no accesses.
+   `history` all until the period's end. Acts and events are no accesses. However long the period,
+   `past` holds the whole of it: a rule that reads `past` must not leave out what is judged.
 2. `day` counts days since 1970 in the site's zone, `weekday` is 1 for Monday, `day_ms` is the
    time of day; `outside` is 1 outside the agency's working hours.
 3. Indices rise with time but for the clocks of workers, so a period is a range of rows: read in
@@ -122,7 +123,7 @@ class View:
                 _SPAN,
                 {
                     "from_ms": self.from_ms,
-                    "past_ms": _ms(period.end) - settings.baseline_days * DAY_MS,
+                    "past_ms": self.from_ms - settings.baseline_days * DAY_MS,
                     "until_ms": _ms(period.end),
                     "offset_ms": self.offset_ms,
                 },

@@ -24,6 +24,7 @@ from gateway.audit.evidence.messages import (
     rebuild_request_base,
     response_base,
 )
+from gateway.audit.evidence.vouchers import find_timestamp, find_witnessed
 from gateway.audit.evidence.words import README, summary
 from gateway.audit.store.notary import NotaryReader
 from gateway.audit.store.reader import LogReader
@@ -192,24 +193,24 @@ class CaseBuilder:
         newest = self._reader.last_checkpoint()
         if newest is None or newest[0] <= act_index:
             raise TrustError("PROOF_INVALID", f"entry {act_index}: under no checkpoint")
-        witnessed = self._notary.witnessed() if self._notary else None
-        is_witnessed = witnessed is not None and witnessed.size > index
-        note = witnessed.note if witnessed is not None and is_witnessed else newest[1]
+        notary, keys = self._notary, self._keys
+        witnessed = notary and find_witnessed(self._reader, notary, index, keys.log, keys.witnesses)
         files = {
-            "entry.tlog-proof": self._proof(index, note),
+            "entry.tlog-proof": self._proof(index, witnessed or newest[1]),
             "act.tlog-proof": self._proof(act_index, newest[1]),
         }
-        if is_witnessed:
-            files["keys/witnesses.vkeys"] = "".join(f"{v}\n" for v in self._keys.witnesses).encode()
-        timestamp = self._notary.timestamp_over(index) if self._notary else None
-        if timestamp is not None and self._keys.authority is not None:
-            _, stamped = next(self._reader.checkpoints(timestamp.size))
+        if witnessed:
+            files["keys/witnesses.vkeys"] = "".join(f"{v}\n" for v in keys.witnesses).encode()
+        if notary is None or keys.authority is None:
+            return files
+        if found := find_timestamp(self._reader, notary, index, keys.authority):
+            timestamp, stamped = found
             files |= {
                 "timestamp.tsr": timestamp.reply,
                 "timestamped.note": stamped,
                 "timestamped.tlog-proof": self._proof(index, stamped),
-                "keys/authority.pem": self._keys.authority[0],
-                "keys/authority-roots.pem": self._keys.authority[1],
+                "keys/authority.pem": keys.authority[0],
+                "keys/authority-roots.pem": keys.authority[1],
             }
         return files
 

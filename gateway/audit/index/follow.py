@@ -6,14 +6,15 @@ A process of its own does (`keep_index`), or else a command that is about to sea
 Rules:
 
 1. A build goes into a new file that takes the old one's place when it is complete, so that searches
-   always have a whole index. Epochs that were erased stay so.
+   always have a whole index. Epochs whose keys were destroyed are erased in each.
 2. An index of another log, of another schema, or of a log that was changed since, is built anew,
-   with a warning: the log may have been tampered with.
+   with a warning: the log may have been tampered with. So is one that is damaged.
 3. A log that is not what it signed is indexed up to its last good checkpoint and no further.
 """
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -24,8 +25,8 @@ import structlog
 from gateway.audit.index.bits import BLOCK
 from gateway.audit.index.rows import IndexReader
 from gateway.audit.index.schema import DATABASE
-from gateway.audit.index.writer import IndexWriter, lock_index
-from gateway.audit.store.reader import LogReader
+from gateway.audit.index.writer import IndexWriter, Kept, is_unfit, lock_index, put_in_place
+from gateway.audit.store.reader import LogReader, sqlite_error
 from gateway.errors import AuditError, GatewayError, TrustError
 from gateway.tlog.note import NoteVerifier
 
@@ -47,15 +48,18 @@ class Follower:
         log: folder of the log.
         folder: of the index; made if there is none.
         key: the log's.
+        kept: names the epochs whose keys exist; blind indices of others are left out. None where
+            no epoch is ever erased.
 
     Raises:
         SetupError: another process keeps this index.
     """
 
-    def __init__(self, log: Path, folder: Path, key: NoteVerifier) -> None:
+    def __init__(self, log: Path, folder: Path, key: NoteVerifier, kept: Kept = None) -> None:
         self._log: Final = log
         self._folder: Final = folder
         self._key: Final = key
+        self._kept: Final = kept
         self._lock_fd: Final = lock_index(folder)
         self._writer: IndexWriter | None = None
         self._reader: LogReader | None = None
@@ -79,53 +83,70 @@ class Follower:
         Raises:
             TrustError: the log is not what it signed.
             AuditError: the log cannot be read, or the index not be written.
+            SetupError: the keys of epochs cannot be read, or the folder not be written.
         """
         try:
-            yield from self._steps(anew=anew)
-        except BaseException:
+            yield from self._repaired(anew=anew)
+        except BaseException as error:
             self._drop()  # the next call reads again what is there
+            if isinstance(error, sqlite3.Error):
+                raise sqlite_error(error, "writing the index") from None
+            if isinstance(error, OSError):
+                detail = f"writing the index: {error.strerror}"
+                raise AuditError("AUDIT_UNAVAILABLE", detail) from None
             raise
+
+    def _repaired(self, *, anew: bool) -> Iterator[tuple[int, int]]:
+        try:
+            yield from self._steps(anew=anew)
+        except sqlite3.Error as error:
+            if not is_unfit(error):
+                raise
+            _log.warning("the search index is damaged; building anew")
+            self._drop()
+            yield from self._steps(anew=True)
 
     def _steps(self, *, anew: bool) -> Iterator[tuple[int, int]]:
         reader = self._reader = self._reader or LogReader.open(self._log)
         first = self._writer is None
-        writer = self._writer = self._writer or IndexWriter.open(self._path, self._key)
-        if writer is not None and first and not writer.agrees_with(reader):
-            _log.warning("the log is not the one that was indexed; building anew", size=writer.size)
-            anew = True
+        writer = self._writer = self._writer or self._open()
+        if writer is None and self._path.exists():
+            _log.warning("the search index is damaged or another log's; building anew")
+        if writer is not None and first and not anew:
+            if not writer.agrees_with(reader):
+                _log.warning(
+                    "the log is not the one that was indexed; building anew", size=writer.size
+                )
+                anew = True
+            elif writer.hides_kept():
+                _log.warning("the search index hides epochs whose keys exist; building anew")
+                anew = True
+            else:
+                writer.forget_erased()
         if writer is None or anew:
             if writer is not None:
                 self._writer = None
                 writer.close()
             yield from self._build(reader)
-            writer = self._writer = IndexWriter.open(self._path, self._key)
+            writer = self._writer = self._open()
             assert writer is not None
+            writer.forget_erased()  # one may have been erased after the new file was complete
         yield from _advance(writer, reader, _STRETCH_COUNT)
 
     def _build(self, reader: LogReader) -> Iterator[tuple[int, int]]:
         """Build into a new file and put it in the place of the old one."""
         draft = self._folder / f"{DATABASE}.new"
-        writer = IndexWriter.create(draft, self._key)
+        writer = IndexWriter.create(draft, self._key, self._kept)
         try:
             with suppress(TrustError):  # met again by whoever goes on from there
                 yield from _advance(writer, reader, _BUILD_COUNT)
-            writer.finish(self._erased())
+            writer.finish()
         finally:
             writer.close()
-        # First the old file goes, then what belonged to it: SQLite must never find the old
-        # write-ahead log beside the new file.
-        for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
-            (self._folder / name).unlink(missing_ok=True)
-        draft.replace(self._path)
+        put_in_place(draft, self._path)
 
-    def _erased(self) -> frozenset[str]:
-        old = IndexWriter.open(self._path, self._key)
-        if old is None:
-            return frozenset()
-        try:
-            return old.erased()
-        finally:
-            old.close()
+    def _open(self) -> IndexWriter | None:
+        return IndexWriter.open(self._path, self._key, self._kept)
 
     @property
     def _path(self) -> Path:
@@ -165,18 +186,19 @@ def catch_up(
     log: Path,
     folder: Path,
     key: NoteVerifier,
+    kept: Kept = None,
     *,
     anew: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> None:
-    """Bring an index up to date, as a command does.
+    """Bring an index up to date, as a command does; `kept` as in `Follower`.
 
     Raises:
-        SetupError: another process keeps it.
+        SetupError: another process keeps it, or as `Follower.catch_up` raises.
         TrustError: the log is not what it signed.
         AuditError: the log cannot be read, or the index not be written.
     """
-    follower = Follower(log, folder, key)
+    follower = Follower(log, folder, key, kept)
     try:
         for done, total in follower.catch_up(anew=anew):
             progress(done, total)
@@ -188,6 +210,7 @@ async def keep_index(
     log: Path,
     folder: Path,
     key: NoteVerifier,
+    kept: Kept = None,
     *,
     quit_event: asyncio.Event,
     on_ready: Callable[[], None],
@@ -206,7 +229,7 @@ async def keep_index(
     while not quit_event.is_set():
         wait_s = _LOOK_S
         try:
-            follower = follower or Follower(log, folder, key)
+            follower = follower or Follower(log, folder, key, kept)
             for done, total in follower.catch_up():
                 on_behind(total - done)
                 await asyncio.sleep(0)

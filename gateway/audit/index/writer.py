@@ -7,16 +7,19 @@ Rules:
    stood, or further on, never between.
 2. The records of a stretch are hashed, and their tree must have the root that the log signed for
    its end. What is not proved is not indexed.
-3. Who writes holds `index.lock`. Erasure does not need it: it only ever takes away.
+3. Who writes holds `index.lock`. Erasure does not need it: it only ever takes away. It and a new
+   file that takes the old one's place wait for each other.
 4. Deleted content is overwritten (`secure_delete`).
+5. Blind indices are kept only for epochs whose keys exist. What is erased stays so because its keys
+   are gone, whatever became of an earlier index.
 """
 
 import fcntl
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, Self, final
 
@@ -32,8 +35,9 @@ from gateway.audit.index.schema import (
     TABLES,
 )
 from gateway.audit.store.reader import LogReader, sqlite_error
-from gateway.errors import AuditError, SetupError, TrustError
+from gateway.errors import GatewayError, SetupError, TrustError
 from gateway.model.record import parse_record
+from gateway.site_file import locked
 from gateway.tlog.checkpoint import verify_checkpoint
 from gateway.tlog.merkle import Frontier, leaf_hash
 from gateway.tlog.note import NoteVerifier
@@ -48,7 +52,12 @@ _MARKED_AT: Final = tuple(
 _EPOCH_AT: Final = NAMES.index("epoch")
 _IX_AT: Final = NAMES.index("ix")
 _TIME_AT: Final = NAMES.index("time_ms")
+_EPOCH_MARK: Final = MARKED.index("epoch")
+#: What SQLite says of a file that is no index of ours, or is damaged.
+_UNFIT: Final = ("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_ERROR")
 
+#: Names the epochs whose keys exist; None where no epoch is ever erased.
+Kept = Callable[[], Collection[str]] | None
 Marks = dict[tuple[int, str], list[int]]
 
 
@@ -59,30 +68,39 @@ class IndexWriter:
     Args:
         connection: to a file that has the tables.
         key: the log's; its checkpoints are what `add` believes.
+        kept: asked anew whenever rows are written.
+
+    Its methods raise sqlite3.Error when the index cannot be read or written.
     """
 
-    def __init__(self, connection: sqlite3.Connection, key: NoteVerifier) -> None:
+    def __init__(self, connection: sqlite3.Connection, key: NoteVerifier, kept: Kept) -> None:
         self._connection: Final = connection
         self._key: Final = key
+        self._kept: Final = kept
         self._frontier = self._read_position()
 
     @classmethod
-    def open(cls, path: Path, key: NoteVerifier) -> Self | None:
+    def open(cls, path: Path, key: NoteVerifier, kept: Kept) -> Self | None:
         """Go on with the index of that log; None where there is none, or one to be built anew."""
         if not path.exists():
             return None
-        connection = _connect(path)
+        connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
         try:
+            _prepare(connection)
             row = connection.execute("SELECT schema, vkey FROM position").fetchone()
-        except sqlite3.Error:
-            row = None
-        if row != (SCHEMA_VERSION, key.vkey):
-            connection.close()
-            return None
-        return cls(connection, key)
+            if row == (SCHEMA_VERSION, key.vkey):
+                return cls(connection, key, kept)
+        except ValueError:
+            pass  # a position that is none
+        except sqlite3.Error as error:
+            if not is_unfit(error):
+                connection.close()
+                raise
+        connection.close()
+        return None
 
     @classmethod
-    def create(cls, path: Path, key: NoteVerifier) -> Self:
+    def create(cls, path: Path, key: NoteVerifier, kept: Kept) -> Self:
         """Begin an empty index, fast and not yet safe against a crash; `finish` makes it so."""
         path.unlink(missing_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -95,7 +113,7 @@ class IndexWriter:
         connection.execute(
             "INSERT INTO position VALUES (1, ?, ?, 0, '')", (SCHEMA_VERSION, key.vkey)
         )
-        return cls(connection, key)
+        return cls(connection, key, kept)
 
     @property
     def size(self) -> int:
@@ -106,14 +124,29 @@ class IndexWriter:
         """Close the file."""
         self._connection.close()
 
-    def finish(self, erased: Iterable[str]) -> None:
+    def finish(self) -> None:
         """Complete what `create` began, sync and close it."""
-        forget_epochs(self._connection, erased)
+        self.forget_erased()
         for statement in INDEXES:
             self._connection.execute(statement)
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.close()
+
+    def forget_erased(self) -> None:
+        """Take out the blind indices of epochs whose keys were destroyed since they were added."""
+        if self._kept is None:
+            return
+        found = self._connection.execute(
+            'SELECT DISTINCT value FROM marks WHERE "column" = ?', (_EPOCH_MARK,)
+        )
+        known = {row[0] for row in found} - self._erased()
+        forget_epochs(self._connection, sorted(known.difference(self._kept())))
+
+    def hides_kept(self) -> bool:
+        """Whether an epoch counts as erased whose keys exist, restored from a backup perhaps."""
+        erased = self._erased()  # first: keys are destroyed before the index forgets
+        return self._kept is not None and not erased.isdisjoint(self._kept())
 
     def agrees_with(self, reader: LogReader) -> bool:
         """Whether the log still begins with what is indexed."""
@@ -129,7 +162,7 @@ class IndexWriter:
 
         Raises:
             TrustError: the records are not those that the log signed; nothing is added.
-            AuditError: the log cannot be read, or the index not be written.
+            AuditError: the log cannot be read.
         """
         frontier = self._frontier.copy()
         try:
@@ -141,17 +174,16 @@ class IndexWriter:
                 (frontier.size, b"".join(frontier.hashes).hex()),
             )
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._roll_back()
-            raise sqlite_error(error, "writing the index") from None
-        except (TrustError, AuditError):
+        except (sqlite3.Error, GatewayError):
             self._roll_back()
             raise
         self._frontier = frontier
 
     def _rows(self, reader: LogReader, size: int, frontier: Frontier) -> Iterator[Row]:
         """Rows to insert; their marks are written block by block on the way."""
-        erased = self.erased()
+        erased = self._erased()
+        # A record's key is older than the record, so all keys of these are there, or destroyed.
+        kept = None if self._kept is None else frozenset(self._kept())
         marks: Marks = defaultdict(list)
         times: list[int] = []
         for index, line in reader.entries(self.size):
@@ -168,7 +200,8 @@ class IndexWriter:
                 row = row_of(index, parse_record(line))
             except ValueError:
                 raise TrustError("PROOF_INVALID", f"entry {index}: not an audit record") from None
-            if row[_EPOCH_AT] in erased:
+            epoch = row[_EPOCH_AT]
+            if epoch in erased or (kept is not None and epoch not in kept):
                 row = (*row[:_IX_AT], None, *row[_IX_AT + 1 :])
             _collect(row, index & 0xFFFF, marks)
             times.append(row[_TIME_AT])  # type: ignore[arg-type] # a column that is never NULL
@@ -203,7 +236,7 @@ class IndexWriter:
             (block, min(times), max(times)),
         )
 
-    def erased(self) -> frozenset[str]:
+    def _erased(self) -> frozenset[str]:
         """Epochs whose blind indices are not kept."""
         return frozenset(row[0] for row in self._connection.execute("SELECT epoch FROM erased"))
 
@@ -245,24 +278,48 @@ def _subtrees(reader: LogReader, size: int) -> tuple[bytes, ...]:
 def forget_epoch(folder: Path, epoch: str) -> int:
     """Take an epoch's blind indices out of the index in `folder`, for good.
 
-    Safe while another process indexes or searches; later builds keep to it.
+    Safe while another process indexes or searches. Its keys have to be destroyed already: that is
+    what a build keeps to that is under way, or comes later.
 
     Returns:
         How many rows had one.
 
     Raises:
         AuditError: the index cannot be written.
+        TrustError: it is damaged, and is to be built anew.
+        SetupError: the folder cannot be written.
     """
     path = folder / DATABASE
     if not path.exists():
         return 0
     try:
-        with closing(_connect(path)) as connection:
+        with locked(folder), closing(_connect(path)) as connection:
             count = forget_epochs(connection, [epoch])
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.Error as error:
         raise sqlite_error(error, "writing the index") from None
     return count
+
+
+def put_in_place(draft: Path, path: Path) -> None:
+    """Let a finished index take the place of the one at `path`; there is a whole one at any time.
+
+    Raises:
+        SetupError: the folder cannot be written.
+    """
+    with locked(path.parent):
+        if path.exists():
+            # What stands in the old write-ahead log goes into the old file, which is whole without.
+            with suppress(sqlite3.Error), closing(_connect(path)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        for suffix in ("-wal", "-shm"):  # SQLite must never find them beside the new file
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        draft.replace(path)
+
+
+def is_unfit(error: sqlite3.Error) -> bool:
+    """Whether a file is damaged or no index at all, and not just out of reach now."""
+    return str(getattr(error, "sqlite_errorname", "")).startswith(_UNFIT)
 
 
 def forget_epochs(connection: sqlite3.Connection, epochs: Iterable[str]) -> int:
@@ -307,7 +364,15 @@ def lock_index(folder: Path) -> int:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
+    try:
+        _prepare(connection)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA secure_delete = ON")
-    return connection

@@ -135,9 +135,9 @@ class NotaryReader:
                 return before
         return 0
 
-    def timestamp_over(self, index: int) -> Timestamp | None:
-        """The earliest timestamp of a checkpoint that has the entry of that index."""
-        return next(self._timestamps(index + 1), None)
+    def timestamps_over(self, index: int) -> Iterator[Timestamp]:
+        """Those of checkpoints that have the entry of that index, as `timestamps`."""
+        return self._timestamps(index + 1)
 
     def timestamps(self) -> Iterator[Timestamp]:
         """All timestamps, in order of the size; also those of a log that was since rewritten."""

@@ -5,6 +5,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -45,11 +46,14 @@ EXPECTED = [(plant.__name__, *one) for plant, found in PLANTS.items() for one in
 
 
 def review_of(
-    folder: Path, settings: AnomalySection | None = None, rules: tuple[str, ...] = tuple(RULES)
+    folder: Path,
+    settings: AnomalySection | None = None,
+    rules: tuple[str, ...] = tuple(RULES),
+    begin: datetime = FROM,
 ) -> Review:
     reader = LogReader.open(folder / "audit")
     view = View.open(
-        folder / "index", Period(FROM, UNTIL), settings or AnomalySection(),
+        folder / "index", Period(begin, UNTIL), settings or AnomalySection(),
         utc_offset_h=OFFSET_H, reveal=reveal_from(reader, CIPHERS.get),
     )  # fmt: skip
     try:
@@ -169,6 +173,26 @@ def test_what_an_operator_always_did_is_no_finding(insiders: Path) -> None:
     settings = AnomalySection(hours=WorkingHours(from_h=0, to_h=1))
     findings = review_of(insiders, settings, ("off_hours",)).findings
     assert [f.operator for f in findings] == ["yq-gjj-5"]
+
+
+@pytest.mark.parametrize("baseline_days", [1, 90])
+def test_a_period_longer_than_the_baseline_is_judged_to_its_first_day(
+    insiders: Path, baseline_days: int
+) -> None:
+    settings = AnomalySection(baseline_days=baseline_days)
+    begin = FROM - timedelta(days=61)
+    findings = review_of(insiders, settings, ("volume", "off_hours"), begin).findings
+    sold = [f for f in findings if f.operator == "yq-gjj-1"]
+    days = {f.observed["day"] for f in sold if f.rule == "volume"}
+    assert days == {f"2026-11-{day:02}" for day in range(2, 22)}
+    (late,) = [f for f in sold if f.rule == "off_hours"]
+    assert int(late.observed["count"]) >= 20 * 40  # so many an evening after seven
+
+
+def test_the_baseline_lies_before_the_period(insiders: Path) -> None:
+    findings = review_of(insiders, AnomalySection(baseline_days=20), ("off_hours",)).findings
+    (late,) = [f for f in findings if f.operator == "yq-gjj-1"]
+    assert int(late.baseline["accesses_before"]) > 20 * 5
 
 
 def test_thresholds_are_the_sites(insiders: Path) -> None:

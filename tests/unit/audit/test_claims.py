@@ -94,6 +94,64 @@ def test_memory_is_bounded_and_closed_when_full() -> None:
     assert claims.decide(claim("n3", created=int(clock.now_s))) == "accepted"
 
 
+def restored(clock: Clock, *, capacity: int, at_s: tuple[int, ...]) -> Claims:
+    """From a log of n0 … n<count - 1>, as it is read: the newest first."""
+    claims = make(clock, capacity=capacity)
+    for number, second in reversed(tuple(enumerate(at_s))):
+        made = entry_bytes(number, at_s=second, created=second, signed_nonce=f"n{number}")
+        assert claims.restore(made)
+    return claims
+
+
+def test_memory_is_bounded_and_closed_when_the_log_holds_more_than_there_is_room_for() -> None:
+    """Under a clock set back by a month, all of the month's records count."""
+    clock = Clock(NOW_S - 30 * 86_400)
+    claims = restored(clock, capacity=2, at_s=(NOW_S - 2, NOW_S - 1, NOW_S))
+    now_s = int(clock.now_s)
+    assert claims.decide(claim("n2", created=now_s)) == "replayed"
+    assert claims.decide(claim("n1", created=now_s)) == "replayed"
+    assert claims.decide(claim("n0", created=now_s)) == "overloaded"  # not known, not accepted
+    assert claims.decide(claim("new", created=now_s)) == "overloaded"
+
+
+@given(st.integers(0, 4 * WINDOW_S))
+def test_a_nonce_without_room_is_never_accepted_under_any_later_clock(later_s: int) -> None:
+    clock = Clock(NOW_S - 30 * 86_400)
+    claims = restored(clock, capacity=2, at_s=(NOW_S, NOW_S, NOW_S))
+    clock.now_s = NOW_S + later_s
+    assert claims.decide(claim("n0")) in ("overloaded", "too_late")
+    clock.now_s = NOW_S + 4 * WINDOW_S
+    assert claims.decide(claim("new", created=int(clock.now_s))) == "accepted"
+
+
+def test_what_had_no_room_is_out_of_time_once_the_clock_is_put_right() -> None:
+    clock = Clock(NOW_S - 30 * 86_400)
+    claims = restored(clock, capacity=2, at_s=(NOW_S - 700, NOW_S - 600, NOW_S - 500))
+    assert claims.decide(claim("new", created=int(clock.now_s))) == "overloaded"
+    clock.now_s = NOW_S
+    assert [claims.decide(claim(f"m{n}")) for n in range(3)] == [
+        "accepted",
+        "accepted",
+        "overloaded",
+    ]
+
+
+@pytest.mark.parametrize("back_s", [0, GRACE_S, GRACE_S + 1, 3600])
+def test_claims_are_ahead_when_the_clock_went_back_by_more_than_is_allowed_for(back_s: int) -> None:
+    clock = Clock()
+    claims = make(clock)
+    claims.decide(claim("n1"))
+    clock.now_s -= back_s
+    assert claims.is_ahead == (back_s > GRACE_S)
+
+
+def test_claims_that_have_seen_nothing_are_not_ahead() -> None:
+    clock = Clock()
+    claims = make(clock)
+    clock.now_s -= 3600
+    assert not claims.is_ahead
+
+
 def test_a_quota_is_counted_to_its_cap() -> None:
     claims = make(Clock())
     quota = Quota("yq-gjj", DAY, 2)

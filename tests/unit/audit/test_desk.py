@@ -124,7 +124,18 @@ def test_who_is_not_registered_does_not_get_a_desk(auditor: Auditor) -> None:
 
 
 @pytest.mark.parametrize(
-    "reason", ["", "  ", "测试", "TEST", "ｔｅｓｔ", "aaaaaaa", "abc", f"about {NUMBER}"]
+    "reason",
+    [
+        "",
+        "  ",
+        "核查\udcba\udcb2 complaint",
+        "测试",
+        "TEST",
+        "ｔｅｓｔ",
+        "aaaaaaa",
+        "abc",
+        f"about {NUMBER}",
+    ],
 )
 def test_a_placeholder_is_no_reason(reason: str) -> None:
     written: list[bytes] = []

@@ -2,9 +2,12 @@
 """Files for office software: whole, harmless, and read back by other software as meant."""
 
 import csv
+import gc
 import os
+import resource
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -145,6 +148,30 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path, form: Format) -> Non
     write_rows(path, form, [row(1)], ABOUT)
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_that_cannot_grow_is_told(tmp_path: Path, form: Format) -> None:
+    """As on a full disk: each write fails from there on, of drafts too."""
+    path = tmp_path / "a"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(SetupError, match=r"cannot be written: .*File too large"):
+            write_rows(path, form, (row(number) for number in range(2000)), ABOUT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    gc.collect()  # what is left open tells itself here
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_workbook_may_outgrow_the_first_zip_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full sheet does; the limit is lowered here, for its 2 GiB would take minutes."""
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 4096)
+    write_rows(tmp_path / "a.xlsx", "xlsx", [row(number) for number in range(99)], ABOUT)
+    assert len(read_xlsx(tmp_path / "a.xlsx")["记录 records 1"]) == 100
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -224,6 +224,26 @@ async def test_it_recovers_with_what_is_durable_and_with_claims_made_again(
             task.cancel()
 
 
+async def test_claims_are_ahead_of_the_clock_only_while_they_serve(tmp_path: Path) -> None:
+    now_s = float(NOW_S)
+    store = SqliteStore.open(tmp_path, KEY)
+    groups = Groups(
+        Log(store, SIGNER), lambda: Claims(window_s=60, utc_offset_h=8, clock=lambda: now_s)
+    )
+    await groups.restore()
+    groups.submit(Inbox(), 1, Decide(claim("n1")))
+    groups.drain()
+    seen = [groups.claims_are_ahead]
+    now_s -= 3600
+    seen.append(groups.claims_are_ahead)
+    groups.renew()
+    seen.append(groups.claims_are_ahead)
+    await groups.restore()
+    seen.append(groups.claims_are_ahead)
+    assert seen == [False, True, False, False]
+    store.close()
+
+
 async def test_all_entries_of_the_day_are_read_on_a_start(tmp_path: Path) -> None:
     store = SqliteStore.open(tmp_path, KEY)
     log = Log(store, SIGNER)

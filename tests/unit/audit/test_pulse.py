@@ -52,10 +52,14 @@ class Room:
         )
         self.beats = 0
         self.spaces: list[Space] = []
-        self.pulse = Pulse(
+        self._section = section
+        self.pulse = self.new_pulse()
+
+    def new_pulse(self) -> Pulse:
+        return Pulse(
             self.groups,
-            folder,
-            section,
+            self.folder,
+            self._section,
             on_beat=self._beat,
             on_measured=self.spaces.append,
             wall_s=lambda: self.clocks.wall_s,
@@ -167,3 +171,69 @@ async def test_forth_and_back_no_nonce_is_accepted_twice(room: Room) -> None:
     await room.groups.restore()
     assert room.answer(Decide(claim_at(began_s, "n1"))) == Decided("replayed")
     assert isinstance(room.answer(Decide(claim_at(room.clocks.wall_s, "n3"))), Accepted)
+
+
+async def serves_again(room: Room) -> None:
+    """A claim of now is decided, once the log was read again."""
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(room.groups.recover_forever())
+        claim = claim_at(room.clocks.wall_s, "again")
+        while isinstance(answer := room.answer(Decide(claim)), Failed):  # noqa: ASYNC110 - as a peer
+            await asyncio.sleep(0.01)
+        running.cancel()
+    assert isinstance(answer, Accepted)
+    room.pulse.look()  # and once is enough
+    assert isinstance(room.answer(Decide(claim_at(room.clocks.wall_s, "more"))), Accepted)
+
+
+@pytest.fixture
+async def ahead(tmp_path: Path) -> AsyncIterator[Room]:
+    """A room under a clock six hours ahead, with a log that takes more than one go to read."""
+    made = Room(tmp_path, AuditSection(min_free_bytes=0, alarm_used_percent=100))
+    ahead_s = made.clocks.wall_s + 6 * HOUR_S
+    log = Log(made.store, SIGNER)
+    log.append([entry_bytes(n, at_s=ahead_s) for n in range(1100)])
+    made.groups = Groups(
+        log, lambda: Claims(window_s=60, utc_offset_h=8, clock=lambda: made.clocks.wall_s)
+    )
+    made.clocks.go_on(1, step_s=6 * HOUR_S)
+    made.pulse = made.new_pulse()
+    yield made
+    made.store.close()
+
+
+async def test_a_clock_put_right_while_the_log_is_read_has_it_read_again(
+    ahead: Room,
+) -> None:
+    restore = asyncio.create_task(ahead.groups.restore())
+    await asyncio.sleep(0)
+    assert not restore.done()
+    ahead.clocks.go_on(1, step_s=-6 * HOUR_S)
+    ahead.pulse.look()  # sees the step while nothing serves
+    await restore
+    ahead.clocks.go_on(1)
+    ahead.pulse.look()
+    await serves_again(ahead)
+
+
+async def test_a_clock_put_right_before_the_first_look_has_the_log_read_again(
+    ahead: Room,
+) -> None:
+    await ahead.groups.restore()
+    ahead.clocks.go_on(1, step_s=-6 * HOUR_S)
+    ahead.pulse = ahead.new_pulse()  # has never known another clock
+    ahead.pulse.look()
+    await serves_again(ahead)
+
+
+async def test_a_clock_that_goes_forth_and_back_between_two_looks_has_the_log_read_again(
+    room: Room,
+) -> None:
+    room.answer(entry(1))
+    room.pulse.look()
+    room.clocks.go_on(0.2, step_s=6 * HOUR_S)
+    assert isinstance(room.answer(Decide(claim_at(room.clocks.wall_s, "n1"))), Accepted)
+    room.clocks.go_on(0.2, step_s=-6 * HOUR_S)
+    room.pulse.look()
+    await serves_again(room)
+    assert room.events() == []  # no step was to be seen

@@ -234,6 +234,21 @@ def test_an_act_about_a_withheld_access_is_withheld_with_it() -> None:
     assert (made.readings, made.withheld_count) == ((), 4)
 
 
+def test_an_act_about_a_record_of_an_erased_epoch_is_withheld() -> None:
+    """Whether its item may be shown can no longer be told; to erase must not disclose."""
+    records = [
+        entry(1, item="closed", epoch="2026-10"),
+        act(2, "unmask_ask", subject="request-1"),
+        act(3, "unmask_redeem", ME, subject="act-2"),
+        act(4, "search", ME),
+    ]
+    before = report(records)
+    after = report(records, ciphers={"2026-11": CIPHERS["2026-11"]})
+    assert [reading.record for reading in before.readings] == [3]
+    assert [reading.record for reading in after.readings] == [3]
+    assert (before.withheld_count, after.withheld_count) == (3, 1)
+
+
 def test_an_agencys_receipt_is_no_reading() -> None:
     assert report([entry(1), act(2, "receipt", subject="0")]).readings == ()
 

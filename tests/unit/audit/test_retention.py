@@ -2,12 +2,14 @@
 """How long epochs are kept: due dates, holds that the log proves, and erasure step by step."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from gateway.audit.hold_lock import hold_lock
 from gateway.audit.log import Log
 from gateway.audit.retention import Retention, Standing, erase
 from gateway.audit.signed import Signatories
@@ -23,6 +25,7 @@ from gateway.model.instant import format_time_ms
 from gateway.model.record import format_record
 from tests.unit.audit.people import NOW, Person
 from tests.unit.audit.samples import KEY, SIGNER, entry_bytes
+from tests.unit.audit.test_hold_lock import try_lock
 
 KEK = bytes(range(32))
 ME, OTHER = "140302190001010017", "140302190001010025"
@@ -41,6 +44,7 @@ class House:
         self.log = Log(store, SIGNER)
         self.reader = LogReader.open(folder / "log")
         self.file = folder / "epochs.json"
+        self.keys = folder
         self.now = NOW
         self.auditors: list[Auditor] = [KEEPER.auditor, READER.auditor]
         self.forgotten: list[str] = []
@@ -87,7 +91,15 @@ class House:
     def states(self) -> dict[str, str]:
         return {each.epoch: each.state for each in self.retention.standings()}
 
-    def erase(self, epoch: str, *, stop_at: str = "", then: Callable[[], object] = int) -> Standing:
+    def erase(
+        self,
+        epoch: str,
+        *,
+        stop_at: str = "",
+        then: Callable[[], object] = int,
+        before_lock: Callable[[], object] = int,
+        on_destroy: Callable[[], object] = int,
+    ) -> Standing:
         """Erase, or end before the step `stop_at`; `then` happens right after the tombstone."""
 
         def step(name: str, do: Callable[[], object]) -> Callable[[], object]:
@@ -102,11 +114,20 @@ class House:
             self.append(KEEPER.act("erase", self.now, subject=epoch))
             then()
 
+        def lock() -> AbstractContextManager[None]:
+            before_lock()
+            return hold_lock(self.keys)
+
+        def destroy() -> None:
+            on_destroy()
+            erase_epoch(self.file, epoch)
+
         return erase(
             epoch,
             self.retention,
+            lock=lock,
             record=step("record", record),
-            destroy=step("destroy", lambda: erase_epoch(self.file, epoch)),  # type: ignore[arg-type] # result unused
+            destroy=step("destroy", destroy),  # type: ignore[arg-type] # result unused
             forget=step("forget", lambda: self.forgotten.append(epoch)),
         )
 
@@ -242,6 +263,35 @@ def test_a_hold_that_comes_between_check_and_tombstone_stops_the_erasure(house: 
         house.erase("2026-04", then=lambda: house.hold("epoch:2026-04"))
     assert "2026-04" in list_epochs(house.file)
     assert house.states()["2026-04"] == "held"
+
+
+@pytest.mark.parametrize("is_unfinished", [False, True])
+@pytest.mark.parametrize(
+    ("subject", "number"), [("epoch:2026-04", None), ("case:C-1", None), ("holder", ME)]
+)
+def test_a_hold_that_comes_after_the_last_scan_stops_the_erasure(
+    house: House, is_unfinished: bool, subject: str, number: str | None
+) -> None:
+    if is_unfinished:
+        house.append(KEEPER.act("erase", house.now, subject="2026-04"))
+    with pytest.raises(RequestError, match="is held by"):
+        house.erase("2026-04", before_lock=lambda: house.hold(subject, number))
+    assert "2026-04" in list_epochs(house.file)
+    assert house.states()["2026-04"] == "held"
+
+
+def test_a_late_hold_on_something_else_stops_nothing(house: House) -> None:
+    done = house.erase("2026-04", before_lock=lambda: house.hold("epoch:2026-05"))
+    assert done.state == "erased"
+
+
+def test_no_hold_is_recorded_while_the_keys_end(house: House) -> None:
+    def while_keys_end() -> None:
+        with pytest.raises(BlockingIOError):
+            try_lock(house.keys)
+
+    assert house.erase("2026-04", on_destroy=while_keys_end).state == "erased"
+    try_lock(house.keys)
 
 
 def test_a_tombstone_that_no_auditor_signed_is_none(house: House) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.audit.desk import sign_act
+from gateway.audit.desk import sign_act, verify_act
 from gateway.audit.signed import Signatories
 from gateway.audit.unmask import (
     WINDOW,
@@ -21,8 +21,10 @@ from gateway.audit.unmask import (
     derive,
     target_of,
 )
+from gateway.crypto.digest import b64url_encode
 from gateway.errors import GatewayError, RequestError
-from gateway.model.act import Act
+from gateway.model.act import Act, SignedTarget
+from gateway.model.instant import format_time_ms
 from tests.unit.audit.people import NOW, Person
 
 ALI = Person("ali", "read")
@@ -211,3 +213,48 @@ def test_what_comes_later_does_not_undo_or_repeat_a_redemption(
         shown = None
     assert shown is not None
     assert state(*acts, *after, redeem()).redeemed == shown
+
+
+def read_over_http(path: str = "/log/tile/entries/000") -> Act:
+    """What stands in the log after Bea has once fetched entries with a signed request."""
+    signed = (
+        '("@method" "@authority" "@path" "@query");created=1;nonce="abcdefghijklmnopqrstuv"'
+        ';keyid="bea-1";alg="ed25519";tag="yizheng-v1"'
+    )
+    request = SignedTarget("gw.example", f"GET {path}", signed)
+    base = (
+        f'"@method": GET\n"@authority": gw.example\n"@path": {path}\n"@query": ?\n'
+        f'"@signature-params": {signed}'
+    )
+    return Act(
+        id="e" * 32,
+        salt="c2FsdHNhbHRzYWx0c2FsdA",
+        time=format_time_ms(NOW),
+        action="entries",
+        actor="bea",
+        keyid="bea-1",
+        subject=path.removeprefix("/log/"),
+        request=request,
+        signature=b64url_encode(BEA.signer.sign(base.encode())),
+    )
+
+
+def test_a_signed_request_is_no_approval() -> None:
+    """Its signature is over a path alone; an ask whose id is that path makes it no approval."""
+    genuine = read_over_http()
+    verify_act(genuine, BEA.key)
+    path = "/log/tile/entries/000"
+    query = msgspec.json.encode({"record": RECORD}).decode()
+    change = msgspec.structs.replace
+    forged = change(genuine, action="unmask_approve", subject=path, query=query)
+    for act in (
+        forged,
+        change(genuine, reason="核对投诉 complaint 7"),
+        change(genuine, query="{}"),
+        change(genuine, action="search", subject=path),
+        change(genuine, action="receipt"),
+    ):
+        assert not SIGNATORIES.has_signed(act)
+    with pytest.raises(RequestError, match="RECORD_UNKNOWN"):
+        derive([ask(id=path), forged], path, SIGNATORIES)
+    assert not state(ask(), change(forged, subject=ASK)).approvals

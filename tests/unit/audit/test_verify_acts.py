@@ -38,7 +38,12 @@ def over_http() -> Act:
     signature = b64url_encode(SIGNER.sign(base.encode()))
     request = SignedTarget("gateway.example", "GET /log/tile/entries/000", MEMBER)
     return msgspec.structs.replace(
-        ACT, action="entries", subject="tile/entries/000", request=request, signature=signature
+        ACT,
+        action="entries",
+        reason=None,
+        subject="tile/entries/000",
+        request=request,
+        signature=signature,
     )
 
 

@@ -12,6 +12,7 @@ from gateway.audit.index.follow import Follower
 from gateway.audit.index.schema import DATABASE
 from gateway.audit.verify_index import IndexPart, examine, verify_index
 from gateway.errors import TrustError
+from tests.unit.audit.index.logs import IndexedLog
 from tests.unit.audit.samples import KEY, write_log
 
 SIZE = 60
@@ -70,6 +71,20 @@ def test_what_was_done_to_the_index_is_named(part: IndexPart, statement: str, na
     with pytest.raises(TrustError, match="PROOF_INVALID") as refused:
         verify_index(part)
     assert refused.value.detail.startswith(named)
+
+
+def test_a_blind_index_that_outlived_its_keys_is_named(tmp_path: Path) -> None:
+    log = IndexedLog(tmp_path)
+    log.append(300)
+    log.catch_up()
+    part = IndexPart(log.log, log.index, ())
+    with pytest.raises(TrustError) as refused:
+        verify_index(part)
+    assert refused.value.detail == (
+        "row 0 of the index: keeps a blind index of 2026-09, whose keys are gone"
+    )
+    change(part, "UPDATE records SET ix = NULL")
+    assert verify_index(part) == 300
 
 
 def test_an_error_crosses_processes_as_its_code_and_detail(part: IndexPart) -> None:

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from bench.synthetic_log import SyntheticLog
+from bench.synthetic_log import EPOCHS, SyntheticLog
 from gateway.audit.index.follow import catch_up
 from gateway.audit.log import Log
 from gateway.audit.store.sqlite import SqliteStore
@@ -20,6 +20,7 @@ class IndexedLog:
         self.synthetic = SyntheticLog(seed)
         self.signer = signer or self.synthetic.signer
         self.key = self.signer.public
+        self.kept = set(EPOCHS)
         self.records: list[Record] = []
 
     def append(self, count: int, group: int = 100) -> None:
@@ -35,4 +36,4 @@ class IndexedLog:
         self.records += records
 
     def catch_up(self, *, anew: bool = False) -> None:
-        catch_up(self.log, self.index, self.key, anew=anew)
+        catch_up(self.log, self.index, self.key, lambda: self.kept, anew=anew)
