@@ -16,9 +16,7 @@ from gateway.errors import TrustError
 from gateway.model.act import Act
 from gateway.model.agency import AgencyKey
 from gateway.model.auditor import Auditor, Role
-from gateway.model.record import parse_record
-
-_ACT: Final = b'{"v":1,"kind":"act",'
+from gateway.model.record import is_act, parse_record
 
 
 def read_acts(reader: LogReader, start: int = 0) -> Iterator[tuple[int, Act]]:
@@ -29,7 +27,7 @@ def read_acts(reader: LogReader, start: int = 0) -> Iterator[tuple[int, Act]]:
         TrustError: PROOF_INVALID; an act is not in form.
     """
     for index, line in reader.entries(start):
-        if line.startswith(_ACT):
+        if is_act(line):
             try:
                 record = parse_record(line)
             except ValueError as error:

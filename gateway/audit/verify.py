@@ -24,7 +24,7 @@ from gateway.audit.store.reader import LogReader
 from gateway.errors import TrustError
 from gateway.model.act import Act
 from gateway.model.entry import MAX_ENTRY_BYTES
-from gateway.model.record import parse_record
+from gateway.model.record import is_act, parse_record
 from gateway.tlog.checkpoint import Checkpoint, verify_checkpoint
 from gateway.tlog.merkle import HASH_BYTES, Frontier, leaf_hash
 from gateway.tlog.note import NoteVerifier
@@ -70,6 +70,7 @@ def verify_log(
     *,
     against: Sequence[bytes] = (),
     check_act: CheckAct = lambda _index, _act: None,
+    form_from: int = 0,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Report:
     """Verify a log.
@@ -78,6 +79,8 @@ def verify_log(
         key: the log's key, from its vkey; not from the log itself.
         against: signed checkpoints of this log that were kept elsewhere.
         check_act: told every act, since who signed it is not known here.
+        form_from: the first entry whose form is examined here; those before it are parsed by
+            `gateway.audit.verify_index` at the same time. Acts are parsed in any case.
         progress: told entries done and entries in all.
 
     Raises:
@@ -89,7 +92,7 @@ def verify_log(
     size, _ = reader.size_and_tile_count()
     total = last[0] if last else 0
     kept = _kept(against, key, total)
-    walk = _Walk(reader, kept, check_act)
+    walk = _Walk(reader, kept, check_act, form_from)
     checkpoint_count = 0
     for stored_size, note in reader.checkpoints():
         if stored_size > total:
@@ -149,11 +152,16 @@ class _Walk:
     """One pass over the entries, in stretches from checkpoint to checkpoint."""
 
     def __init__(
-        self, reader: LogReader, kept: Mapping[int, set[bytes]], check_act: CheckAct
+        self,
+        reader: LogReader,
+        kept: Mapping[int, set[bytes]],
+        check_act: CheckAct,
+        form_from: int,
     ) -> None:
         self._reader: Final = reader
         self._kept: Final = kept
         self._check_act: Final = check_act
+        self._form_from: Final = form_from
         self._entries: Final[Iterator[tuple[int, bytes]]] = reader.entries()
         self._frontier: Final = Frontier()
         self._tiles: Final[list[bytearray]] = []  # the last tile of each level, derived
@@ -207,14 +215,15 @@ class _Walk:
         found, entry = next(self._entries, (None, b""))
         if found != index:
             _refuse(f"entry {index}", "missing")
-        try:
-            record = parse_record(entry)
-        except ValueError as error:
-            _refuse(f"entry {index}", str(error))
+        if index >= self._form_from or is_act(entry):
+            try:
+                record = parse_record(entry)
+            except ValueError as error:
+                _refuse(f"entry {index}", str(error))
+            if isinstance(record, Act):
+                self._acts.append((index, record))
         if len(entry) > MAX_ENTRY_BYTES:
             _refuse(f"entry {index}", f"longer than {MAX_ENTRY_BYTES} bytes")
-        if isinstance(record, Act):
-            self._acts.append((index, record))
         return entry
 
     def _add(self, leaf: bytes) -> None:

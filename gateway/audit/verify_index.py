@@ -24,7 +24,7 @@ from gateway.audit.index.build import Row, Value, row_of
 from gateway.audit.index.schema import DATABASE, MANY_VALUED, MARKED, NAMES
 from gateway.audit.store.reader import LogReader, sqlite_error
 from gateway.errors import AuditError, TrustError
-from gateway.model.record import read_record
+from gateway.model.record import parse_record
 
 BLOCK_COUNT: Final = 1 << 16
 _EPOCH_AT: Final = NAMES.index("epoch")
@@ -129,9 +129,12 @@ class _Comparison:
         self._compare_times(block, columns[_TIME_AT])
 
     def _derived(self) -> Iterator[Row]:
-        """Rows in the log's order; whether entries are in form is the log's affair."""
+        """Rows in the log's order; names an entry that is not in form, as `verify_log` relies on."""
         for index, line in self._entries:
-            row = row_of(index, read_record(line))
+            try:
+                row = row_of(index, parse_record(line))
+            except ValueError as error:
+                _refuse(f"entry {index}", str(error))
             if row[_EPOCH_AT] not in self._kept:
                 row = (*row[:_IX_AT], None, *row[_IX_AT + 1 :])
             yield row

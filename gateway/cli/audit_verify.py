@@ -56,19 +56,24 @@ def verify(
     acts = ActSignatures(loaded.auditors, loaded.agencies)
     with ExitStack() as stack:
         reader = stack.enter_context(closing(LogReader.open(loaded.state / "audit")))
-        index = _begin_index(loaded, stack) if deep else None
+        index, indexed = _begin_index(loaded, stack) if deep else (None, 0)
         progress = stack.enter_context(
             Progress("verify", shown=sys.stderr.isatty() and not as_json)
         )
         report = verify_log(
-            reader, key, against=kept, check_act=acts.check, progress=progress.update
+            reader,
+            key,
+            against=kept,
+            check_act=acts.check,
+            form_from=indexed,
+            progress=progress.update,
         )
         vouchers = _verify_vouchers(loaded, reader)
-        indexed = index() if index else None
+        compared = index() if index else None
     with open_retention(loaded) as retention:
         unfinished = retention.unfinished()
     facts = _facts(report, vouchers)
-    facts |= {"acts": acts.count, "indexed": indexed, "unfinished_erasures": unfinished}
+    facts |= {"acts": acts.count, "indexed": compared, "unfinished_erasures": unfinished}
     if as_json:
         print_json({"verified": True, **facts})
     else:
@@ -113,14 +118,19 @@ def _verify_vouchers(site: "Site", reader: "LogReader") -> "Vouchers":
         return verify_vouchers(reader, notary, policy=policy, authority=authority)
 
 
-def _begin_index(site: "Site", stack: ExitStack) -> Callable[[], int]:
-    """Compare the index in two other processes; what is returned waits for them."""
+def _begin_index(site: "Site", stack: ExitStack) -> tuple[Callable[[], int], int]:
+    """Compare the index in two other processes.
+
+    Returns:
+        What waits for them, and how many entries they parse at least.
+    """
     from gateway.audit.verify_index import BLOCK_COUNT, IndexPart, examine, indexed_size
     from gateway.errors import AuditError, TrustError
     from gateway.keyring import kept_epochs
 
     log, index = site.state / "audit", site.state / "index"
-    middle = -(-indexed_size(index) // BLOCK_COUNT) // 2
+    size = indexed_size(index)
+    middle = -(-size // BLOCK_COUNT) // 2
     epochs = kept_epochs(site)
     parts = (
         IndexPart(log, index, epochs, 0, middle),
@@ -138,4 +148,4 @@ def _begin_index(site: "Site", stack: ExitStack) -> Callable[[], int]:
             counts.append(found)
         return sum(counts)
 
-    return finish
+    return finish, size

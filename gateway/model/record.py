@@ -38,6 +38,11 @@ def parse_record(line: bytes) -> Record:
     return record
 
 
+def is_act(line: bytes) -> bool:
+    """Whether the line is an act's, by the place at which its kind stands."""
+    return line.startswith(_ACT)
+
+
 def read_record(line: bytes) -> Record:
     """Read a record whose form is somebody else's affair; half as dear as `parse_record`.
 
@@ -45,7 +50,7 @@ def read_record(line: bytes) -> Record:
         ValueError: not a record. The text names no value.
     """
     try:
-        if line.startswith(_ACT):
+        if is_act(line):
             return _decode_act(line)
         return _decode_event(line) if line.startswith(_EVENT) else _decode_entry(line)
     except msgspec.DecodeError as error:

@@ -320,3 +320,17 @@ def test_a_log_may_be_verified_while_it_is_written(tmp_path: Path) -> None:
         report = verify_log(reader, KEY, progress=write_on)
     assert report.size == 200
     store.close()
+
+
+def test_form_may_be_examined_elsewhere_up_to_an_index_and_acts_nowhere_else(
+    tmp_path: Path,
+) -> None:
+    store = SqliteStore.open(tmp_path, KEY)
+    bad = [b'{"v": 1}', entry_bytes(1), b'{"v":1,"kind":"act","id":"x"}']
+    Log(store, SIGNER).append(bad)
+    store.close()
+    with closing(LogReader.open(tmp_path)) as reader:
+        for form_from, named in ((0, "entry 0: not"), (1, "entry 2: not"), (3, "entry 2: not")):
+            with pytest.raises(TrustError) as refused:
+                verify_log(reader, KEY, form_from=form_from)
+            assert refused.value.detail.startswith(named)

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.audit.index.follow import Follower
 from gateway.audit.index.schema import DATABASE
+from gateway.audit.store.reader import DATABASE as LOG_DATABASE
 from gateway.audit.verify_index import IndexPart, examine, verify_index
 from gateway.errors import TrustError
 from tests.unit.audit.index.logs import IndexedLog
@@ -90,3 +91,10 @@ def test_a_blind_index_that_outlived_its_keys_is_named(tmp_path: Path) -> None:
 def test_an_error_crosses_processes_as_its_code_and_detail(part: IndexPart) -> None:
     change(part, "DELETE FROM records WHERE idx = 0")
     assert examine(part) == ("PROOF_INVALID", "row 0 of the index: not what entry 0 says")
+
+
+def test_an_entry_that_is_not_in_form_is_named(part: IndexPart) -> None:
+    with closing(sqlite3.connect(part.log / LOG_DATABASE)) as connection, connection:
+        connection.execute("UPDATE entries SET entry = CAST(entry || ' ' AS BLOB) WHERE idx = 3")
+    with pytest.raises(TrustError, match="entry 3: not in deterministic form"):
+        verify_index(part)
