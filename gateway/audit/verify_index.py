@@ -129,7 +129,7 @@ class _Comparison:
         self._compare_times(block, columns[_TIME_AT])
 
     def _derived(self) -> Iterator[Row]:
-        """Rows in the log's order; names an entry that is not in form, as `verify_log` relies on."""
+        """Rows in the log's order; names an entry that is not in form (`verify_log` needs it)."""
         for index, line in self._entries:
             try:
                 row = row_of(index, parse_record(line))
