@@ -32,7 +32,7 @@ def parse_record(line: bytes) -> Record:
     Raises:
         ValueError: not a record, or not in the deterministic form. The text names no value.
     """
-    record = read_record(line)
+    record = _decode(line)
     if _encode(record) != line:
         raise ValueError("not in deterministic form")
     return record
@@ -43,12 +43,7 @@ def is_act(line: bytes) -> bool:
     return line.startswith(_ACT)
 
 
-def read_record(line: bytes) -> Record:
-    """Read a record whose form is somebody else's affair; half as dear as `parse_record`.
-
-    Raises:
-        ValueError: not a record. The text names no value.
-    """
+def _decode(line: bytes) -> Record:
     try:
         if is_act(line):
             return _decode_act(line)
