@@ -108,7 +108,6 @@ class AuditLog(Protocol):
         Returning `Appended` means: written, synced, under a signed checkpoint.
         """
 
-
     def append_soon(
         self,
         entry: bytes,
@@ -156,7 +155,16 @@ class Catalog(Protocol):
 
 
 class AccessPolicy(Protocol):
-    """Whether they may."""
+    """Whether they may.
+
+    Attributes:
+        version: another object whenever the same request may be decided otherwise, but for its
+            day: grants, items, operators.
+    """
+
+    @property
+    def version(self) -> object:
+        """See above."""
 
     def decide(
         self,

@@ -107,6 +107,11 @@ class LiveSite(Catalog, AccessPolicy):
         self._now = self._make(site)
 
     @property
+    def version(self) -> object:
+        """The snapshot of now."""
+        return self._now
+
+    @property
     def state(self) -> str:
         """`ok`, or `stale` while a change on disk cannot be taken."""
         return "stale" if self._mistakes else "ok"

@@ -19,7 +19,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Final, cast, final
+from typing import Final, TypeVar, cast, final
 
 import structlog
 
@@ -43,6 +43,8 @@ from gateway.model.entry import MAX_ENTRY_BYTES
 from gateway.ports import Appended, AuditLog, Claim, Held, Verdict
 from gateway.sdk import Deadline
 
+T = TypeVar("T")
+
 MAX_PENDING_COUNT: Final = 4096
 _BACKOFF_S: Final = (0.02, 0.04, 0.08, 0.1)
 _FIRST_S: Final = 1.0
@@ -51,8 +53,9 @@ _U32: Final = 0xFFFF_FFFF
 #: Seconds between two looks at calls that are out of time.
 _LOOK_S: Final = 0.1
 
-#: Told once what became of a call; must not raise.
+#: Told once what became of a call, or of an entry; must not raise.
 Heard = Callable[[Reply | AuditError], None]
+Told = Callable[[Appended | Verdict | AuditError], None]
 _log = structlog.get_logger()
 
 
@@ -133,59 +136,32 @@ class SequencerClient(AuditLog):
             AuditError: nothing is known about the entry.
         """
         replied: asyncio.Future[Appended | Verdict] = asyncio.get_running_loop().create_future()
-
-        def done(result: Appended | Verdict | AuditError) -> None:
-            if replied.done():
-                return  # whoever asked has been cancelled
-            if isinstance(result, AuditError):
-                replied.set_exception(result)
-            else:
-                replied.set_result(result)
-
-        self.append_soon(entry, deadline, done, claim=claim, held=held)
+        self.append_soon(entry, deadline, partial(_settle, replied), claim=claim, held=held)
         return await replied
 
     def append_soon(
         self,
         entry: bytes,
         deadline: Deadline,
-        done: Callable[[Appended | Verdict | AuditError], None],
+        done: Told,
         *,
         claim: Claim | None,
         held: Held | None = None,
     ) -> None:
         """As `append`, without a coroutine: `done` is called once, and must not raise."""
-
-        def heard(reply: Reply | AuditError) -> None:
-            if isinstance(reply, Durable):
-                done(Appended(reply.index))
-            elif isinstance(reply, Decided):
-                done(reply.verdict)
-            else:
-                done(reply if isinstance(reply, AuditError) else _failure(reply))
-
         if not 0 < len(entry) <= MAX_ENTRY_BYTES:
             done(AuditError("ENTRY_TOO_LARGE", f"an entry of {len(entry)} bytes"))
         elif self._connection is None:
             done(AuditError("AUDIT_UNAVAILABLE", "no connection to the sequencer"))
         else:
             request = Append(entry, claim, held.generation if held else None)
-            self._connection.call_soon(request, deadline, heard)
+            self._connection.call_soon(request, deadline, partial(_tell_appended, done))
 
     async def _call(self, request: Request, deadline: Deadline) -> Reply:
         if self._connection is None:
             raise AuditError("AUDIT_UNAVAILABLE", "no connection to the sequencer")
         replied: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-
-        def heard(reply: Reply | AuditError) -> None:
-            if replied.done():
-                return
-            if isinstance(reply, AuditError):
-                replied.set_exception(reply)
-            else:
-                replied.set_result(reply)
-
-        self._connection.call_soon(request, deadline, heard)
+        self._connection.call_soon(request, deadline, partial(_settle, replied))
         return await replied
 
     async def _keep_connected(self) -> None:
@@ -307,6 +283,27 @@ class _Connection(asyncio.Protocol):
         self._outbox.clear()
         if self._transport is not None:
             self._transport.write(frames)
+
+
+def _settle(replied: "asyncio.Future[T]", result: T | AuditError) -> None:
+    if replied.done():
+        return  # whoever asked has been cancelled
+    if isinstance(result, AuditError):
+        replied.set_exception(result)
+    else:
+        replied.set_result(result)
+
+
+def _tell_appended(done: Told, reply: Reply | AuditError) -> None:
+    match reply:
+        case Durable(index):
+            done(Appended(index))
+        case Decided(verdict):
+            done(verdict)
+        case AuditError():
+            done(reply)
+        case _:
+            done(_failure(reply))
 
 
 def _same(connection: _Connection) -> _Connection:

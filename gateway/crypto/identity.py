@@ -72,15 +72,19 @@ class EpochCipher:
 
     def mark_holder(self, scheme: str, number: str, masked: str, entry_id: str) -> HolderMark:
         """Make what the entry `entry_id` says about a holder."""
-        nonce = random_piece()[:_NONCE_BYTES]
-        sealed = self._cipher.encrypt(nonce, number.encode(), self._bound_to(entry_id))
         return HolderMark(
             epoch=self.epoch,
             scheme=scheme,
             ix=self.index_of(scheme, number),
-            ct=b64url_encode(nonce + sealed),
+            ct=self.seal_number(number, entry_id),
             masked=masked,
         )
+
+    def seal_number(self, number: str, entry_id: str) -> str:
+        """`HolderMark.ct`, another one each time."""
+        nonce = random_piece()[:_NONCE_BYTES]
+        sealed = self._cipher.encrypt(nonce, number.encode(), self._bound_to(entry_id))
+        return b64url_encode(nonce + sealed)
 
     def reveal_holder(self, mark: HolderMark, entry_id: str) -> str:
         """The number of a holder, for an auditor whose reading is itself recorded.
@@ -109,10 +113,15 @@ class EpochCipher:
             digest: SHA-256 of the body, 32 bytes.
             signature: as it was verified.
         """
+        ct = self.seal_request(digest, signature, entry_id)
+        return RequestMark(self.epoch, signature_input, ct)
+
+    def seal_request(self, digest: bytes, signature: bytes, entry_id: str) -> str:
+        """`RequestMark.ct`, another one each time."""
         nonce = random_piece()[:_NONCE_BYTES]
         cipher = AESGCM(self.request_key(entry_id))
         sealed = cipher.encrypt(nonce, digest + signature, self._bound_to(entry_id))
-        return RequestMark(self.epoch, signature_input, b64url_encode(nonce + sealed))
+        return b64url_encode(nonce + sealed)
 
     def reveal_request(self, mark: RequestMark, entry_id: str) -> tuple[bytes, bytes]:
         """The body's SHA-256 and the signature of a request.

@@ -8,21 +8,20 @@ from gateway.crypto.digest import b64url_encode
 from gateway.crypto.identity import EpochCipher
 from gateway.crypto.random import random_piece
 from gateway.errors import RequestError
+from gateway.exchange.known import Known
 from gateway.exchange.reply import Refused, Reply
 from gateway.model.entry import (
-    MAX_ENTRY_BYTES,
     DecisionMark,
     Entry,
     HolderMark,
     ResponseMark,
-    format_entry,
 )
 from gateway.model.grant import Permit
 from gateway.model.holder import Holder
 from gateway.model.instant import format_time_ms
 from gateway.model.limits import Allowance
 from gateway.model.lookup import LookupAnswer, LookupRequest, ServedFrom
-from gateway.ports import Caller, Claim, Held
+from gateway.ports import Cached, Caller, Claim, Held
 
 
 class Access:
@@ -40,6 +39,8 @@ class Access:
         "claim",
         "held",
         "holder",
+        "kept",
+        "known",
         "limits",
         "permit",
         "request",
@@ -61,6 +62,12 @@ class Access:
         self.adapter: str | None = None
         self.adapter_ms: int | None = None
         self.limits: tuple[Allowance, ...] = ()
+        self.known: Known | None = None
+        self.kept: Cached | None = None
+
+    def recall(self, known: Known) -> None:
+        """Take what the same words came to before."""
+        self.request, self.asked, self.holder = known.request, known.asked, known.holder
 
     def keep_within(self, limit: Allowance | None) -> None:
         """Note what a limit said, for the reply; None is no limit.
@@ -75,17 +82,13 @@ class Access:
 
     def entry(
         self, outcome: LookupAnswer | Refused, reply: Reply, *, now: datetime, cipher: EpochCipher
-    ) -> bytes:
-        """Write the bytes of this access's audit entry.
-
-        Raises:
-            RequestError: ENTRY_TOO_LARGE.
-        """
+    ) -> Entry:
+        """What this access's audit entry says."""
         answer = outcome if isinstance(outcome, LookupAnswer) else None
         refused = outcome if isinstance(outcome, Refused) else None
         signature, request = self.caller.signature, self.request
         attribution = request.attribution if request else None
-        entry = Entry(
+        return Entry(
             id=self.request_id,
             salt=b64url_encode(random_piece()),
             time=format_time_ms(now),
@@ -115,10 +118,6 @@ class Access:
             ),
             response=ResponseMark(digest=reply.digest.hex()),
         )
-        line = format_entry(entry)
-        if len(line) > MAX_ENTRY_BYTES:
-            raise RequestError("ENTRY_TOO_LARGE", f"the record would have {len(line)} bytes")
-        return line
 
     def _holder_mark(self, cipher: EpochCipher) -> HolderMark | None:
         holder = self.holder

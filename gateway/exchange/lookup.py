@@ -21,23 +21,24 @@ import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
 from datetime import time as dt_time
+from functools import partial
 from typing import Final
 
-import msgspec
+from cachebox import LRUCache
 
 from gateway.errors import REFUSALS, AdapterTimeout, AuditError, DepartmentError, RequestError
 from gateway.exchange.access import Access, check_x509
 from gateway.exchange.answer import make_answer
 from gateway.exchange.body import parse_lookup
+from gateway.exchange.known import Known, Wording
 from gateway.exchange.reply import Refused, Reply, answer_reply, problem_reply
 from gateway.model.answer import Absent, Found, NotFound
 from gateway.model.asked import asked_fields
-from gateway.model.certificate import CertificateType
+from gateway.model.entry import MAX_ENTRY_BYTES, format_entry
 from gateway.model.grant import Deny, Permit
-from gateway.model.holder import Holder
 from gateway.model.ids import parse_holder
-from gateway.model.instant import format_time_s
-from gateway.model.lookup import LookupAnswer, LookupRequest
+from gateway.model.instant import format_time_ms, format_time_s
+from gateway.model.lookup import LookupAnswer
 from gateway.model.screening import screen_request
 from gateway.ports import (
     AccessPolicy,
@@ -66,17 +67,10 @@ _VERDICTS: Final[dict[Verdict, str]] = {
     "over_quota": "QUOTA_EXCEEDED",
 }
 
+#: Permitted requests that are remembered in their very words; about 6 KB each.
+_KNOWN_COUNT: Final = 4096
+
 Done = Callable[[Reply | AuditError], None]
-
-
-class _Question(msgspec.Struct, frozen=True):
-    """A permitted request that the cache could not answer."""
-
-    request: LookupRequest
-    holder: Holder
-    certificate: CertificateType
-    adapter: str
-    key: bytes | None
 
 
 class Lookup:
@@ -120,6 +114,7 @@ class Lookup:
         self._nonce_life_s: Final = nonce_life_s
         self._x509_required: Final = x509_required
         self._on_fault: Final = on_fault
+        self._known: Final = LRUCache[bytes, Known](_KNOWN_COUNT)
         self._misses: Final[set[asyncio.Task[None]]] = set()
 
     async def __call__(
@@ -131,12 +126,7 @@ class Lookup:
             AuditError: the access could not be recorded; the caller gets 503 and nothing else.
         """
         replied: asyncio.Future[Reply | AuditError] = asyncio.get_running_loop().create_future()
-
-        def done(reply: Reply | AuditError) -> None:
-            if not replied.done():
-                replied.set_result(reply)
-
-        self.begin(caller, request_id, body, deadline, done)
+        self.begin(caller, request_id, body, deadline, partial(_settle, replied))
         reply = await replied
         if isinstance(reply, AuditError):
             raise reply
@@ -153,22 +143,44 @@ class Lookup:
             outcome = self._at_once(access, body)
         except Exception as error:  # noqa: BLE001 - rule 2
             outcome = self._excuse(error)
-        if isinstance(outcome, _Question):
+        if isinstance(outcome, Known):
             miss = asyncio.create_task(self._miss(access, outcome, deadline, done))
             self._misses.add(miss)
             miss.add_done_callback(self._misses.discard)
         else:
             self._record(access, outcome, deadline, done)
 
-    def _at_once(self, access: Access, body: bytes) -> LookupAnswer | Refused | _Question:
-        """Decide, and answer from the cache; what only the department knows is a question."""
+    def _at_once(self, access: Access, body: bytes) -> LookupAnswer | Wording | Refused | Known:
+        """Decide, and answer from the cache; what only the department can answer stays known."""
         caller = access.caller
         check_x509(caller, required=self._x509_required)  # before it costs a token
         access.keep_within(self._limits.take_agency(caller.agency))
+        today = self._today()
+        known = self._known.get(caller.digest)
+        if known is not None and known.holds(caller, self._policy.version, today):
+            access.recall(known)
+        else:
+            understood = self._understand(access, body, today)
+            if isinstance(understood, Refused):
+                return understood
+            known = understood
+            self._known.insert(caller.digest, known)
+        access.keep_within(self._limits.take_department(caller.agency, known.adapter))
+        self._permit(access, known.permit, today)
+        access.known = known
+        kept = None
+        if known.key is not None:
+            kept = self._cache.get(known.key, known.request.max_age_s)
+        if kept is None:
+            return known
+        return self._from_cache(access, known, kept)
+
+    def _understand(self, access: Access, body: bytes, today: date) -> Known | Refused:
+        """From bytes to a permit."""
+        caller, version = access.caller, self._policy.version
         request = parse_lookup(body)
         screen_request(request)
         access.request, access.asked = request, tuple(request.fields or request.claims)
-        today = self._today()
         holder = access.holder = parse_holder(request.holder, today=today)
         certificate = self._departments.certificates.get(request.certificate)
         if certificate is not None:
@@ -186,9 +198,6 @@ class Lookup:
         if isinstance(decision, Deny):
             return Refused(decision.refusal, decision.detail, decision.rule)
         assert certificate is not None  # a permit names a known certificate
-        adapter = self._departments.adapter_of(certificate.name)
-        access.keep_within(self._limits.take_department(caller.agency, adapter))
-        self._permit(access, decision, today)
         key = self._cache.key(
             holder,
             certificate,
@@ -197,11 +206,19 @@ class Lookup:
             case=attribution.case,
             grant=decision.grant.reference,
         )
-        kept = None if key is None else self._cache.get(key, request.max_age_s)
-        if kept is None:
-            return _Question(request, holder, certificate, adapter, key)
-        access.served_from = "cache"
-        return make_answer(access, request, certificate, kept, self._sealer)
+        adapter = self._departments.adapter_of(certificate.name)
+        return Known(
+            caller,
+            version,
+            today,
+            request,
+            access.asked,
+            holder,
+            certificate,
+            adapter,
+            decision,
+            key,
+        )
 
     def _permit(self, access: Access, permit: Permit, today: date) -> None:
         access.permit = permit
@@ -210,11 +227,19 @@ class Lookup:
             quota = Quota(grant.id, today.isoformat(), grant.daily_cap)
             access.claim = Claim(claim.keyid, claim.nonce, claim.expires_at_s, quota)
 
-    async def _miss(
-        self, access: Access, question: _Question, deadline: Deadline, done: Done
-    ) -> None:
+    def _from_cache(self, access: Access, known: Known, kept: Cached) -> LookupAnswer | Wording:
+        access.served_from = "cache"
+        wording = known.wording
+        if wording is not None and wording.fits(
+            kept, self._epochs.current, access.caller.signature.keyid
+        ):
+            return wording
+        access.kept = kept
+        return make_answer(access, known.request, known.certificate, kept, self._sealer)
+
+    async def _miss(self, access: Access, known: Known, deadline: Deadline, done: Done) -> None:
         try:
-            outcome = await self._from_department(access, question, deadline)
+            outcome = await self._from_department(access, known, deadline)
         except AuditError as error:
             done(error)
             return
@@ -223,7 +248,7 @@ class Lookup:
         self._record(access, outcome, deadline, done)
 
     async def _from_department(
-        self, access: Access, question: _Question, deadline: Deadline
+        self, access: Access, known: Known, deadline: Deadline
     ) -> LookupAnswer | Refused:
         """Ask the department, once the sequencer has accepted the claim."""
         assert access.claim is not None
@@ -231,11 +256,11 @@ class Lookup:
         if not isinstance(held, Held):
             return self._by_verdict(access, held)
         access.held = held
-        access.adapter = question.adapter
-        request, attribution = question.request, question.request.attribution
+        access.adapter = known.adapter
+        request, attribution = known.request, known.request.attribution
         query = Query(
-            holder=question.holder,
-            certificate=question.certificate,
+            holder=known.holder,
+            certificate=known.certificate,
             request_id=access.request_id,
             agency=access.caller.agency.id,
             operator=attribution.operator.id,
@@ -248,12 +273,12 @@ class Lookup:
         try:
             async with asyncio.timeout(sooner.remaining_s):
                 loaded = await self._cache.load(
-                    question.key, question.certificate, lambda: self._ask(query, sooner)
+                    known.key, known.certificate, lambda: self._ask(query, sooner)
                 )
         finally:
             access.adapter_ms = round((time.monotonic() - started_s) * 1000)
         access.served_from = "source"
-        return make_answer(access, request, question.certificate, loaded, self._sealer)
+        return make_answer(access, request, known.certificate, loaded, self._sealer)
 
     async def _ask(self, query: Query, deadline: Deadline) -> Cached:
         match await self._departments.lookup(query, deadline):
@@ -292,7 +317,11 @@ class Lookup:
         return math.ceil((midnight - now).total_seconds())
 
     def _record(
-        self, access: Access, outcome: LookupAnswer | Refused, deadline: Deadline, done: Done
+        self,
+        access: Access,
+        outcome: LookupAnswer | Wording | Refused,
+        deadline: Deadline,
+        done: Done,
     ) -> None:
         """Make the entry durable; only then is there a reply."""
         try:
@@ -301,31 +330,57 @@ class Lookup:
             self._on_fault(error)
             done(AuditError("AUDIT_UNAVAILABLE", "the entry could not be written"))
             return
-
-        def recorded(result: Appended | Verdict | AuditError) -> None:
-            if isinstance(result, Appended):
-                reply.index, reply.limits = result.index, access.limits
-                done(reply)
-            elif isinstance(result, AuditError):
-                done(result)
-            else:  # the nonce is known or the cap is used up: a refusal after all, and recorded
-                self._record(access, self._by_verdict(access, result), deadline, done)
-
+        recorded = partial(self._on_recorded, access, reply, deadline, done)
         self._audit.append_soon(entry, deadline, recorded, claim=access.claim, held=access.held)
 
-    def _write(self, access: Access, outcome: LookupAnswer | Refused) -> tuple[Reply, bytes]:
+    def _on_recorded(
+        self,
+        access: Access,
+        reply: Reply,
+        deadline: Deadline,
+        done: Done,
+        result: Appended | Verdict | AuditError,
+    ) -> None:
+        if isinstance(result, Appended):
+            reply.index, reply.limits = result.index, access.limits
+            done(reply)
+        elif isinstance(result, AuditError):
+            done(result)
+        else:  # the nonce is known or the cap is used up: a refusal after all, and recorded
+            self._record(access, self._by_verdict(access, result), deadline, done)
+
+    def _write(
+        self, access: Access, outcome: LookupAnswer | Wording | Refused
+    ) -> tuple[Reply, bytes]:
         """The reply, and the entry that records it."""
+        now = self._clock()
+        if isinstance(outcome, Wording):
+            assert access.holder is not None
+            reply = outcome.reply(access.request_id)
+            time_ms = format_time_ms(now)
+            return reply, outcome.entry(
+                access.caller, access.request_id, access.holder, reply, time_ms
+            )
         cipher = self._epochs.current
-        try:
-            reply = _reply(outcome, access.request_id)
-            return reply, access.entry(outcome, reply, now=self._clock(), cipher=cipher)
-        except RequestError as error:  # too large: say so in a record that fits
-            access.request = access.permit = None
-            if (claim := access.claim) is not None:
-                access.claim = Claim(claim.keyid, claim.nonce, claim.expires_at_s)
-            refused = Refused.because(error)
-            reply = _reply(refused, access.request_id)
-            return reply, access.entry(refused, reply, now=self._clock(), cipher=cipher)
+        reply = _reply(outcome, access.request_id)
+        entry = access.entry(outcome, reply, now=now, cipher=cipher)
+        line = format_entry(entry)
+        if len(line) <= MAX_ENTRY_BYTES:
+            if isinstance(outcome, LookupAnswer) and access.known is not None:
+                access.known.learn(outcome, entry, access.kept, cipher)
+            return reply, line
+        # Too large: say so in a record that fits.
+        access.request = access.permit = None
+        if (claim := access.claim) is not None:
+            access.claim = Claim(claim.keyid, claim.nonce, claim.expires_at_s)
+        refused = Refused(REFUSALS["ENTRY_TOO_LARGE"], f"the record would have {len(line)} bytes")
+        reply = _reply(refused, access.request_id)
+        return reply, format_entry(access.entry(refused, reply, now=now, cipher=cipher))
+
+
+def _settle(replied: "asyncio.Future[Reply | AuditError]", reply: Reply | AuditError) -> None:
+    if not replied.done():  # whoever asked may have been cancelled
+        replied.set_result(reply)
 
 
 def _reply(outcome: LookupAnswer | Refused, request_id: str) -> Reply:

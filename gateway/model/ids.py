@@ -91,6 +91,7 @@ _IDEOGRAPH: Final = (
 _BESIDE_IDEOGRAPH: Final = re.compile(rf"(?<=[{_IDEOGRAPH}{_DOT}])\s+|\s+(?=[{_IDEOGRAPH}{_DOT}])")
 _BLANKS: Final = re.compile(r"\s+")
 
+
 class IdCheck(msgspec.Struct, frozen=True):
     """What the checks found.
 

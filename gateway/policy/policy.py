@@ -50,6 +50,11 @@ class GrantPolicy(AccessPolicy):
         # agency is another record and is read anew.
         self._operators: Final[dict[str, tuple[Agency, AbstractSet[tuple[str, str]]]]] = {}
 
+    @property
+    def version(self) -> object:
+        """This one; its grants do not change."""
+        return self
+
     def decide(
         self,
         agency: Agency,

@@ -11,6 +11,7 @@ a task.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -19,6 +20,7 @@ import structlog
 from gateway.crypto.random import random_piece
 from gateway.errors import AuditError, GatewayError, RequestError
 from gateway.exchange.reply import Refused, Reply, problem_reply
+from gateway.httpsig import RequestSignature
 from gateway.ports import Caller, Pressure
 from gateway.sdk import Deadline
 from gateway.web.docspage import render_page
@@ -209,15 +211,22 @@ class Front:
         check_json(request)
         signed = signed_view(request, default_port=self._settings.default_port)
         caller = self._identify(signed, request.body, request.address, x509_of(request))
-
-        def done(reply: Reply | AuditError) -> None:
-            if isinstance(reply, AuditError):  # no record, no answer
-                reply = problem_reply(Refused.because(reply), request_id)
-            self._metrics.count(reply.outcome, time.monotonic() - started_s)
-            send(self._responder.respond(reply, caller.signature))
-
         deadline = Deadline(started_s + self._settings.deadline_s)
+        done = partial(self._reply, caller.signature, request_id, started_s, send)
         self._lookup(caller, request_id, request.body, deadline, done)
+
+    def _reply(
+        self,
+        signature: RequestSignature,
+        request_id: str,
+        started_s: float,
+        send: Send,
+        reply: Reply | AuditError,
+    ) -> None:
+        if isinstance(reply, AuditError):  # no record, no answer
+            reply = problem_reply(Refused.because(reply), request_id)
+        self._metrics.count(reply.outcome, time.monotonic() - started_s)
+        send(self._responder.respond(reply, signature))
 
     async def _healthz(self, _request: Request, _request_id: str) -> Answer:
         return self._responder.publish(200, "application/json", b'{"status":"ok"}')
