@@ -314,7 +314,6 @@ def _make_front(
         pressure=TurnPressure(
             config.http.max_wait_ms / 1000,
             at_end_of_turn=asyncio.get_running_loop().call_soon,
-            agency_of=live.agency_of,
         ),
         pages=_make_pages(
             site, live, audit, limits=limits, responder=responder, open_door=open_door
@@ -374,7 +373,7 @@ def _make_lookup(
         audit=audit,
         limits=limits,
         epochs=epochs,
-        clock=_now,
+        clock_s=time.time,
         utc_offset_h=config.site.utc_offset_h,
         nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
         x509_required=config.http.client_x509 == "required",

@@ -143,8 +143,10 @@ class RateLimits(Protocol):
 class Pressure(Protocol):
     """Whether there is more to do than can be done in time."""
 
-    def admits(self, keyid: str) -> bool:
-        """Count one request that claims to be signed by this key, unless it has to be refused."""
+    def admits(self, agency: str) -> bool:
+        """Count one request of a connection on which this agency was heard last, unless it has to
+        be refused; empty where nobody was yet.
+        """
 
 
 class Catalog(Protocol):

@@ -1,26 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """More requests than can be answered in time: refused early, cheaply and fairly.
 
-A worker reads, in one turn of its event loop, whatever has arrived on all of its connections. The
-work done since the turn began is what the last of them has waited for already, and what the next
-turn's will wait for. So a turn is given a budget, of the thread's own time: a machine that is slow
-for a moment has not more to do for it.
+A worker reads, in one turn of its event loop, whatever has arrived on all of its connections. Who is
+read last has waited for the work of all the others, and who comes next waits for the whole turn. So
+a turn is given a budget of work:
 
-1. In its first half everybody is admitted. In the second half only agencies that have had less
-   than an equal share of this turn. Beyond it nobody.
-2. Whoever is refused is so before anything is verified, which is four fifths of an answer. So the
-   key id is only claimed: by naming another's key one can use up his share of the second half, but
-   not keep him out of the first.
-3. Nothing is queued here: who is refused is told to come again.
-4. Waiting for a department takes no time of the loop. It is bounded there (`gateway.registry`).
+1. From what turns have cost follows how many requests one may take. Further ones are refused, before
+   anything of them is verified: a refusal costs a tenth of an answer. Nothing is queued here.
+2. When a turn had to refuse, the next one deals the places out: each agency gets as many as it
+   wants, as long as that is not more than an equal share; what is left goes to the others (max-min
+   fairness). A flood of one agency takes nothing from the rest.
+3. An agency is whoever signed the last request on the same connection: known without verifying, and
+   not to be claimed by others. All connections that have shown nothing yet count as one.
+4. Work is the thread's own time: a machine that stands still for a moment has not more to do.
+5. Waiting for a department takes no time of the loop. It is bounded there (`gateway.registry`).
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from gateway.ports import Pressure
+
+#: Seconds of work for one request, before any was seen.
+_FIRST_COST_S: Final = 0.0002
+#: How much one turn says about what a request costs, and what it must hold to say anything.
+_WEIGHT: Final = 0.1
+_MIN_COUNT: Final = 4
 
 
 class TurnPressure(Pressure):
@@ -29,8 +35,7 @@ class TurnPressure(Pressure):
     Args:
         budget_s: seconds of work that one turn may take.
         at_end_of_turn: has something called when the turn has ended, as a loop's `call_soon`.
-        agency_of: the agency of a key id; empty where it is unknown.
-        clock_s: seconds of the thread.
+        work_s: seconds that the thread has worked.
     """
 
     def __init__(
@@ -38,34 +43,44 @@ class TurnPressure(Pressure):
         budget_s: float,
         *,
         at_end_of_turn: Callable[[Callable[[], None]], object],
-        agency_of: Callable[[str], str],
-        clock_s: Callable[[], float] = time.thread_time,
+        work_s: Callable[[], float] = time.thread_time,
     ) -> None:
         self._budget_s: Final = budget_s
         self._at_end_of_turn: Final = at_end_of_turn
-        self._agency_of: Final = agency_of
-        self._clock_s: Final = clock_s
-        self._began_s: float | None = None
-        self._admitted: Final[Counter[str]] = Counter()
+        self._work_s: Final = work_s
+        self._cost_s = _FIRST_COST_S
+        self._began_s = 0.0
+        self._count = 0
+        self._asked: Final[dict[str, int]] = {}
+        self._shares: Mapping[str, int] = {}
+        self.limit = max(1, int(budget_s / _FIRST_COST_S))
 
-    def admits(self, keyid: str) -> bool:
-        """Count one request that claims to be signed by this key, unless it has to be refused."""
-        now_s = self._clock_s()
-        if self._began_s is None:
-            self._began_s = now_s
-            self._admitted.clear()
+    def admits(self, agency: str) -> bool:
+        """Count one request, unless it has to be refused."""
+        if not self._count:
+            self._began_s = self._work_s()
             self._at_end_of_turn(self._end_turn)
-        waited_s = now_s - self._began_s
-        if waited_s > self._budget_s:
-            return False
-        agency = self._agency_of(keyid)
-        admitted = self._admitted
-        if waited_s > self._budget_s / 2:
-            share = admitted.total() / (len(admitted) + (agency not in admitted))
-            if admitted[agency] >= share:
-                return False
-        admitted[agency] += 1
-        return True
+        self._count += 1
+        asked = self._asked[agency] = self._asked.get(agency, 0) + 1
+        if not self._shares:
+            return self._count <= self.limit
+        return asked <= self._shares.get(agency, self.limit // (len(self._shares) + 1))
 
     def _end_turn(self) -> None:
-        self._began_s = None
+        admitted_count = min(self._count, self.limit)
+        if admitted_count >= _MIN_COUNT:
+            cost_s = (self._work_s() - self._began_s) / admitted_count
+            self._cost_s += _WEIGHT * (cost_s - self._cost_s)
+            self.limit = max(1, int(self._budget_s / self._cost_s))
+        self._shares = deal(self.limit, self._asked) if self._count > self.limit else {}
+        self._asked.clear()
+        self._count = 0
+
+
+def deal(places: int, wanted: Mapping[str, int]) -> Mapping[str, int]:
+    """Deal places out by max-min fairness; at least one for each who wants any."""
+    shares: dict[str, int] = {}
+    for position, (name, count) in enumerate(sorted(wanted.items(), key=lambda item: item[1])):
+        left = places - sum(shares.values())
+        shares[name] = max(1, min(count, left // (len(wanted) - position)))
+    return shares

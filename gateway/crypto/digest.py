@@ -53,8 +53,7 @@ def b64_decode(text: str) -> bytes:
 
 def b64url_encode(content: bytes) -> str:
     """Base64url without padding."""
-    encoded = binascii.b2a_base64(content, newline=False)
-    return encoded.translate(_TO_URL).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(content, newline=False).translate(_TO_URL, b"=").decode("ascii")
 
 
 def b64url_decode(text: str) -> bytes:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is known of one access while it walks the corridor, and the entry that records it."""
 
-from datetime import datetime
 from typing import Final
 
 from gateway.crypto.digest import b64url_encode
@@ -18,7 +17,6 @@ from gateway.model.entry import (
 )
 from gateway.model.grant import Permit
 from gateway.model.holder import Holder
-from gateway.model.instant import format_time_ms
 from gateway.model.limits import Allowance
 from gateway.model.lookup import LookupAnswer, LookupRequest, ServedFrom
 from gateway.ports import Cached, Caller, Claim, Held
@@ -81,7 +79,7 @@ class Access:
         check_limit(limit)
 
     def entry(
-        self, outcome: LookupAnswer | Refused, reply: Reply, *, now: datetime, cipher: EpochCipher
+        self, outcome: LookupAnswer | Refused, reply: Reply, *, time: str, cipher: EpochCipher
     ) -> Entry:
         """What this access's audit entry says."""
         answer = outcome if isinstance(outcome, LookupAnswer) else None
@@ -91,7 +89,7 @@ class Access:
         return Entry(
             id=self.request_id,
             salt=b64url_encode(random_piece()),
-            time=format_time_ms(now),
+            time=time,
             agency=self.caller.agency.id,
             keyid=signature.keyid,
             operator=attribution.operator.id if attribution else None,

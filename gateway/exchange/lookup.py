@@ -19,8 +19,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
-from datetime import date, datetime, timedelta, timezone
-from datetime import time as dt_time
+from datetime import date, timedelta
 from functools import partial
 from typing import Final
 
@@ -37,7 +36,7 @@ from gateway.model.asked import asked_fields
 from gateway.model.entry import MAX_ENTRY_BYTES, format_entry
 from gateway.model.grant import Deny, Permit
 from gateway.model.ids import parse_holder
-from gateway.model.instant import format_time_ms, format_time_s
+from gateway.model.instant import format_time_s, format_unix_ms, format_unix_s
 from gateway.model.lookup import LookupAnswer
 from gateway.model.screening import screen_request
 from gateway.ports import (
@@ -67,6 +66,8 @@ _VERDICTS: Final[dict[Verdict, str]] = {
     "over_quota": "QUOTA_EXCEEDED",
 }
 
+_DAY_S: Final = 86_400
+_EPOCH: Final = date(1970, 1, 1)
 #: Permitted requests that are remembered in their very words; about 6 KB each.
 _KNOWN_COUNT: Final = 4096
 
@@ -77,7 +78,7 @@ class Lookup:
     """`POST /v1/lookups`, from an identified caller to a recorded reply.
 
     Args:
-        clock: aware UTC now.
+        clock_s: UNIX seconds.
         utc_offset_h: hours east of UTC of the site's days.
         nonce_life_s: seconds after `created` at which a signature is too old by itself.
         x509_required: agencies that registered no X.509 certificate are refused as well.
@@ -95,7 +96,7 @@ class Lookup:
         audit: AuditLog,
         limits: RateLimits,
         epochs: Epochs,
-        clock: Callable[[], datetime],
+        clock_s: Callable[[], float],
         utc_offset_h: float,
         nonce_life_s: int,
         x509_required: bool = False,
@@ -109,11 +110,12 @@ class Lookup:
         self._audit: Final = audit
         self._limits: Final = limits
         self._epochs: Final = epochs
-        self._clock: Final = clock
-        self._zone: Final = timezone(timedelta(hours=utc_offset_h))
+        self._clock_s: Final = clock_s
+        self._offset_s: Final = utc_offset_h * 3600
         self._nonce_life_s: Final = nonce_life_s
         self._x509_required: Final = x509_required
         self._on_fault: Final = on_fault
+        self._day, self._date = 0, _EPOCH
         self._known: Final = LRUCache[bytes, Known](_KNOWN_COUNT)
         self._misses: Final[set[asyncio.Task[None]]] = set()
 
@@ -286,7 +288,7 @@ class Lookup:
                 adapter = self._departments.adapter_of(query.certificate.name)
                 return self._sealer.seal(query.certificate, adapter, found)
             case NotFound(as_of):
-                return Absent(format_time_s(as_of or self._clock()))
+                return Absent(format_time_s(as_of) if as_of else format_unix_s(self._clock_s()))
 
     def _excuse(self, error: Exception) -> Refused:
         """The refusal for what went wrong before there was an answer."""
@@ -308,13 +310,15 @@ class Lookup:
         return Refused(refusal, "", f"sequencer.{verdict}", wait_s)
 
     def _today(self) -> date:
-        return self._clock().astimezone(self._zone).date()
+        """The day in the site's time zone; made once a day."""
+        day = int((self._clock_s() + self._offset_s) // _DAY_S)
+        if day != self._day:
+            self._day, self._date = day, _EPOCH + timedelta(days=day)
+        return self._date
 
     def _seconds_of_today(self) -> int:
         """Seconds until the site's next day begins."""
-        now = self._clock().astimezone(self._zone)
-        midnight = datetime.combine(now.date() + timedelta(days=1), dt_time(), self._zone)
-        return math.ceil((midnight - now).total_seconds())
+        return math.ceil(_DAY_S - (self._clock_s() + self._offset_s) % _DAY_S)
 
     def _record(
         self,
@@ -353,17 +357,16 @@ class Lookup:
         self, access: Access, outcome: LookupAnswer | Wording | Refused
     ) -> tuple[Reply, bytes]:
         """The reply, and the entry that records it."""
-        now = self._clock()
+        time_ms = format_unix_ms(self._clock_s())
         if isinstance(outcome, Wording):
             assert access.holder is not None
             reply = outcome.reply(access.request_id)
-            time_ms = format_time_ms(now)
             return reply, outcome.entry(
                 access.caller, access.request_id, access.holder, reply, time_ms
             )
         cipher = self._epochs.current
         reply = _reply(outcome, access.request_id)
-        entry = access.entry(outcome, reply, now=now, cipher=cipher)
+        entry = access.entry(outcome, reply, time=time_ms, cipher=cipher)
         line = format_entry(entry)
         if len(line) <= MAX_ENTRY_BYTES:
             if isinstance(outcome, LookupAnswer) and access.known is not None:
@@ -375,7 +378,7 @@ class Lookup:
             access.claim = Claim(claim.keyid, claim.nonce, claim.expires_at_s)
         refused = Refused(REFUSALS["ENTRY_TOO_LARGE"], f"the record would have {len(line)} bytes")
         reply = _reply(refused, access.request_id)
-        return reply, format_entry(access.entry(refused, reply, now=now, cipher=cipher))
+        return reply, format_entry(access.entry(refused, reply, time=time_ms, cipher=cipher))
 
 
 def _settle(replied: "asyncio.Future[Reply | AuditError]", reply: Reply | AuditError) -> None:

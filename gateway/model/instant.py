@@ -2,6 +2,7 @@
 """Instants as this project writes them: RFC 3339 in UTC, ending in `Z`."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def format_time_s(at: datetime) -> str:
@@ -12,6 +13,22 @@ def format_time_s(at: datetime) -> str:
 def format_time_ms(at: datetime) -> str:
     """Write an aware instant with milliseconds."""
     return _format(at, "milliseconds")
+
+
+def format_unix_ms(at_s: float) -> str:
+    """Write UNIX seconds with milliseconds, which are cut off."""
+    whole_s = int(at_s)
+    return f"{_text_of(whole_s)}.{int((at_s - whole_s) * 1000):03}Z"
+
+
+def format_unix_s(at_s: float) -> str:
+    """Write UNIX seconds in whole ones; the fraction is dropped."""
+    return f"{_text_of(int(at_s))}Z"
+
+
+@lru_cache(maxsize=4)
+def _text_of(whole_s: int) -> str:
+    return datetime.fromtimestamp(whole_s, UTC).isoformat(timespec="seconds")[: -len("+00:00")]
 
 
 def _format(at: datetime, timespec: str) -> str:

@@ -29,9 +29,9 @@ import httptools
 
 from gateway.crypto.x509 import ConnectionX509, read_connection_x509
 from gateway.errors import RequestError
-from gateway.web.connections import Connections, Limits, Peer
+from gateway.web.connections import Connections, Limits, Watched
 from gateway.web.edge import MAX_HEAD_BYTES, fields_of, head_too_large
-from gateway.web.request import Request
+from gateway.web.request import Peer, Request
 from gateway.web.respond import Answer
 
 # As sent, with the framing of chunks: an extension could go on for ever without a byte of body.
@@ -49,11 +49,11 @@ _MAX_WAITING_COUNT: Final = 8
 Reading = Literal["nothing", "head", "body", "ended", "lingering"]
 
 
-class Connection(asyncio.Protocol, Peer):
+class Connection(asyncio.Protocol, Watched):
     """The protocol of one peer.
 
     Attributes:
-        x509: the certificate that the peer presented.
+        peer: who it is.
     """
 
     def __init__(self, connections: Connections) -> None:
@@ -61,8 +61,7 @@ class Connection(asyncio.Protocol, Peer):
         self._limits: Final[Limits] = connections.limits
         self._parser: Final = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
-        self._address = ""
-        self.x509: ConnectionX509 | None = None
+        self.peer = Peer()
         self._reading: Reading = "nothing"
         self._wire_bytes = 0
         self._target = b""
@@ -86,10 +85,11 @@ class Connection(asyncio.Protocol, Peer):
         if not self._connections.admit(self):
             transport.close()
             return
-        if (tls := transport.get_extra_info("ssl_object")) is not None:
-            self.x509 = _presented(tls.getpeercert(binary_form=True))
-        peer = transport.get_extra_info("peername")
-        self._address = peer[0] if isinstance(peer, tuple) else ""
+        tls, name = map(transport.get_extra_info, ("ssl_object", "peername"))
+        self.peer = Peer(
+            name[0] if isinstance(name, tuple) else "",
+            None if tls is None else _presented(tls.getpeercert(binary_form=True)),
+        )
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass
         self.due_s = time.monotonic() + self._limits.header_timeout_s
 
@@ -167,12 +167,11 @@ class Connection(asyncio.Protocol, Peer):
         """Take the head; a body that is stated to be too large is not waited for."""
         parser = self._parser
         self._request = Request(
+            self.peer,
             parser.get_method().decode("latin-1"),
             self._target.decode("latin-1"),
             parser.get_http_version(),
-            fields_of(self._lines),
-            address=self._address,
-            x509=self.x509,
+            fields_of(self._lines, self._wire_bytes),
         )
         self._body_bytes = 0
         self._parts = []

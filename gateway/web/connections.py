@@ -34,7 +34,7 @@ class Limits(msgspec.Struct, frozen=True):
     department_connections: int = 0
 
 
-class Peer(Protocol):
+class Watched(Protocol):
     """One connection, as far as all of them are concerned.
 
     Attributes:
@@ -66,7 +66,7 @@ class Connections:
     def __init__(self, front: Front, limits: Limits) -> None:
         self.front: Final = front
         self.limits: Final = limits
-        self.open: Final[set[Peer]] = set()
+        self.open: Final[set[Watched]] = set()
         self.is_draining = False
         self.drained: Final = asyncio.Event()
         self._metrics: Final = ConnectionMetrics()
@@ -84,7 +84,7 @@ class Connections:
             if peer.is_idle:
                 peer.close()
 
-    def admit(self, peer: Peer) -> bool:
+    def admit(self, peer: Watched) -> bool:
         """Count a connection in, unless there are too many; once, however often it is asked."""
         if peer in self.open:
             return True
@@ -97,7 +97,7 @@ class Connections:
             self._look_later()
         return True
 
-    def forget(self, peer: Peer) -> None:
+    def forget(self, peer: Watched) -> None:
         """Count a connection out."""
         self.open.discard(peer)
         if self.is_draining and not self.open:

@@ -13,7 +13,7 @@ from typing import Final
 
 from gateway.errors import RequestError
 from gateway.httpsig import SignedRequest
-from gateway.web.request import Fields, Request
+from gateway.web.request import Fields, Peer, Request
 
 # RFC 3986 path and query as sent: no fragment, nothing outside ASCII, no half of an escape.
 _TARGET: Final = re.compile(
@@ -47,8 +47,6 @@ _USUAL_NAMES: Final = {
     for spelling in (name, name.lower())
 }
 
-_KEYID: Final = re.compile(r';keyid="([^"]{1,64})"')
-
 #: Caps on a head: the target, one field, their count, and all bytes of the fields together.
 MAX_TARGET_LENGTH: Final = 2048
 MAX_FIELD_BYTES: Final = 8192
@@ -65,30 +63,35 @@ def head_too_large() -> RequestError:
     )
 
 
-def fields_of(lines: Sequence[tuple[bytes, bytes]]) -> Fields:
+def fields_of(lines: Sequence[tuple[bytes, bytes]], wire_bytes: int) -> Fields:
     """Gather the lines of a head by field name.
+
+    Args:
+        wire_bytes: as many as came for it, at least.
 
     Raises:
         RequestError: HEAD_TOO_LARGE.
     """
-    if len(lines) > MAX_FIELDS:
-        raise head_too_large()
+    if len(lines) > MAX_FIELDS or wire_bytes > MAX_FIELD_BYTES:
+        _check_sizes(lines)
     fields: Fields = {}
-    size_bytes = 0
     for name, value in lines:
-        length = len(name) + len(value)
-        if length > MAX_FIELD_BYTES:
-            raise head_too_large()
-        size_bytes += length
-        text = value.decode("latin-1")
         key = _USUAL_NAMES.get(name) or name.decode("latin-1").lower()
         if key in fields:
-            fields[key].append(text)
+            fields[key].append(value.decode("latin-1"))
         else:
-            fields[key] = [text]
-    if size_bytes > MAX_HEAD_BYTES:
-        raise head_too_large()
+            fields[key] = [value.decode("latin-1")]
     return fields
+
+
+def _check_sizes(lines: Sequence[tuple[bytes, bytes]]) -> None:
+    sizes_bytes = [len(name) + len(value) for name, value in lines]
+    if (
+        len(lines) > MAX_FIELDS
+        or max(sizes_bytes, default=0) > MAX_FIELD_BYTES
+        or sum(sizes_bytes) > MAX_HEAD_BYTES
+    ):
+        raise head_too_large()
 
 
 def check_framing(request: Request) -> None:
@@ -142,22 +145,15 @@ def check_json(request: Request) -> None:
         raise RequestError("CONTENT_TYPE_UNSUPPORTED")
 
 
-def x509_of(request: Request) -> str | None:
-    """SHA-256 of the X.509 certificate that the request's connection presented, hexadecimal.
+def x509_of(peer: Peer) -> str | None:
+    """SHA-256 of the X.509 certificate that a peer presented, hexadecimal.
 
     Its end is looked at again: a connection, or a session of TLS 1.2, may outlive it.
     """
-    presented = request.x509
+    presented = peer.x509
     if presented is None or presented.not_after < datetime.now(UTC):
         return None
     return presented.sha256
-
-
-def claimed_keyid(request: Request) -> str:
-    """The key id by which a request claims to be signed; empty where there is none in sight."""
-    lines = request.lines("signature-input")
-    found = _KEYID.search(lines[0]) if lines else None
-    return found[1] if found else ""
 
 
 def signed_view(request: Request, *, default_port: str) -> SignedRequest:

@@ -24,7 +24,7 @@ from gateway.httpsig import RequestSignature
 from gateway.ports import Caller, Pressure
 from gateway.sdk import Deadline
 from gateway.web.docspage import render_page
-from gateway.web.edge import check_framing, check_json, claimed_keyid, signed_view, x509_of
+from gateway.web.edge import check_framing, check_json, signed_view, x509_of
 from gateway.web.log_pages import LOG_FOLDER, RECEIPTS_FOLDER, LogPages
 from gateway.web.metrics import LookupMetrics, exposition
 from gateway.web.openapi import document, encode_document
@@ -206,11 +206,13 @@ class Front:
 
     def _lookups(self, request: Request, request_id: str, send: Send) -> None:
         started_s = time.monotonic()
-        if not self._pressure.admits(claimed_keyid(request)):
+        if not self._pressure.admits(request.peer.agency):
             raise GatewayError("GATEWAY_BUSY", retry_after_s=_BUSY_RETRY_S)
         check_json(request)
         signed = signed_view(request, default_port=self._settings.default_port)
-        caller = self._identify(signed, request.body, request.address, x509_of(request))
+        peer = request.peer
+        caller = self._identify(signed, request.body, peer.address, x509_of(peer))
+        peer.agency = caller.agency.id
         deadline = Deadline(started_s + self._settings.deadline_s)
         done = partial(self._reply, caller.signature, request_id, started_s, send)
         self._lookup(caller, request_id, request.body, deadline, done)

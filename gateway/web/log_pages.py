@@ -140,7 +140,7 @@ class LogPages:
         if _has_content(request):
             raise RequestError("HTTP_UNACCEPTABLE", "a request for this resource has no content")
         signed = signed_view(request, default_port=self._default_port)
-        return signed, b"", request.address, x509_of(request)
+        return signed, b"", request.peer.address, x509_of(request.peer)
 
     async def _reply(
         self,

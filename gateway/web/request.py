@@ -9,37 +9,43 @@ from gateway.crypto.x509 import ConnectionX509
 Fields = dict[str, list[str]]
 
 
+class Peer:
+    """Who is at the other end of a connection.
+
+    Attributes:
+        address: IP address; empty where there is none.
+        x509: what was presented in the handshake.
+        agency: id of whoever signed the last request here; empty before the first.
+    """
+
+    __slots__ = ("address", "agency", "x509")
+
+    def __init__(self, address: str = "", x509: ConnectionX509 | None = None) -> None:
+        self.address: Final = address
+        self.x509: Final = x509
+        self.agency = ""
+
+
 class Request:
     """A message that has arrived to its last byte.
 
     Attributes:
+        peer: who sent it.
         method: as sent.
         target: the request target as sent; Latin-1, so that no byte is lost.
         version: `1.1`, or what else was claimed.
         fields: lines by lower-case field name, in the order received; Latin-1.
         body: the content, without its framing.
-        address: the peer's IP address; empty where there is none.
-        x509: what the connection presented.
     """
 
-    __slots__ = ("address", "body", "fields", "method", "target", "version", "x509")
+    __slots__ = ("body", "fields", "method", "peer", "target", "version")
 
-    def __init__(
-        self,
-        method: str,
-        target: str,
-        version: str,
-        fields: Fields,
-        *,
-        address: str = "",
-        x509: ConnectionX509 | None = None,
-    ) -> None:
+    def __init__(self, peer: Peer, method: str, target: str, version: str, fields: Fields) -> None:
+        self.peer: Final = peer
         self.method: Final = method
         self.target: Final = target
         self.version: Final = version
         self.fields: Final = fields
-        self.address: Final = address
-        self.x509: Final = x509
         self.body = b""
 
     @property
@@ -49,7 +55,7 @@ class Request:
 
     @property
     def content_length(self) -> int:
-        """As stated; 0 where nothing is, the parser has refused what is no number."""
+        """As stated; 0 where nothing is. The parser has refused what is no number."""
         lines = self.fields.get("content-length")
         return int(lines[0]) if lines else 0
 

@@ -203,7 +203,7 @@ class Corridor:
             audit=self.log,
             limits=AgencyLimits(limits or LimitsSection(), workers=1, clock_ns=lambda: self.now_ns),
             epochs=self.epochs,
-            clock=lambda: NOW,
+            clock_s=NOW.timestamp,
             utc_offset_h=8,
             nonce_life_s=65,
             x509_required=x509_required,

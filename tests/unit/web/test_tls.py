@@ -16,7 +16,7 @@ from gateway.web.connection import Connection
 from gateway.web.connections import Connections, Limits
 from gateway.web.edge import x509_of
 from gateway.web.listener import bind
-from gateway.web.request import Request
+from gateway.web.request import Peer
 from gateway.web.tls import LiveTLS, TLSFiles, TLSPort
 
 DEADLINE_S = 0.4
@@ -97,7 +97,7 @@ async def test_a_handshake_takes_a_place_and_gives_it_back(
     trusting.check_hostname = False
     trusting.verify_mode = ssl.CERT_NONE
     quick = await Client.come(port, trusting)
-    assert [cast("Connection", peer).x509 for peer in connections.open] == [None]
+    assert [cast("Connection", peer).peer.x509 for peer in connections.open] == [None]
     await quick.leave()
 
 
@@ -117,7 +117,7 @@ async def test_a_drain_waits_for_who_comes_while_nobody_was_there(
 def test_a_connection_that_outlives_its_x509_presents_none(age: int, shown: str | None) -> None:
     now = datetime.now(UTC)
     found = ConnectionX509("ab", now - timedelta(days=1), now + timedelta(seconds=age))
-    assert x509_of(Request("GET", "/", "1.1", {}, x509=found)) == shown
+    assert x509_of(Peer(x509=found)) == shown
 
 
 async def test_no_more_than_asked_for_are_accepted_at_once(tls: LiveTLS) -> None:
