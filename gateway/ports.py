@@ -144,8 +144,10 @@ class Pressure(Protocol):
     """Whether there is more to do than can be done in time."""
 
     def admits(self, agency: str) -> bool:
-        """Count one request of a connection on which this agency was heard last, unless it has to
-        be refused; empty where nobody was yet.
+        """Count one request, unless it has to be refused.
+
+        Args:
+            agency: who signed the last request on its connection; empty where there was none.
         """
 
 

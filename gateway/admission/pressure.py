@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """More requests than can be answered in time: refused early, cheaply and fairly.
 
-A worker reads, in one turn of its event loop, whatever has arrived on all of its connections. Who is
-read last has waited for the work of all the others, and who comes next waits for the whole turn. So
-a turn is given a budget of work:
+A worker reads, in one turn of its event loop, whatever has arrived on all of its connections. Who
+is read last has waited for the work of all the others, and who comes next waits for the whole turn.
+So a turn is given a budget of work:
 
-1. From what turns have cost follows how many requests one may take. Further ones are refused, before
+1. From what turns have cost follows how many requests one may take. Further ones are refused before
    anything of them is verified: a refusal costs a tenth of an answer. Nothing is queued here.
 2. When a turn had to refuse, the next one deals the places out: each agency gets as many as it
    wants, as long as that is not more than an equal share; what is left goes to the others (max-min

@@ -105,7 +105,8 @@ class FastP256Signer(Signer):
 
     def sign(self, message: bytes) -> bytes:
         """See `Signer`."""
-        return self._to_pair(self._sign(sha256(message)), _COORDINATE_BYTES)
+        pair: bytes = self._to_pair(self._sign(sha256(message)), _COORDINATE_BYTES)
+        return pair
 
 
 class P256Verifier(Verifier):

@@ -158,15 +158,9 @@ class Lookup:
         check_x509(caller, required=self._x509_required)  # before it costs a token
         access.keep_within(self._limits.take_agency(caller.agency))
         today = self._today()
-        known = self._known.get(caller.digest)
-        if known is not None and known.holds(caller, self._policy.version, today):
-            access.recall(known)
-        else:
-            understood = self._understand(access, body, today)
-            if isinstance(understood, Refused):
-                return understood
-            known = understood
-            self._known.insert(caller.digest, known)
+        known = self._recall(access, today) or self._understand(access, body, today)
+        if isinstance(known, Refused):
+            return known
         access.keep_within(self._limits.take_department(caller.agency, known.adapter))
         self._permit(access, known.permit, today)
         access.known = known
@@ -176,6 +170,14 @@ class Lookup:
         if kept is None:
             return known
         return self._from_cache(access, known, kept)
+
+    def _recall(self, access: Access, today: date) -> Known | None:
+        """What the same words came to before, as long as that holds."""
+        known: Known | None = self._known.get(access.caller.digest)
+        if known is None or not known.holds(access.caller, self._policy.version, today):
+            return None
+        access.recall(known)
+        return known
 
     def _understand(self, access: Access, body: bytes, today: date) -> Known | Refused:
         """From bytes to a permit."""
@@ -209,7 +211,7 @@ class Lookup:
             grant=decision.grant.reference,
         )
         adapter = self._departments.adapter_of(certificate.name)
-        return Known(
+        known = Known(
             caller,
             version,
             today,
@@ -221,6 +223,8 @@ class Lookup:
             decision,
             key,
         )
+        self._known.insert(caller.digest, known)
+        return known
 
     def _permit(self, access: Access, permit: Permit, today: date) -> None:
         access.permit = permit
@@ -258,6 +262,11 @@ class Lookup:
         if not isinstance(held, Held):
             return self._by_verdict(access, held)
         access.held = held
+        if known.key is not None:  # who asked first may have been answered meanwhile
+            kept = self._cache.get(known.key, known.request.max_age_s)
+            if kept is not None:
+                access.served_from = "cache"
+                return make_answer(access, known.request, known.certificate, kept, self._sealer)
         access.adapter = known.adapter
         request, attribution = known.request, known.request.attribution
         query = Query(

@@ -15,11 +15,12 @@ def format_base(listed: str, values: Sequence[str], member: str) -> bytes:
         values: one for each, free of line breaks.
         member: the value of `@signature-params`.
     """
-    return (_template(listed) % (*values, member)).encode("ascii")
+    return (base_template(listed) % (*values, member)).encode("ascii")
 
 
 # The lists that are signed are few; filling a template costs half of joining lines.
 @lru_cache(maxsize=256)
-def _template(listed: str) -> str:
+def base_template(listed: str) -> str:
+    """The base with `%s` in the place of each value, and of the member last."""
     identifiers = [item.text.replace("%", "%%") for item in sfv.parse_items(listed)]
     return "".join([f"{text}: %s\n" for text in [*identifiers, '"@signature-params"']])[:-1]

@@ -17,7 +17,7 @@ from typing import Final
 from gateway.crypto.keys import Signer, Verifier
 from gateway.errors import GatewayError, TrustError
 from gateway.httpsig import sfv
-from gateway.httpsig.base import format_base
+from gateway.httpsig.base import base_template, format_base
 from gateway.httpsig.component import FieldLines, identify, parse_components, read_values
 from gateway.httpsig.digest import verify_content_digest
 from gateway.httpsig.message import RequestSignature, SignedResponse
@@ -56,16 +56,26 @@ def response_signature_headers(
     Returns:
         The values of Signature-Input and Signature.
     """
-    listed = _listed(request.listed, request.label, with_receipt=receipt is not None)
-    values = [str(status), content_type, digest]
-    if receipt is not None:
-        values.append(receipt)
-    member = (
-        f"{listed};created={created}"
-        f';keyid={sfv.format_string(signer.keyid)};alg="{signer.algorithm}";tag="{RESPONSE_TAG}"'
-    )
-    base = format_base(listed, [*values, *request.values, request.member], member)
-    return f"{label}={member}", f"{label}={sfv.format_bytes(signer.sign(base))}"
+    listed, template = _plan(request.listed, request.label, receipt is not None)
+    member = f"{listed};created={created}{_signed_by(signer.keyid, signer.algorithm)}"
+    recorded = () if receipt is None else (receipt,)
+    values = (str(status), content_type, digest, *recorded, *request.values, request.member, member)
+    base = template % values
+    return f"{label}={member}", f"{label}={sfv.format_bytes(signer.sign(base.encode('ascii')))}"
+
+
+# As many as there are lists and labels that clients sign.
+@lru_cache(maxsize=256)
+def _plan(of_request: str, label: str, with_receipt: bool) -> tuple[str, str]:  # noqa: FBT001 - a key
+    """What is covered, and the base with a place for each value."""
+    listed = _listed(of_request, label, with_receipt=with_receipt)
+    return listed, base_template(listed)
+
+
+@lru_cache(maxsize=16)
+def _signed_by(keyid: str, algorithm: str) -> str:
+    """The parameters that are the same in all signatures of a key."""
+    return f';keyid={sfv.format_string(keyid)};alg="{algorithm}";tag="{RESPONSE_TAG}"'
 
 
 def verify_response_signature(
@@ -106,8 +116,6 @@ def verify_response_signature(
         raise TrustError("RESPONSE_UNTRUSTED", error.detail or error.refusal.title.en) from error
 
 
-# As many as there are lists and labels that clients sign.
-@lru_cache(maxsize=256)
 def _listed(of_request: str, label: str, *, with_receipt: bool) -> str:
     answer = [*_ANSWER, _RECEIPT] if with_receipt else _ANSWER
     echo = [f"{item.text};req" for item in sfv.parse_items(of_request)]

@@ -58,6 +58,7 @@ class Connection(asyncio.Protocol, Watched):
 
     def __init__(self, connections: Connections) -> None:
         self._connections: Final = connections
+        self._front: Final = connections.front
         self._limits: Final[Limits] = connections.limits
         self._parser: Final = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
@@ -72,7 +73,7 @@ class Connection(asyncio.Protocol, Watched):
         self._waiting: Final[deque[Request]] = deque()
         self._answered: Request | None = None
         self._refusal: RequestError | None = None
-        self._is_in_turn = self._is_paused = False
+        self._is_in_turn = self._is_paused = self._is_held = False
         self.due_s = self.read_by_s = math.inf
 
     @property
@@ -151,8 +152,7 @@ class Connection(asyncio.Protocol, Watched):
             raise RequestError("HTTP_UNACCEPTABLE")
         if self._reading == "nothing":
             self._expect("head", self._limits.header_timeout_s)
-        self._target = b""
-        self._lines = []
+        self._target, self._lines, self._parts = b"", [], []
 
     def on_url(self, part: bytes) -> None:
         """Take a part of the target."""
@@ -174,7 +174,6 @@ class Connection(asyncio.Protocol, Watched):
             fields_of(self._lines, self._wire_bytes),
         )
         self._body_bytes = 0
-        self._parts = []
         self._expect("body", self._limits.body_timeout_s)
         if self._request.content_length > self._limits.max_body_bytes:
             raise RequestError("BODY_TOO_LARGE")
@@ -191,9 +190,8 @@ class Connection(asyncio.Protocol, Watched):
         request = self._request
         assert request is not None
         request.body = b"".join(self._parts)
-        self._request = None
         self._waiting.append(request)
-        self._expect("nothing", math.inf)
+        self._reading, self.due_s = "nothing", math.inf
         self._wire_bytes = 0
         if (
             "transfer-encoding" in request.fields
@@ -202,6 +200,7 @@ class Connection(asyncio.Protocol, Watched):
         ):
             self._reading = "ended"
         elif len(self._waiting) > _MAX_WAITING_COUNT and self._transport is not None:
+            self._is_held = True
             self._transport.pause_reading()
 
     def send(self, answer: Answer) -> None:
@@ -248,20 +247,21 @@ class Connection(asyncio.Protocol, Watched):
 
     def _take_turns(self) -> None:
         """Give each request that waits its turn, until one has to be waited for."""
-        if self._is_in_turn or self._transport is None:
+        if self._is_in_turn:
             return
         self._is_in_turn = True
         while self._answered is None and self._waiting and not self._is_paused:
-            self._answered = self._waiting.popleft()
-            self._connections.front.answer(self._answered, self.send)
+            self._answered = request = self._waiting.popleft()
+            self._front.answer(request, self.send)
         self._is_in_turn = False
-        if self._answered is not None or self._waiting:
+        if self._answered is not None or self._waiting or self._transport is None:
             return
         if self._refusal is not None:
             self._say_refusal(self._refusal)
         elif self._reading == "nothing":
             self.due_s = time.monotonic() + self._limits.idle_timeout_s
-        if self._transport is not None and not self._transport.is_reading():
+        if self._is_held and self._transport is not None:
+            self._is_held = False
             self._transport.resume_reading()
 
     def _on_unparsable(self, error: httptools.HttpParserError) -> None:
@@ -281,7 +281,7 @@ class Connection(asyncio.Protocol, Watched):
 
     def _say_refusal(self, error: RequestError) -> None:
         self._refusal = None
-        answer = self._connections.front.refuse(error)
+        answer = self._front.refuse(error)
         if self._transport is None:
             return
         self._transport.write(answer.encode(close=True))

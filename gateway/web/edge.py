@@ -111,6 +111,8 @@ def check_framing(request: Request) -> None:
     ):
         raise RequestError("HTTP_UNACCEPTABLE", "Transfer-Encoding is not exactly `chunked`")
     check_target(request.target)
+    if "sec-websocket-key1" in fields:  # of a draft whose body no Content-Length tells of
+        raise RequestError("HTTP_UNACCEPTABLE", "Sec-WebSocket-Key1 is not supported")
     if "expect" in fields:
         raise RequestError("HTTP_UNACCEPTABLE", "Expect is not supported: send the body at once")
     if not _FORWARDED_CERTIFICATES.keys().isdisjoint(fields):

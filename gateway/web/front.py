@@ -121,7 +121,11 @@ class Front:
         request_id = random_piece().hex()
         try:
             check_framing(request)
-            self._route(request)(request, request_id, send)
+            found = self._routes.get(request.target)
+            if found is not None and found[0] == request.method:
+                found[1](request, request_id, send)
+            else:
+                self._route(request)(request, request_id, send)
         except Exception as error:  # noqa: BLE001 - the edge: the caller must get an answer, and no traceback
             send(self._excuse(error, request, request_id))
 

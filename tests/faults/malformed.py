@@ -181,6 +181,7 @@ FRAMED: Final = (
     ("chunked", f"{_OPEN}{CHUNKED}\r\n1\r\na\r\n0\r\n\r\n{_LAST}", (200,)),
     ("chunk extension", f"{_OPEN}{CHUNKED}\r\n1;a=b\r\na\r\n0\r\n\r\n{_LAST}", (200,)),
     ("trailer", f"{_OPEN}{CHUNKED}\r\n0\r\nClient-Cert: :AAAA:\r\n\r\n{_LAST}", (200,)),
-    ("after close", _LAST + _LAST, (400,)),
+    # RFC 9112 §9.6: the request that says so is answered, and nothing behind it is looked at.
+    ("after close", _LAST + _LAST, (200,)),
     ("refused", f"{POST}Expect: x\r\n{LENGTH}\r\n<BODY>{_LAST}", (400,)),
 )
