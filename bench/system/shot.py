@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One shot: requests signed, load on, processor time read, answers counted."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from bench.system.load import Outcome, Samples
+from bench.system.processor import Others, Patience, cores, cpu_s
+from bench.system.requests import write_requests
+from bench.system.target import Target, WrongAnswer
+
+#: Connections that stay open, as performance measurements of gateways commonly take.
+CONNECTIONS: Final = 64
+LoadName = Literal["wrk", "asyncio"]
+_LUA: Final = Path(__file__).with_name("wrk.lua")
+_MARK: Final = "RESULT "
+_FIRST_PER_S: Final = 7000.0
+_MARGIN: Final = 1.4
+_SIGNING_S: Final = 60e-6
+_TRIES: Final = 4
+
+
+class Shot(msgspec.Struct, frozen=True):
+    """What one shot showed.
+
+    Attributes:
+        per_s: answers a second.
+        cpu_us: processor time of the server for each answer, in microseconds.
+        keeper_us: the same of whoever keeps its log.
+    """
+
+    target: str
+    per_s: float
+    cpu_us: float
+    keeper_us: float
+    p50_ms: float
+    p99_ms: float
+    answer_count: int
+
+
+class _Said(msgspec.Struct):
+    """What wrk.lua prints."""
+
+    answer_count: int
+    seconds: float
+    wrong_count: int
+    p50_ms: float
+    p99_ms: float
+    exhausted: bool
+
+
+class Gun:
+    """Takes shots, and repeats those that others disturbed.
+
+    Args:
+        load: which client sends the requests at saturation.
+        patience: with a busy machine.
+    """
+
+    def __init__(self, load: LoadName, patience: Patience) -> None:
+        self.load: Final = load
+        self.patience: Final = patience
+        self._signing_s = _SIGNING_S
+        self._per_s: Final[dict[str, float]] = {}
+        self._folder: Final = Path(tempfile.mkdtemp(prefix="yz-load-"))
+        self._requests: Final = self._folder / "requests"
+
+    def close(self) -> None:
+        """Remove its files."""
+        shutil.rmtree(self._folder)
+
+    def saturate(
+        self,
+        target: Target,
+        seconds: float,
+        *,
+        connections: int = CONNECTIONS,
+        on_cores: Sequence[int] = (),
+    ) -> Shot:
+        """A closed loop on kept connections.
+
+        Raises:
+            WrongAnswer: an answer was not 200.
+        """
+        for _ in range(_TRIES):
+            count = int(self._per_s.get(target.name, _FIRST_PER_S) * seconds * _MARGIN) + 200
+            self.patience.wait()
+            self._sign(target, count, per_s=count / seconds)
+            others, before = Others(), self._spent(target)
+            said = self._fire(target.port, seconds, connections, on_cores or cores()[1:])
+            spent_s, kept_s = (
+                after - at for after, at in zip(self._spent(target), before, strict=True)
+            )
+            if said.wrong_count:
+                raise WrongAnswer(f"{target.name}: {said.wrong_count} answers were not 200")
+            rate = said.answer_count / said.seconds
+            self._per_s[target.name] = rate if not said.exhausted else 2 * count / seconds
+            if said.exhausted or not self.patience.accepts(others.share(), seconds):
+                continue
+            return Shot(
+                target.name,
+                rate,
+                spent_s / said.answer_count * 1e6,
+                kept_s / said.answer_count * 1e6,
+                said.p50_ms,
+                said.p99_ms,
+                said.answer_count,
+            )
+        raise WrongAnswer(f"{target.name}: requests ran out {_TRIES} times")
+
+    def send(
+        self, target: Target, options: Sequence[str], count: int, *, per_s: float
+    ) -> tuple[Outcome, Samples]:
+        """Drive the shipped client with options of its own; answers may be anything."""
+        self._sign(target, count, per_s=per_s)
+        samples = self._folder / "samples"
+        said = self._run_client(target.port, [*options, f"--samples={samples}"], cores()[1:])
+        return said, msgspec.msgpack.decode(samples.read_bytes(), type=Samples)
+
+    def paced(
+        self, target: Target, seconds: float, per_s: float, *, connections: int = CONNECTIONS
+    ) -> Outcome:
+        """An open loop at this rate.
+
+        Raises:
+            WrongAnswer: an answer was not 200.
+        """
+        outcome = None
+        for _ in range(_TRIES):
+            self.patience.wait()
+            others = Others()
+            outcome, _samples = self.send(
+                target,
+                [f"--phases={seconds}:{per_s:.1f}", f"--connections={connections}"],
+                int(per_s * seconds * _MARGIN) + 200,
+                per_s=per_s,
+            )
+            if outcome.statuses.keys() != {"200"}:
+                raise WrongAnswer(f"{target.name}: answers were {outcome.statuses}")
+            if self.patience.accepts(others.share(), seconds):
+                break
+        assert outcome is not None
+        return outcome
+
+    def _sign(self, target: Target, count: int, *, per_s: float) -> None:
+        bodies = target.bodies_of(count)
+        began_s = time.time()
+        at_s = began_s + count * self._signing_s
+        write_requests(self._requests, target.write, bodies, count, at_s=at_s, per_s=per_s)
+        self._signing_s = (time.time() - began_s) / count
+
+    def _spent(self, target: Target) -> tuple[float, float]:
+        return cpu_s(target.pids), cpu_s(target.keepers)
+
+    def _fire(self, port: int, seconds: float, connections: int, on_cores: Sequence[int]) -> _Said:
+        if self.load == "asyncio":
+            options = [f"--seconds={seconds}", f"--connections={connections}"]
+            outcome = self._run_client(port, options, on_cores)
+            answers = outcome.answer_count
+            return _Said(
+                answers,
+                outcome.seconds,
+                answers - outcome.statuses.get("200", 0),
+                outcome.p50_ms,
+                outcome.p99_ms,
+                outcome.exhausted,
+            )
+        words = [
+            "wrk", "--threads=1", f"--connections={connections}", f"--duration={_whole(seconds)}s",
+            "--timeout=10s", f"--script={_LUA}", f"http://127.0.0.1:{port}/", str(self._requests),
+        ]  # fmt: skip
+        text = _run(words, on_cores)
+        return msgspec.json.decode(text.rpartition(_MARK)[2].strip(), type=_Said)
+
+    def _run_client(self, port: int, options: Sequence[str], on_cores: Sequence[int]) -> Outcome:
+        words = [
+            sys.executable, "-m", "bench.system.load", f"--requests={self._requests}",
+            f"--port={port}", *options,
+        ]  # fmt: skip
+        return msgspec.json.decode(_run(words, on_cores), type=Outcome)
+
+
+def find_load() -> LoadName:
+    """The client that there is."""
+    return "wrk" if shutil.which("wrk") else "asyncio"
+
+
+def _whole(seconds: float) -> int:
+    """Seconds as wrk takes them."""
+    return max(1, round(seconds))
+
+
+def _run(words: Sequence[str], on_cores: Sequence[int]) -> str:
+    pinned = ["taskset", "--cpu-list", ",".join(map(str, on_cores)), *words]
+    done = subprocess.run(pinned, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise WrongAnswer(f"the load failed: {done.stderr[-500:] or done.stdout[-500:]}")
+    return done.stdout
