@@ -41,6 +41,7 @@ _SELECT_MAX: Final = 900
 _CONNECT_AT_ONCE: Final = 256
 _CLOSE: Final = b"\r\nConnection: close"
 _OK: Final = 200
+_TOLD: Final = 300
 _LOST: Final = 0
 
 
@@ -52,6 +53,7 @@ class Outcome(msgspec.Struct, frozen=True):
         statuses: answers by status; `0` is a connection that was lost.
         unsent_count: requests that were due while no connection was free.
         exhausted: whether the file ended before the time did.
+        refusal: how the first answer that was not 200 began.
     """
 
     seconds: float
@@ -60,6 +62,7 @@ class Outcome(msgspec.Struct, frozen=True):
     p99_ms: float
     unsent_count: int = 0
     exhausted: bool = False
+    refusal: str = ""
 
     @property
     def answer_count(self) -> int:
@@ -99,6 +102,7 @@ class Load:
         self.is_closed_loop = self.is_over = False
         self.unsent_count = 0
         self.exhausted = False
+        self.refusal = ""
         self.began_s = self.ended_s = 0.0
         self.started: Final = array("d")
         self.took: Final = array("d")
@@ -212,6 +216,7 @@ class Load:
             p99_ms=percentile(took, 0.99) * 1e3,
             unsent_count=self.unsent_count,
             exhausted=self.exhausted,
+            refusal=self.refusal,
         )
 
     def samples(self) -> Samples:
@@ -259,7 +264,9 @@ class Connection(asyncio.Protocol):
         self._received = b""
         started_s, self._started_s = self._started_s, 0.0
         status = int(received[9:12])
-        self.is_usable = status == _OK or _CLOSE not in received[:end]
+        if status != _OK:
+            self.is_usable = _CLOSE not in received[:end]
+            self._load.refusal = self._load.refusal or received[end + 4 :][:_TOLD].decode()
         self._load.take(self, started_s, status)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature

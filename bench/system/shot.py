@@ -55,6 +55,7 @@ class _Said(msgspec.Struct):
     p50_ms: float
     p99_ms: float
     exhausted: bool
+    refusal: str = ""
 
 
 class Gun:
@@ -99,8 +100,10 @@ class Gun:
             spent_s, kept_s = (
                 after - at for after, at in zip(self._spent(target), before, strict=True)
             )
-            if said.wrong_count:
-                raise WrongAnswer(f"{target.name}: {said.wrong_count} answers were not 200")
+            if said.wrong_count and not said.exhausted:  # the last one was sent over and over
+                raise WrongAnswer(
+                    f"{target.name}: {said.wrong_count} answers were not 200 {said.refusal}"
+                )
             rate = said.answer_count / said.seconds
             self._per_s[target.name] = rate if not said.exhausted else 2 * count / seconds
             if said.exhausted or not self.patience.accepts(others.share(), seconds):
@@ -144,7 +147,9 @@ class Gun:
                 per_s=per_s,
             )
             if outcome.statuses.keys() != {"200"}:
-                raise WrongAnswer(f"{target.name}: answers were {outcome.statuses}")
+                raise WrongAnswer(
+                    f"{target.name}: answers were {outcome.statuses} {outcome.refusal}"
+                )
             if self.patience.accepts(others.share(), seconds):
                 break
         assert outcome is not None
@@ -172,6 +177,7 @@ class Gun:
                 outcome.p50_ms,
                 outcome.p99_ms,
                 outcome.exhausted,
+                outcome.refusal,
             )
         words = [
             "wrk", "--threads=1", f"--connections={connections}", f"--duration={_whole(seconds)}s",
