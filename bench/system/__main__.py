@@ -45,9 +45,8 @@ EACH_START: Final[dict[str, Callable[[Run, Stage], None]]] = {
     "hit": hit.measure,
     "half_load": half_load.measure,
     "ed25519": hit.measure_ed25519,
-    "verify": hit.measure_verify,
     "miss": miss.measure,
-    "miss_cpu": miss.measure_cpu,
+    "kinds": miss.measure_kinds,
     "entries": entries.measure,
     "two_workers": two_workers.measure,
 }
@@ -124,7 +123,7 @@ def main() -> int:
     options = _options()
     sizes = QUICK if options.quick else FULL
     if options.rounds is not None:
-        sizes = msgspec.structs.replace(sizes, rounds=options.rounds)
+        sizes = msgspec.structs.replace(sizes, rounds=options.rounds, side_rounds=options.rounds)
     os.sched_setaffinity(0, {cores()[1]})
     gun = Gun(options.load or find_load(), Patience(_PATIENCE_S[sizes.mode]))
     folder = Path(tempfile.mkdtemp(prefix="yz-", dir=options.folder))

@@ -23,7 +23,7 @@ from tests.unit.audit.samples import KEYID, entry_bytes
 
 #: Entries on their way at once, as behind a saturated worker.
 CALLERS: Final = 256
-_PER_S: Final = 40_000
+_PER_S: Final = 20_000
 _WINDOW_S: Final = 65
 _CAP: Final = 1_000_000_000
 

@@ -14,6 +14,8 @@ from typing import Final
 
 from cryptography.hazmat.backends.openssl import backend
 
+from bench.system.processor import core_count
+
 _FSYNCS: Final = 100
 _BLOCK: Final = b"\0" * 4096
 _LIBRARIES: Final = ("aiohttp", "cryptography", "uvloop", "msgspec", "fastapi", "uvicorn", "pyjwt")
@@ -27,7 +29,7 @@ def describe(folder: Path, extra: dict[str, str]) -> dict[str, str]:
     """
     found = {
         "cpu": _cpu(),
-        "cores": str(len(os.sched_getaffinity(0))),
+        "cores": str(core_count()),
         "memory_gib": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.1f}",
         "system": platform.platform(),
         "python": platform.python_version(),

@@ -11,7 +11,7 @@ from typing import Final
 _PROC: Final = Path("/proc")
 _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 _NS: Final = 1e-9
-_CHECK_S: Final = 0.25
+_CHECK_S: Final = 0.1
 #: As it was before anything was pinned.
 _USABLE: Final = sorted(os.sched_getaffinity(0))
 
@@ -19,6 +19,11 @@ _USABLE: Final = sorted(os.sched_getaffinity(0))
 def cores() -> tuple[int, int]:
     """The core of servers, and that of load and sequencer; the same where there is only one."""
     return _USABLE[0], _USABLE[-1]
+
+
+def core_count() -> int:
+    """Cores that may be used."""
+    return len(_USABLE)
 
 
 def pin(pids: Iterable[int], *cores: int) -> None:

@@ -28,7 +28,7 @@ PATH: Final = "/v1/lookups"
 WARM_COUNT: Final = 50
 _LISTED: Final = '("@method" "@authority" "@path" "@query" "content-type" "content-digest")'
 _LENGTH_DIGITS: Final = 8
-_TOKEN_LIFE_S: Final = 60
+_TOKEN_LIFE_S: Final = 3600
 
 #: From a body and the second of sending to the bytes of one request.
 Writer = Callable[[bytes, int], bytes]
@@ -118,11 +118,21 @@ def token_writer(signer: Signer, authority: str) -> Writer:
 
 
 def write_requests(
-    path: Path, write: Writer, bodies: Sequence[bytes], count: int, *, at_s: float, per_s: float
+    path: Path,
+    write: Writer,
+    bodies: Sequence[bytes],
+    numbers: range,
+    *,
+    at_s: float,
+    per_s: float,
 ) -> None:
-    """Write a file of so many requests that will be sent from `at_s` on, `per_s` a second."""
-    with path.open("wb") as file:
-        for number in range(count):
+    """Append requests that will be sent from `at_s` on, `per_s` a second, to a file.
+
+    Args:
+        numbers: which of them, from 0.
+    """
+    with path.open("ab") as file:
+        for number in numbers:
             request = write(bodies[number % len(bodies)], int(at_s + number / per_s))
             file.write(f"{len(request):0{_LENGTH_DIGITS}}\n".encode())
             file.write(request)

@@ -17,6 +17,7 @@ class Sizes(msgspec.Struct, frozen=True):
     Attributes:
         starts: of all servers; two identical processes differ by up to 10 %.
         rounds: of shots in turns, for each start.
+        side_rounds: the same where floor or peers are not all compared.
         shot_s: one shot at saturation.
         paced_s: one shot at half load.
         miss_count: cold questions one at a time, for each start.
@@ -28,6 +29,7 @@ class Sizes(msgspec.Struct, frozen=True):
     mode: Literal["full", "quick"]
     starts: int
     rounds: int
+    side_rounds: int
     shot_s: float
     paced_s: float
     miss_count: int
@@ -36,8 +38,8 @@ class Sizes(msgspec.Struct, frozen=True):
     overload_s: float
 
 
-FULL: Final = Sizes("full", 3, 3, 2, 4, 300, 4, 1_000_000, 60)
-QUICK: Final = Sizes("quick", 1, 3, 1, 1, 100, 1, 30_000, 6)
+FULL: Final = Sizes("full", 3, 3, 3, 2, 4, 300, 4, 1_000_000, 60)
+QUICK: Final = Sizes("quick", 1, 3, 1, 1, 1, 100, 1, 20_000, 6)
 
 
 class Run:

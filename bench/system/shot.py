@@ -6,14 +6,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
 from bench.system.load import Outcome, Samples
-from bench.system.processor import Others, Patience, cores, cpu_s
+from bench.system.processor import Others, Patience, cores, cpu_s, pin
 from bench.system.requests import write_requests
 from bench.system.target import Target, WrongAnswer
 
@@ -26,6 +28,7 @@ _FIRST_PER_S: Final = 7000.0
 _MARGIN: Final = 1.4
 _SIGNING_S: Final = 60e-6
 _TRIES: Final = 4
+_PARTED: Final = 20_000
 
 
 class Shot(msgspec.Struct, frozen=True):
@@ -72,7 +75,7 @@ class Gun:
         self._signing_s = _SIGNING_S
         self._per_s: Final[dict[str, float]] = {}
         self._folder: Final = Path(tempfile.mkdtemp(prefix="yz-load-"))
-        self._requests: Final = self._folder / "requests"
+        self._kept: Final[dict[tuple[str, int, str], tuple[Path, int]]] = {}
 
     def close(self) -> None:
         """Remove its files."""
@@ -94,9 +97,9 @@ class Gun:
         for _ in range(_TRIES):
             count = int(self._per_s.get(target.name, _FIRST_PER_S) * seconds * _MARGIN) + 200
             self.patience.wait()
-            self._sign(target, count, per_s=count / seconds)
+            requests = self._sign(target, count, per_s=count / seconds)
             others, before = Others(), self._spent(target)
-            said = self._fire(target.port, seconds, connections, on_cores or cores()[1:])
+            said = self._fire(requests, target.port, seconds, connections, on_cores or cores()[1:])
             spent_s, kept_s = (
                 after - at for after, at in zip(self._spent(target), before, strict=True)
             )
@@ -123,9 +126,11 @@ class Gun:
         self, target: Target, options: Sequence[str], count: int, *, per_s: float
     ) -> tuple[Outcome, Samples]:
         """Drive the shipped client with options of its own; answers may be anything."""
-        self._sign(target, count, per_s=per_s)
+        requests = self._sign(target, count, per_s=per_s)
         samples = self._folder / "samples"
-        said = self._run_client(target.port, [*options, f"--samples={samples}"], cores()[1:])
+        said = self._run_client(
+            requests, target.port, [*options, f"--samples={samples}"], cores()[1:]
+        )
         return said, msgspec.msgpack.decode(samples.read_bytes(), type=Samples)
 
     def paced(
@@ -155,20 +160,37 @@ class Gun:
         assert outcome is not None
         return outcome
 
-    def _sign(self, target: Target, count: int, *, per_s: float) -> None:
+    def _sign(self, target: Target, count: int, *, per_s: float) -> Path:
+        """Sign requests that were never sent; who keeps no nonces gets those of an earlier shot."""
+        found = self._kept.get((target.name, target.port, target.algorithm))
+        if found is not None and found[1] >= count:
+            return found[0]
+        path = self._folder / f"requests-{len(self._kept)}"
+        path.unlink(missing_ok=True)
         bodies = target.bodies_of(count)
         began_s = time.time()
         at_s = began_s + count * self._signing_s
-        write_requests(self._requests, target.write, bodies, count, at_s=at_s, per_s=per_s)
+        sign = partial(write_requests, write=target.write, bodies=bodies, at_s=at_s, per_s=per_s)
+        _in_parts(sign, path, count)
         self._signing_s = (time.time() - began_s) / count
+        if target.forgets:
+            self._kept[target.name, target.port, target.algorithm] = path, count
+        return path
 
     def _spent(self, target: Target) -> tuple[float, float]:
         return cpu_s(target.pids), cpu_s(target.keepers)
 
-    def _fire(self, port: int, seconds: float, connections: int, on_cores: Sequence[int]) -> _Said:
+    def _fire(
+        self,
+        requests: Path,
+        port: int,
+        seconds: float,
+        connections: int,
+        on_cores: Sequence[int],
+    ) -> _Said:
         if self.load == "asyncio":
             options = [f"--seconds={seconds}", f"--connections={connections}"]
-            outcome = self._run_client(port, options, on_cores)
+            outcome = self._run_client(requests, port, options, on_cores)
             answers = outcome.answer_count
             return _Said(
                 answers,
@@ -181,17 +203,39 @@ class Gun:
             )
         words = [
             "wrk", "--threads=1", f"--connections={connections}", f"--duration={_whole(seconds)}s",
-            "--timeout=10s", f"--script={_LUA}", f"http://127.0.0.1:{port}/", str(self._requests),
+            "--timeout=10s", f"--script={_LUA}", f"http://127.0.0.1:{port}/", str(requests),
         ]  # fmt: skip
         text = _run(words, on_cores)
         return msgspec.json.decode(text.rpartition(_MARK)[2].strip(), type=_Said)
 
-    def _run_client(self, port: int, options: Sequence[str], on_cores: Sequence[int]) -> Outcome:
+    def _run_client(
+        self, requests: Path, port: int, options: Sequence[str], on_cores: Sequence[int]
+    ) -> Outcome:
         words = [
-            sys.executable, "-m", "bench.system.load", f"--requests={self._requests}",
+            sys.executable, "-m", "bench.system.load", f"--requests={requests}",
             f"--port={port}", *options,
         ]  # fmt: skip
         return msgspec.json.decode(_run(words, on_cores), type=Outcome)
+
+
+def _in_parts(sign: Callable[..., None], path: Path, count: int) -> None:
+    """Call it for all numbers; the second half of many in a process of its own."""
+    if count < _PARTED:
+        sign(path, numbers=range(count))
+        return
+    rest = path.with_suffix(".rest")
+    half = count // 2
+    child = get_context("fork").Process(  # what writes holds keys: it is inherited, never pickled
+        target=sign, args=(rest,), kwargs={"numbers": range(half, count)}
+    )
+    child.start()
+    assert child.pid is not None
+    pin([child.pid], cores()[0])
+    sign(path, numbers=range(half))
+    child.join()
+    with path.open("ab") as whole, rest.open("rb") as part:
+        shutil.copyfileobj(part, whole)
+    rest.unlink()
 
 
 def find_load() -> LoadName:

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from bench.system.processor import cores, pin
-from bench.system.requests import signed_writer, token_writer, warm_bodies
+from bench.system.requests import Writer, signed_writer, token_writer, warm_bodies
 from bench.system.target import P256, Target, WrongAnswer, agency_signer, ask, gateway_target
 from bench.system.world import BenchWorld
 from fixtures.world import KEYIDS, Process
@@ -82,7 +82,7 @@ class Stage:
         if "fastapi" in self._running:
             process, port = self._running["fastapi"]
             write = token_writer(agency_signer(self.world), f"127.0.0.1:{port}")
-            found.insert(0, Target("fastapi", port, (process.pid,), write, warm_bodies(self.world)))
+            found.insert(0, _peer("fastapi", port, process, write, self.world))
         return found
 
     def check(self) -> None:
@@ -124,7 +124,8 @@ class Stage:
     def _signed(self, name: str, algorithm: Algorithm = P256) -> Target:
         process, port = self._running[name]
         write = signed_writer(agency_signer(self.world, algorithm), f"127.0.0.1:{port}")
-        return Target(name, port, (process.pid,), write, warm_bodies(self.world))
+        peer = _peer(name, port, process, write, self.world)
+        return msgspec.structs.replace(peer, algorithm=algorithm)
 
     def _start(self, name: str, process: Process) -> None:
         port = process.start()["port"]
@@ -190,6 +191,10 @@ class Stage:
     @property
     def _signing_key(self) -> Path:
         return self.world.site / "keys/gateway.pem"
+
+
+def _peer(name: str, port: int, process: Process, write: Writer, world: BenchWorld) -> Target:
+    return Target(name, port, (process.pid,), write, warm_bodies(world), forgets=True)
 
 
 def pin_gateway(world: BenchWorld, *worker_cores: int) -> None:

@@ -33,6 +33,8 @@ class Target(msgspec.Struct, frozen=True):
         keepers: processes that keep its log; their processor time is told apart.
         new_bodies: makes so many questions that were never asked, where `bodies` may not be
             repeated.
+        algorithm: of the requests' signatures.
+        forgets: whether it would answer the same request twice: it keeps no nonces.
     """
 
     name: str
@@ -42,6 +44,8 @@ class Target(msgspec.Struct, frozen=True):
     bodies: Sequence[bytes]
     keepers: tuple[int, ...] = ()
     new_bodies: Callable[[int], Sequence[bytes]] | None = None
+    forgets: bool = False
+    algorithm: str = P256
 
     def bodies_of(self, count: int) -> Sequence[bytes]:
         """What so many requests ask; new questions where nothing may be asked twice."""
@@ -63,6 +67,7 @@ def gateway_target(world: BenchWorld, algorithm: Algorithm = P256) -> Target:
         write=signed_writer(agency_signer(world, algorithm), authority),
         bodies=warm_bodies(world),
         keepers=(processes["sequencer"],),
+        algorithm=algorithm,
     )
 
 

@@ -20,7 +20,7 @@ def measure(run: Run, stage: Stage) -> None:
     run.findings.add("half_load_per_s", [rate])
     middle, late = [], []
     gateway.warm()
-    for target in [*(floor, gateway) * run.sizes.rounds, floor]:
+    for target in [*(floor, gateway) * run.sizes.side_rounds, floor]:
         outcome = run.gun.paced(target, run.sizes.paced_s, rate)
         if outcome.unsent_count:
             share = outcome.unsent_count / (outcome.unsent_count + outcome.answer_count)

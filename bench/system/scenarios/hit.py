@@ -7,7 +7,7 @@ from bench.system.ratios import adjacent_ratios
 from bench.system.run import Run
 from bench.system.shot import Shot
 from bench.system.stage import Stage
-from bench.system.target import Target, verifying_target
+from bench.system.target import Target
 from gateway.model.agency import Algorithm
 
 
@@ -16,7 +16,7 @@ def measure(run: Run, stage: Stage) -> None:
     floor, gateway, peers = stage.floor(), stage.gateway(), stage.peers()
     for name, reason in stage.absent.items():
         run.findings.note(f"{name} peer left out: {reason}")
-    shots = _in_turns(run, [floor, gateway, *peers])
+    shots = _in_turns(run, [floor, gateway, *peers], run.sizes.rounds)
     _compare(run, shots, "p256")
     for peer in peers:
         ratios = adjacent_ratios(_rates(shots), "gateway", peer.name)
@@ -31,23 +31,17 @@ def measure(run: Run, stage: Stage) -> None:
 def measure_ed25519(run: Run, stage: Stage) -> None:
     """The same with requests under Ed25519; answers are signed under P-256 as ever."""
     key: Algorithm = "ed25519"
-    shots = _in_turns(run, [stage.floor(key), stage.gateway(key)])
+    shots = _in_turns(run, [stage.floor(key), stage.gateway(key)], run.sizes.side_rounds)
     _compare(run, shots, "ed25519")
     for shot in shots:
         _tell_figures(run, shot, "ed25519")
 
 
-def measure_verify(run: Run, stage: Stage) -> None:
-    """`verify` beside `query`."""
-    shots = _in_turns(run, [stage.gateway(), verifying_target(stage.world)])
-    run.findings.add("verify_vs_query", adjacent_ratios(_rates(shots), "verify", "gateway"))
-
-
-def _in_turns(run: Run, targets: Sequence[Target]) -> list[Shot]:
+def _in_turns(run: Run, targets: Sequence[Target], rounds: int) -> list[Shot]:
     """Rounds of all, and the first once more, so that each has it on both sides."""
     for target in targets:
         target.warm()
-    order = [*list(targets) * run.sizes.rounds, targets[0]]
+    order = [*list(targets) * rounds, targets[0]]
     return [run.gun.saturate(target, run.sizes.shot_s) for target in order]
 
 

@@ -21,7 +21,7 @@ from bench.system.ratios import adjacent_ratios
 from bench.system.requests import PATH, cold_bodies
 from bench.system.run import Run
 from bench.system.stage import Stage
-from bench.system.target import WrongAnswer, missing_target
+from bench.system.target import WrongAnswer, missing_target, verifying_target
 from bench.system.world import BenchWorld
 from gateway.sdk.kits.signin import NationalSignIn
 
@@ -39,17 +39,19 @@ def measure(run: Run, stage: Stage) -> None:
     run.findings.add("department_through_gateway_ms", through)
 
 
-def measure_cpu(run: Run, stage: Stage) -> None:
-    """Hits and misses in turns at saturation."""
-    hit, miss = stage.gateway(), missing_target(stage.world)
+def measure_kinds(run: Run, stage: Stage) -> None:
+    """Hits, misses and comparisons in turns at saturation."""
+    hit, miss, verify = stage.gateway(), missing_target(stage.world), verifying_target(stage.world)
     hit.warm()
     shots = [
         run.gun.saturate(target, run.sizes.shot_s, connections=_CONNECTIONS)
-        for target in [*(hit, miss) * run.sizes.rounds, hit]
+        for target in [*(hit, miss, verify) * run.sizes.side_rounds, hit]
     ]
     spent = [(shot.target, shot.cpu_us) for shot in shots]
+    rates = [(shot.target, shot.per_s) for shot in shots]
     run.findings.add("miss_cpu_vs_hit", adjacent_ratios(spent, "miss", "gateway"))
-    run.findings.add("miss_per_s", [shot.per_s for shot in shots if shot.target == "miss"])
+    run.findings.add("verify_vs_query", adjacent_ratios(rates, "verify", "gateway"))
+    run.findings.add("miss_per_s", [rate for name, rate in rates if name == "miss"])
 
 
 async def _one_at_a_time(world: BenchWorld, count: int) -> tuple[list[float], list[float]]:

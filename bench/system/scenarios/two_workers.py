@@ -27,7 +27,7 @@ def measure(run: Run, stage: Stage) -> None:
             two.warm()
         one.warm()
         shots = []
-        for _ in range(run.sizes.rounds):
+        for _ in range(run.sizes.side_rounds):
             shots.append(("one", run.gun.saturate(one, run.sizes.shot_s).per_s))
             shot = run.gun.saturate(two, run.sizes.shot_s, on_cores=both)
             shots.append(("two", shot.per_s))
