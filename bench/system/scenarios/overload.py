@@ -19,8 +19,8 @@ from bench.system.stage import Stage
 
 TIMES: Final = 3.0
 _CONNECTIONS: Final = 1024
-_NORMAL_S: Final = 1.5
-_AFTER_S: Final = 2.5
+_NORMAL_S: Final = 1.0
+_AFTER_S: Final = 2.25
 _WINDOW_S: Final = 0.25
 _SLOWER: Final = 5.0
 _SAMPLE_S: Final = 0.2
