@@ -18,6 +18,7 @@ import structlog
 from gateway import keyring
 from gateway.admission.admission import Admission
 from gateway.admission.auditors import AuditorDoor, OpenDoor
+from gateway.admission.pressure import TurnPressure
 from gateway.admission.rate import AgencyLimits
 from gateway.audit.acts import SignedActs
 from gateway.audit.client import SequencerClient
@@ -41,13 +42,13 @@ from gateway.registry.loader import load_adapter_classes
 from gateway.reload import LiveSite, check_grants
 from gateway.sdk import Deadline
 from gateway.sealing.sealer import DepartmentSealer
-from gateway.web.connection import Limits
+from gateway.web.connections import Limits
 from gateway.web.front import Front, FrontSettings, report_fault
 from gateway.web.log_pages import LogPages
 from gateway.web.metrics import NotaryMetrics, RoomMetrics
 from gateway.web.names import authorities_of, default_port
 from gateway.web.respond import Responder
-from gateway.web.server import require_strict_parser, serve_http
+from gateway.web.server import serve_http
 from gateway.web.tls import LiveTLS, TLSFiles
 
 _log = structlog.get_logger()
@@ -88,7 +89,6 @@ def check_site(site: Site) -> Departments:
     Raises:
         SetupError: the first mistake, with file and remedy.
     """
-    require_strict_parser()
     departments = departments_of(site)
     certificates = departments.certificates
     for certificate_type in certificates.values():
@@ -239,11 +239,14 @@ async def run_worker(
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, live, tls)
         async with asyncio.TaskGroup() as tasks:
             watchers = [tasks.create_task(each.watch()) for each in (live, epochs)]
+            watchers.append(tasks.create_task(front.count_forever()))
             await serve_http(
                 front,
                 sock,
                 limits=Limits(
                     header_timeout_s=site.config.http.header_timeout_s,
+                    body_timeout_s=site.config.http.body_timeout_s,
+                    max_body_bytes=site.config.http.max_body_bytes,
                     idle_timeout_s=site.config.http.idle_timeout_s,
                     max_connections=site.config.http.max_connections,
                     department_connections=sum(
@@ -307,6 +310,11 @@ def _make_front(
         identify=live.identify,
         lookup=_make_lookup(
             site, live, departments, audit=audit, epochs=epochs, sealer=sealer, limits=limits
+        ).begin,
+        pressure=TurnPressure(
+            config.http.max_wait_ms / 1000,
+            at_end_of_turn=asyncio.get_running_loop().call_soon,
+            agency_of=live.agency_of,
         ),
         pages=_make_pages(
             site, live, audit, limits=limits, responder=responder, open_door=open_door
@@ -316,8 +324,6 @@ def _make_front(
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
         settings=FrontSettings(
             sandbox=config.site.mode == "sandbox",
-            max_body_bytes=config.http.max_body_bytes,
-            body_timeout_s=config.http.body_timeout_s,
             deadline_s=config.lookup.deadline_s,
             default_port=default_port(config.http),
         ),

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from gateway.crypto.identity import EpochCipher
+from gateway.errors import AuditError
 from gateway.httpsig import RequestSignature
 from gateway.model.agency import Agency
 from gateway.model.answer import Absent, Found, NotFound, Sealed
@@ -108,6 +109,18 @@ class AuditLog(Protocol):
         """
 
 
+    def append_soon(
+        self,
+        entry: bytes,
+        deadline: Deadline,
+        done: Callable[[Appended | Verdict | AuditError], None],
+        *,
+        claim: Claim | None,
+        held: Held | None = None,
+    ) -> None:
+        """As `append`, without a coroutine: `done` is called once, and must not raise."""
+
+
 class Epochs(Protocol):
     """The keys under which the log knows holders.
 
@@ -126,6 +139,13 @@ class RateLimits(Protocol):
 
     def take_department(self, agency: Agency, adapter: str) -> Allowance | None:
         """Count one permitted request of the agency to a department's adapter."""
+
+
+class Pressure(Protocol):
+    """Whether there is more to do than can be done in time."""
+
+    def admits(self, keyid: str) -> bool:
+        """Count one request that claims to be signed by this key, unless it has to be refused."""
 
 
 class Catalog(Protocol):

@@ -117,6 +117,10 @@ class LiveSite(Catalog, AccessPolicy):
         """`Admission.identify` of the agencies of now."""
         return self._now.admission.identify(request, body, address, x509_sha256)
 
+    def agency_of(self, keyid: str) -> str:
+        """`Admission.agency_of` of the agencies of now."""
+        return self._now.admission.agency_of(keyid)
+
     def find(self, code: str) -> ServiceItem | None:
         """The published item of that code."""
         return self._now.catalog.find(code)

@@ -120,6 +120,11 @@ class Admission:
         self._window_s: Final = clock_window_s
         self._clock: Final = clock
 
+    def agency_of(self, keyid: str) -> str:
+        """The agency that has this key, used or not; empty where nobody has."""
+        record = self._keys.get(keyid)
+        return "" if record is None else record.agency.id
+
     def identify(
         self, request: SignedRequest, body: bytes, address: str, x509_sha256: str | None = None
     ) -> Caller:

@@ -3,8 +3,9 @@
 
 Rules:
 
-1. A call that has no reply by its deadline, or whose connection is lost, fails as unavailable. The
-   entry may be durable all the same: a record without an answer is allowed, the reverse is not.
+1. A call that has no reply by its deadline (looked at every `_LOOK_S`, without a timer a call), or
+   whose connection is lost, fails as unavailable. The entry may be durable all the same: a record
+   without an answer is allowed, the reverse is not.
 2. Nothing is sent twice: a retry is the caller's, with a new signature.
 3. Calls are pipelined; those of one turn of the event loop leave in one write.
 4. While there is no connection every call fails at once, and a new one is tried with growing
@@ -12,6 +13,8 @@ Rules:
 """
 
 import asyncio
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -45,6 +48,11 @@ _BACKOFF_S: Final = (0.02, 0.04, 0.08, 0.1)
 _FIRST_S: Final = 1.0
 _TELL_AT: Final = 8  # attempts, about 0.7 s
 _U32: Final = 0xFFFF_FFFF
+#: Seconds between two looks at calls that are out of time.
+_LOOK_S: Final = 0.1
+
+#: Told once what became of a call; must not raise.
+Heard = Callable[[Reply | AuditError], None]
 _log = structlog.get_logger()
 
 
@@ -124,21 +132,61 @@ class SequencerClient(AuditLog):
         Raises:
             AuditError: nothing is known about the entry.
         """
+        replied: asyncio.Future[Appended | Verdict] = asyncio.get_running_loop().create_future()
+
+        def done(result: Appended | Verdict | AuditError) -> None:
+            if replied.done():
+                return  # whoever asked has been cancelled
+            if isinstance(result, AuditError):
+                replied.set_exception(result)
+            else:
+                replied.set_result(result)
+
+        self.append_soon(entry, deadline, done, claim=claim, held=held)
+        return await replied
+
+    def append_soon(
+        self,
+        entry: bytes,
+        deadline: Deadline,
+        done: Callable[[Appended | Verdict | AuditError], None],
+        *,
+        claim: Claim | None,
+        held: Held | None = None,
+    ) -> None:
+        """As `append`, without a coroutine: `done` is called once, and must not raise."""
+
+        def heard(reply: Reply | AuditError) -> None:
+            if isinstance(reply, Durable):
+                done(Appended(reply.index))
+            elif isinstance(reply, Decided):
+                done(reply.verdict)
+            else:
+                done(reply if isinstance(reply, AuditError) else _failure(reply))
+
         if not 0 < len(entry) <= MAX_ENTRY_BYTES:
-            raise AuditError("ENTRY_TOO_LARGE", f"an entry of {len(entry)} bytes")
-        request = Append(entry, claim, held.generation if held else None)
-        match await self._call(request, deadline):
-            case Durable(index):
-                return Appended(index)
-            case Decided(verdict):
-                return verdict
-            case reply:
-                raise _failure(reply)
+            done(AuditError("ENTRY_TOO_LARGE", f"an entry of {len(entry)} bytes"))
+        elif self._connection is None:
+            done(AuditError("AUDIT_UNAVAILABLE", "no connection to the sequencer"))
+        else:
+            request = Append(entry, claim, held.generation if held else None)
+            self._connection.call_soon(request, deadline, heard)
 
     async def _call(self, request: Request, deadline: Deadline) -> Reply:
         if self._connection is None:
             raise AuditError("AUDIT_UNAVAILABLE", "no connection to the sequencer")
-        return await self._connection.call(request, deadline)
+        replied: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+        def heard(reply: Reply | AuditError) -> None:
+            if replied.done():
+                return
+            if isinstance(reply, AuditError):
+                replied.set_exception(reply)
+            else:
+                replied.set_result(reply)
+
+        self._connection.call_soon(request, deadline, heard)
+        return await replied
 
     async def _keep_connected(self) -> None:
         loop = asyncio.get_running_loop()
@@ -178,28 +226,24 @@ class _Connection(asyncio.Protocol):
         self._origin = ""
         self._ids: Final = count(1)
         self._frames: Final = FrameBuffer()
-        self._pending: Final[dict[int, asyncio.Future[Reply]]] = {}
+        self._pending: Final[dict[int, tuple[float, Heard]]] = {}
+        self._next_look: asyncio.TimerHandle | None = None
         self._outbox: Final[list[bytes]] = []
         self._transport: asyncio.Transport | None = None
         self._is_full = False
 
-    async def call(self, request: Request, deadline: Deadline) -> Reply:
+    def call_soon(self, request: Request, deadline: Deadline, heard: Heard) -> None:
         if self._is_full or len(self._pending) >= MAX_PENDING_COUNT:
-            raise AuditError("OVERLOADED", "too many calls wait for the log", retry_after_s=1)
+            heard(AuditError("OVERLOADED", "too many calls wait for the log", retry_after_s=1))
+            return
         request_id = next(self._ids) & _U32
-        loop = asyncio.get_running_loop()
-        reply: asyncio.Future[Reply] = loop.create_future()
-        self._pending[request_id] = reply
+        self._pending[request_id] = (deadline.at_s, heard)
         if not self._outbox:
+            loop = asyncio.get_running_loop()
             loop.call_soon(self._flush)
+            if self._next_look is None:
+                self._next_look = loop.call_later(_LOOK_S, self._look)
         self._outbox.append(format_frame(request_id, request))
-        try:
-            async with asyncio.timeout(deadline.remaining_s):
-                return await reply
-        except TimeoutError:
-            raise AuditError("AUDIT_UNAVAILABLE", "no answer before the deadline") from None
-        finally:
-            self._pending.pop(request_id, None)
 
     async def greeted(self) -> str:
         """The log's origin, once the sequencer has said it."""
@@ -228,10 +272,12 @@ class _Connection(asyncio.Protocol):
         self._transport = None
         self.lost.set()
         self._spoke.set()
-        gone = AuditError("AUDIT_UNAVAILABLE", "the connection to the sequencer was lost")
-        for reply in self._pending.values():
-            if not reply.done():
-                reply.set_exception(gone)
+        if self._next_look is not None:
+            self._next_look.cancel()
+        pending = list(self._pending.values())
+        self._pending.clear()
+        for _, heard in pending:
+            heard(AuditError("AUDIT_UNAVAILABLE", "the connection to the sequencer was lost"))
 
     def pause_writing(self) -> None:
         self._is_full = True
@@ -243,8 +289,18 @@ class _Connection(asyncio.Protocol):
         if isinstance(message, Hello):
             self._origin = message.origin
             self._spoke.set()
-        elif (reply := self._pending.get(request_id)) is not None and not reply.done():
-            reply.set_result(message)
+        elif (call := self._pending.pop(request_id, None)) is not None:
+            call[1](message)
+
+    def _look(self) -> None:
+        """Find the calls that are out of time; while any is left, look again."""
+        now_s = time.monotonic()
+        late = [key for key, (at_s, _) in self._pending.items() if at_s <= now_s]
+        for heard in [self._pending.pop(key)[1] for key in late]:
+            heard(AuditError("AUDIT_UNAVAILABLE", "no answer before the deadline"))
+        self._next_look = None
+        if self._pending:
+            self._next_look = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
 
     def _flush(self) -> None:
         frames = b"".join(self._outbox)

@@ -8,8 +8,8 @@ agency_purpose  agency, grant and its version, item
 public          anyone who may ask
 ==============  ================================================
 
-1. A key is an HMAC-SHA-256 under a secret of this process: it tells nothing about the holder, and
-   the ~10¹¹ citizen numbers cannot be tried against a memory dump without that secret.
+1. A key is a keyed BLAKE2b (RFC 7693) under a secret of this process: it tells nothing about the
+   holder, and the ~10¹¹ citizen numbers cannot be tried against a memory dump without that secret.
 2. What is hashed is a MessagePack array of strings: each carries its length, so no two questions
    read alike ("ab","c" is not "a","bc").
 3. The holder's name is part of the question, since a department may answer by number *and* name:
@@ -20,7 +20,7 @@ from typing import Final, assert_never
 
 import msgspec
 
-from gateway.crypto.digest import hmac_sha256
+from gateway.crypto.digest import keyed_blake2b
 from gateway.model.certificate import CertificateType
 from gateway.model.holder import Holder
 
@@ -62,4 +62,4 @@ def cache_key(
         case scope:
             assert_never(scope)
     asked = (certificate.name, holder.scheme, holder.number, holder.name)
-    return hmac_sha256(secret, _encode((certificate.cache_scope, *asked, *sharers)))
+    return keyed_blake2b(secret, _encode((certificate.cache_scope, *asked, *sharers)))

@@ -19,7 +19,6 @@ Rules:
 Secrets rest in the file of `gateway.crypto.epochs`.
 """
 
-import secrets
 from typing import Final, final
 
 from cryptography.exceptions import InvalidTag
@@ -27,7 +26,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from gateway.crypto.digest import b64url_decode, b64url_encode, hmac_sha256
+from gateway.crypto.digest import b64url_decode, b64url_encode
+from gateway.crypto.mac import KeyedMac
+from gateway.crypto.random import random_piece
 from gateway.errors import SetupError, TrustError
 from gateway.model.entry import HolderMark, RequestMark
 
@@ -48,7 +49,7 @@ class EpochCipher:
         SetupError: the secret has another length.
     """
 
-    __slots__ = ("_cipher", "_index_key", "_request_key", "epoch")
+    __slots__ = ("_cipher", "_index_mac", "_request_mac", "epoch")
 
     def __init__(self, epoch: str, secret: bytes) -> None:
         if len(secret) != SECRET_BYTES:
@@ -58,8 +59,8 @@ class EpochCipher:
                 remedy="restore the epoch key file from your backup.",
             )
         self.epoch: Final = epoch
-        self._index_key: Final = _derive(secret, "index", epoch)
-        self._request_key: Final = _derive(secret, "request", epoch)
+        self._index_mac: Final = KeyedMac(_derive(secret, "index", epoch))
+        self._request_mac: Final = KeyedMac(_derive(secret, "request", epoch))
         self._cipher: Final = AESGCM(_derive(secret, "cipher", epoch))
 
     def __repr__(self) -> str:
@@ -67,11 +68,11 @@ class EpochCipher:
 
     def index_of(self, scheme: str, number: str) -> str:
         """The blind index of a holder in this epoch, base64url, 43 characters."""
-        return b64url_encode(hmac_sha256(self._index_key, f"{scheme}:{number}".encode()))
+        return b64url_encode(self._index_mac(f"{scheme}:{number}".encode()))
 
     def mark_holder(self, scheme: str, number: str, masked: str, entry_id: str) -> HolderMark:
         """Make what the entry `entry_id` says about a holder."""
-        nonce = secrets.token_bytes(_NONCE_BYTES)
+        nonce = random_piece()[:_NONCE_BYTES]
         sealed = self._cipher.encrypt(nonce, number.encode(), self._bound_to(entry_id))
         return HolderMark(
             epoch=self.epoch,
@@ -108,7 +109,7 @@ class EpochCipher:
             digest: SHA-256 of the body, 32 bytes.
             signature: as it was verified.
         """
-        nonce = secrets.token_bytes(_NONCE_BYTES)
+        nonce = random_piece()[:_NONCE_BYTES]
         cipher = AESGCM(self.request_key(entry_id))
         sealed = cipher.encrypt(nonce, digest + signature, self._bound_to(entry_id))
         return RequestMark(self.epoch, signature_input, b64url_encode(nonce + sealed))
@@ -133,7 +134,7 @@ class EpochCipher:
 
     def request_key(self, entry_id: str) -> bytes:
         """The key of one entry's request mark, 32 bytes: opens that one and no other."""
-        return hmac_sha256(self._request_key, entry_id.encode())
+        return self._request_mac(entry_id.encode())
 
     def _bound_to(self, entry_id: str) -> bytes:
         return f"{self.epoch}|{entry_id}".encode()

@@ -8,28 +8,36 @@ Rules:
 2. The algorithm comes from the key record, never from a message.
 3. A public key is examined once, when it is loaded. Ed25519 keys of small order are refused there:
    with them the library accepts one signature for every message.
-4. Signers and verifiers hold what a call needs; a call parses no key.
+4. Signers and verifiers hold what a call needs; a call parses no key
+   (`gateway.crypto.primitives`).
 """
 
 from collections.abc import Mapping
-from typing import Final, NoReturn, Protocol
+from typing import Final
 
 import msgspec
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    decode_dss_signature,
-    encode_dss_signature,
-)
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from gateway.crypto.digest import b64url_decode, b64url_encode, sha256
-from gateway.errors import RequestError, TrustError
+from gateway.crypto.primitives import Signer, Verifier, signer_of, verifier_of
+from gateway.errors import RequestError
 from gateway.model.agency import Algorithm
 
-SIGNATURE_BYTES: Final = 64
+__all__ = [
+    "Signer",
+    "Verifier",
+    "generate_private_key",
+    "keyid_of",
+    "load_signer",
+    "load_verifier",
+    "public_jwk",
+    "public_pem",
+    "thumbprint",
+    "verifier_from_jwk",
+]
 
 #: Ed25519 (RFC 8032 §5.1): field prime, curve constant, and the y of the eight points whose order
 #: divides the cofactor 8: y = 1, -1, 0 and the two of order 8, which differ by sign only.
@@ -40,102 +48,12 @@ _Y8: Final = int.from_bytes(
 )
 _SMALL_ORDER_Y: Final = frozenset({1, _P - 1, 0, _Y8, _P - _Y8})
 
-_ECDSA: Final = ec.ECDSA(SHA256())
 #: Of 43 characters; 96 bits tell the keys of one gateway apart.
 _KEYID_THUMBPRINT_LENGTH: Final = 16
 _COORDINATE_BYTES: Final = 32
 
 PrivateKey = ec.EllipticCurvePrivateKey | Ed25519PrivateKey
 PublicKey = ec.EllipticCurvePublicKey | Ed25519PublicKey
-
-
-class Signer(Protocol):
-    """A private key ready to sign.
-
-    Attributes:
-        keyid: by which the other side finds the public key.
-        algorithm: of the key.
-    """
-
-    keyid: str
-    algorithm: Algorithm
-
-    def sign(self, message: bytes) -> bytes:
-        """Sign `message`; 64 bytes."""
-
-
-class Verifier(Protocol):
-    """A public key ready to verify.
-
-    Attributes:
-        algorithm: of the key.
-    """
-
-    algorithm: Algorithm
-
-    def verify(self, signature: bytes, message: bytes) -> None:
-        """Return when `signature` is this key's over `message`.
-
-        Raises:
-            TrustError: SIGNATURE_INVALID.
-        """
-
-
-class _P256Signer(Signer):
-    algorithm: Algorithm = "ecdsa-p256-sha256"
-
-    def __init__(self, key: ec.EllipticCurvePrivateKey, keyid: str) -> None:
-        self.keyid = keyid
-        self._sign = key.sign
-
-    def sign(self, message: bytes) -> bytes:
-        r, s = decode_dss_signature(self._sign(message, _ECDSA))
-        return (r << 8 * _COORDINATE_BYTES | s).to_bytes(SIGNATURE_BYTES, "big")
-
-
-class _Ed25519Signer(Signer):
-    algorithm: Algorithm = "ed25519"
-
-    def __init__(self, key: Ed25519PrivateKey, keyid: str) -> None:
-        self.keyid = keyid
-        self._sign = key.sign
-
-    def sign(self, message: bytes) -> bytes:
-        return self._sign(message)
-
-
-class _P256Verifier(Verifier):
-    algorithm: Algorithm = "ecdsa-p256-sha256"
-
-    def __init__(self, key: ec.EllipticCurvePublicKey) -> None:
-        self._verify = key.verify
-
-    def verify(self, signature: bytes, message: bytes) -> None:
-        if len(signature) != SIGNATURE_BYTES:
-            _refuse_length(signature)
-        r = int.from_bytes(signature[:_COORDINATE_BYTES], "big")
-        s = int.from_bytes(signature[_COORDINATE_BYTES:], "big")
-        if not r or not s:
-            raise TrustError("SIGNATURE_INVALID", "r and s of a P-256 signature are not zero")
-        try:
-            self._verify(encode_dss_signature(r, s), message, _ECDSA)
-        except InvalidSignature:
-            raise TrustError("SIGNATURE_INVALID") from None
-
-
-class _Ed25519Verifier(Verifier):
-    algorithm: Algorithm = "ed25519"
-
-    def __init__(self, key: Ed25519PublicKey) -> None:
-        self._verify = key.verify
-
-    def verify(self, signature: bytes, message: bytes) -> None:
-        if len(signature) != SIGNATURE_BYTES:
-            _refuse_length(signature)
-        try:
-            self._verify(signature, message)
-        except InvalidSignature:
-            raise TrustError("SIGNATURE_INVALID") from None
 
 
 def generate_private_key(algorithm: Algorithm) -> bytes:
@@ -172,10 +90,7 @@ def load_signer(private_pem: bytes, keyid: str) -> Signer:
     Raises:
         RequestError: KEY_UNUSABLE.
     """
-    key = _load_private(private_pem)
-    if isinstance(key, Ed25519PrivateKey):
-        return _Ed25519Signer(key, keyid)
-    return _P256Signer(key, keyid)
+    return signer_of(_load_private(private_pem), keyid)
 
 
 def load_verifier(public_pem: str | bytes, algorithm: Algorithm) -> Verifier:
@@ -185,7 +100,7 @@ def load_verifier(public_pem: str | bytes, algorithm: Algorithm) -> Verifier:
         RequestError: KEY_UNUSABLE: another kind of key, not the record's algorithm, or a point
             with which signatures mean nothing.
     """
-    verifier = _verifier(_load_public(public_pem))
+    verifier = verifier_of(_load_public(public_pem))
     if verifier.algorithm != algorithm:
         raise RequestError("KEY_UNUSABLE", f"the key is {verifier.algorithm}, not {algorithm}")
     return verifier
@@ -241,11 +156,7 @@ def verifier_from_jwk(jwk: Mapping[str, str]) -> Verifier:
     if not _jwk_members(key).items() <= jwk.items():
         raise RequestError("KEY_UNUSABLE", "the JWK is not written canonically")
     _check(key)
-    return _verifier(key)
-
-
-def _verifier(key: PublicKey) -> Verifier:
-    return _Ed25519Verifier(key) if isinstance(key, Ed25519PublicKey) else _P256Verifier(key)
+    return verifier_of(key)
 
 
 def _jwk_members(key: PublicKey) -> dict[str, str]:
@@ -297,11 +208,3 @@ def _check(key: PublicKey) -> None:
     # Euler's criterion: some x has x² = (y² - 1) / (d·y² + 1).
     if pow((y * y - 1) * (_D * y * y + 1), (_P - 1) // 2, _P) != 1:
         raise RequestError("KEY_UNUSABLE", "the Ed25519 key is not a point of the curve")
-
-
-def _refuse_length(signature: bytes) -> NoReturn:
-    shape = ", in DER" if signature[:1] == b"\x30" else ""
-    raise TrustError(
-        "SIGNATURE_INVALID",
-        f"the signature has {len(signature)} bytes{shape}; {SIGNATURE_BYTES} are expected",
-    )

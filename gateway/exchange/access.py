@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is known of one access while it walks the corridor, and the entry that records it."""
 
-import secrets
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from gateway.crypto.digest import b64url_encode
 from gateway.crypto.identity import EpochCipher
+from gateway.crypto.random import random_piece
 from gateway.errors import RequestError
 from gateway.exchange.reply import Refused, Reply
 from gateway.model.entry import (
@@ -23,8 +23,6 @@ from gateway.model.instant import format_time_ms
 from gateway.model.limits import Allowance
 from gateway.model.lookup import LookupAnswer, LookupRequest, ServedFrom
 from gateway.ports import Caller, Claim, Held
-
-_SALT_BYTES: Final = 16
 
 
 class Access:
@@ -85,15 +83,24 @@ class Access:
         """
         answer = outcome if isinstance(outcome, LookupAnswer) else None
         refused = outcome if isinstance(outcome, Refused) else None
-        signature = self.caller.signature
+        signature, request = self.caller.signature, self.request
+        attribution = request.attribution if request else None
         entry = Entry(
             id=self.request_id,
-            salt=b64url_encode(secrets.token_bytes(_SALT_BYTES)),
+            salt=b64url_encode(random_piece()),
             time=format_time_ms(now),
             agency=self.caller.agency.id,
             keyid=signature.keyid,
+            operator=attribution.operator.id if attribution else None,
+            terminal=attribution.terminal if attribution else None,
+            division=attribution.division if attribution else None,
+            item=attribution.item if attribution else None,
+            case=attribution.case if attribution else None,
+            purpose=attribution.purpose if attribution else None,
             holder=self._holder_mark(cipher),
-            fields_requested=self.asked if self.request else (),
+            certificate=request.certificate if request else None,
+            operation=request.operation if request else None,
+            fields_requested=self.asked if request else (),
             fields_released=tuple(answer.fields) if answer else (),
             grant=self.permit.grant.reference if self.permit else None,
             decision=self._decision(refused),
@@ -107,7 +114,6 @@ class Access:
                 self.caller.digest, signature.value, signature.member, self.request_id
             ),
             response=ResponseMark(digest=reply.digest.hex()),
-            **_asked(self.request),
         )
         line = format_entry(entry)
         if len(line) > MAX_ENTRY_BYTES:
@@ -154,23 +160,6 @@ def check_x509(caller: Caller, *, required: bool) -> None:
     if (registered or required) and caller.x509_sha256 not in registered:
         shown = "another one" if caller.x509_sha256 else "none"
         raise RequestError("X509_NOT_OF_AGENCY", f"the connection presented {shown}")
-
-
-def _asked(request: LookupRequest | None) -> dict[str, Any]:
-    """Members of the entry that repeat a screened request."""
-    if request is None:
-        return {}
-    attribution = request.attribution
-    return {
-        "operator": attribution.operator.id,
-        "terminal": attribution.terminal,
-        "division": attribution.division,
-        "item": attribution.item,
-        "case": attribution.case,
-        "purpose": attribution.purpose,
-        "certificate": request.certificate,
-        "operation": request.operation,
-    }
 
 
 def _outcome(refused: Refused | None, permit: Permit | None) -> str:

@@ -6,18 +6,20 @@
     Caller ─ limit ─▶ parse, screen ─▶ policy ─▶ Permit | Deny ─▶ limit ─▶ cache
         ─(miss)▶ claim ▶ department ▶ seal ─▶ answer ─▶ audit.append ─▶ Reply
 
-1. No record, no answer: the reply is returned only after its entry is durable. `AuditError` leaves
-   this module; nothing of the answer does.
+1. No record, no answer: the reply is handed over only after its entry is durable. Otherwise there
+   is an `AuditError`, and nothing of the answer leaves.
 2. One entry for each call, permitted or refused, whatever fails on the way.
 3. A department is asked only for a permitted request whose nonce and quota the sequencer accepted.
 4. *Not found* is an answer; an unavailable department is a refusal, and never cached.
+5. What waits for nothing but its record takes no coroutine: a hit costs a few calls. Only a miss
+   becomes a task.
 """
 
 import asyncio
 import math
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from datetime import time as dt_time
 from typing import Final
 
@@ -25,13 +27,13 @@ import msgspec
 
 from gateway.errors import REFUSALS, AdapterTimeout, AuditError, DepartmentError, RequestError
 from gateway.exchange.access import Access, check_x509
+from gateway.exchange.answer import make_answer
 from gateway.exchange.body import parse_lookup
-from gateway.exchange.compare import compare_claims
 from gateway.exchange.reply import Refused, Reply, answer_reply, problem_reply
-from gateway.model.answer import Absent, Found, NotFound, Sealed
-from gateway.model.asked import asked_fields, claims_of
+from gateway.model.answer import Absent, Found, NotFound
+from gateway.model.asked import asked_fields
 from gateway.model.certificate import CertificateType
-from gateway.model.grant import Deny, Grant, Permit
+from gateway.model.grant import Deny, Permit
 from gateway.model.holder import Holder
 from gateway.model.ids import parse_holder
 from gateway.model.instant import format_time_s
@@ -63,6 +65,18 @@ _VERDICTS: Final[dict[Verdict, str]] = {
     "replayed": "NONCE_REPLAYED",
     "over_quota": "QUOTA_EXCEEDED",
 }
+
+Done = Callable[[Reply | AuditError], None]
+
+
+class _Question(msgspec.Struct, frozen=True):
+    """A permitted request that the cache could not answer."""
+
+    request: LookupRequest
+    holder: Holder
+    certificate: CertificateType
+    adapter: str
+    key: bytes | None
 
 
 class Lookup:
@@ -106,109 +120,122 @@ class Lookup:
         self._nonce_life_s: Final = nonce_life_s
         self._x509_required: Final = x509_required
         self._on_fault: Final = on_fault
+        self._misses: Final[set[asyncio.Task[None]]] = set()
 
     async def __call__(
         self, caller: Caller, request_id: str, body: bytes, deadline: Deadline
     ) -> Reply:
-        """Answer one request.
+        """Answer one request, as a coroutine.
 
         Raises:
             AuditError: the access could not be recorded; the caller gets 503 and nothing else.
         """
+        replied: asyncio.Future[Reply | AuditError] = asyncio.get_running_loop().create_future()
+
+        def done(reply: Reply | AuditError) -> None:
+            if not replied.done():
+                replied.set_result(reply)
+
+        self.begin(caller, request_id, body, deadline, done)
+        reply = await replied
+        if isinstance(reply, AuditError):
+            raise reply
+        return reply
+
+    def begin(
+        self, caller: Caller, request_id: str, body: bytes, deadline: Deadline, done: Done
+    ) -> None:
+        """Answer one request: `done` is called once, now or when its record is durable."""
         signature = caller.signature
-        access = Access(
-            caller,
-            request_id,
-            Claim(signature.keyid, signature.nonce, signature.created + self._nonce_life_s),
-        )
-        outcome = await self._outcome(access, body, deadline)
-        recorded = await self._record(access, outcome, deadline)
-        if isinstance(recorded, Reply):
-            return recorded
-        # The sequencer knows this nonce or the cap is used up: a refusal after all, and recorded.
-        access.claim = None
-        refused = await self._record(access, self._by_verdict(access, recorded), deadline)
-        assert isinstance(refused, Reply)  # without a claim there is no verdict
-        return refused
-
-    async def _outcome(
-        self, access: Access, body: bytes, deadline: Deadline
-    ) -> LookupAnswer | Refused:
+        claim = Claim(signature.keyid, signature.nonce, signature.created + self._nonce_life_s)
+        access = Access(caller, request_id, claim)
         try:
-            # Before it costs a token.
-            check_x509(access.caller, required=self._x509_required)
-            access.keep_within(self._limits.take_agency(access.caller.agency))
-            request = parse_lookup(body)
-            screen_request(request)
-            access.request, access.asked = request, tuple(request.fields or request.claims)
-            today = self._clock().astimezone(self._zone).date()
-            holder = access.holder = parse_holder(request.holder, today=today)
-            certificate = self._departments.certificates.get(request.certificate)
-            if certificate is not None:
-                access.asked = asked_fields(request, certificate)
-            decision = self._policy.decide(
-                access.caller.agency,
-                request,
-                holder,
-                self._catalog.find(request.attribution.item),
-                certificate,
-                today=today,
-                address=access.caller.address,
-            )
-            match decision:
-                case Deny(refusal, rule, detail):
-                    return Refused(refusal, detail, rule)
-                case Permit(grant, _):
-                    assert certificate is not None  # a permit names a known certificate
-                    adapter = self._departments.adapter_of(certificate.name)
-                    access.keep_within(self._limits.take_department(access.caller.agency, adapter))
-                    access.permit = decision
-                    access.claim = _with_quota(access.claim, grant, today.isoformat())
-            cached = await self._obtain(access, request, holder, certificate, deadline)
-            if isinstance(cached, str):
-                return self._by_verdict(access, cached)
-            return self._answer(access, request, certificate, cached)
-        except (RequestError, DepartmentError) as error:
-            return Refused.because(error)
-        except TimeoutError:
-            return Refused.because(AdapterTimeout())
-        except AuditError:
-            raise
-        except Exception as error:  # noqa: BLE001 - rule 2: our own mistakes are recorded as well
-            self._on_fault(error)
-            return Refused(REFUSALS["INTERNAL"], "")
+            outcome = self._at_once(access, body)
+        except Exception as error:  # noqa: BLE001 - rule 2
+            outcome = self._excuse(error)
+        if isinstance(outcome, _Question):
+            miss = asyncio.create_task(self._miss(access, outcome, deadline, done))
+            self._misses.add(miss)
+            miss.add_done_callback(self._misses.discard)
+        else:
+            self._record(access, outcome, deadline, done)
 
-    async def _obtain(
-        self,
-        access: Access,
-        request: LookupRequest,
-        holder: Holder,
-        certificate: CertificateType,
-        deadline: Deadline,
-    ) -> Cached | Verdict:
-        """From the cache, or else from the department once the sequencer has accepted the claim."""
-        assert access.permit is not None
-        assert access.claim is not None
+    def _at_once(self, access: Access, body: bytes) -> LookupAnswer | Refused | _Question:
+        """Decide, and answer from the cache; what only the department knows is a question."""
+        caller = access.caller
+        check_x509(caller, required=self._x509_required)  # before it costs a token
+        access.keep_within(self._limits.take_agency(caller.agency))
+        request = parse_lookup(body)
+        screen_request(request)
+        access.request, access.asked = request, tuple(request.fields or request.claims)
+        today = self._today()
+        holder = access.holder = parse_holder(request.holder, today=today)
+        certificate = self._departments.certificates.get(request.certificate)
+        if certificate is not None:
+            access.asked = asked_fields(request, certificate)
         attribution = request.attribution
+        decision = self._policy.decide(
+            caller.agency,
+            request,
+            holder,
+            self._catalog.find(attribution.item),
+            certificate,
+            today=today,
+            address=caller.address,
+        )
+        if isinstance(decision, Deny):
+            return Refused(decision.refusal, decision.detail, decision.rule)
+        assert certificate is not None  # a permit names a known certificate
+        adapter = self._departments.adapter_of(certificate.name)
+        access.keep_within(self._limits.take_department(caller.agency, adapter))
+        self._permit(access, decision, today)
         key = self._cache.key(
             holder,
             certificate,
-            agency=access.caller.agency.id,
+            agency=caller.agency.id,
             item=attribution.item,
             case=attribution.case,
-            grant=access.permit.grant.reference,
+            grant=decision.grant.reference,
         )
-        if key is not None and (kept := self._cache.get(key, request.max_age_s)) is not None:
-            access.served_from = "cache"
-            return kept
+        kept = None if key is None else self._cache.get(key, request.max_age_s)
+        if kept is None:
+            return _Question(request, holder, certificate, adapter, key)
+        access.served_from = "cache"
+        return make_answer(access, request, certificate, kept, self._sealer)
+
+    def _permit(self, access: Access, permit: Permit, today: date) -> None:
+        access.permit = permit
+        grant, claim = permit.grant, access.claim
+        if grant.daily_cap is not None and claim is not None:
+            quota = Quota(grant.id, today.isoformat(), grant.daily_cap)
+            access.claim = Claim(claim.keyid, claim.nonce, claim.expires_at_s, quota)
+
+    async def _miss(
+        self, access: Access, question: _Question, deadline: Deadline, done: Done
+    ) -> None:
+        try:
+            outcome = await self._from_department(access, question, deadline)
+        except AuditError as error:
+            done(error)
+            return
+        except Exception as error:  # noqa: BLE001 - rule 2
+            outcome = self._excuse(error)
+        self._record(access, outcome, deadline, done)
+
+    async def _from_department(
+        self, access: Access, question: _Question, deadline: Deadline
+    ) -> LookupAnswer | Refused:
+        """Ask the department, once the sequencer has accepted the claim."""
+        assert access.claim is not None
         held = await self._audit.claim(access.claim, deadline)
         if not isinstance(held, Held):
-            return held
+            return self._by_verdict(access, held)
         access.held = held
-        access.adapter = self._departments.adapter_of(certificate.name)
+        access.adapter = question.adapter
+        request, attribution = question.request, question.request.attribution
         query = Query(
-            holder=holder,
-            certificate=certificate,
+            holder=question.holder,
+            certificate=question.certificate,
             request_id=access.request_id,
             agency=access.caller.agency.id,
             operator=attribution.operator.id,
@@ -217,14 +244,16 @@ class Lookup:
             purpose=attribution.purpose,
         )
         sooner = Deadline(deadline.at_s - RECORD_RESERVE_S)
-        started = time.monotonic()
+        started_s = time.monotonic()
         try:
             async with asyncio.timeout(sooner.remaining_s):
-                loaded = await self._cache.load(key, certificate, lambda: self._ask(query, sooner))
+                loaded = await self._cache.load(
+                    question.key, question.certificate, lambda: self._ask(query, sooner)
+                )
         finally:
-            access.adapter_ms = round((time.monotonic() - started) * 1000)
+            access.adapter_ms = round((time.monotonic() - started_s) * 1000)
         access.served_from = "source"
-        return loaded
+        return make_answer(access, request, question.certificate, loaded, self._sealer)
 
     async def _ask(self, query: Query, deadline: Deadline) -> Cached:
         match await self._departments.lookup(query, deadline):
@@ -234,40 +263,16 @@ class Lookup:
             case NotFound(as_of):
                 return Absent(format_time_s(as_of or self._clock()))
 
-    def _answer(
-        self, access: Access, request: LookupRequest, certificate: CertificateType, cached: Cached
-    ) -> LookupAnswer:
-        assert access.permit is not None
-        assert access.served_from is not None
-        access.as_of = cached.as_of
-        answer = LookupAnswer(
-            request_id=access.request_id,
-            outcome="not_found",
-            certificate=certificate.name,
-            as_of=cached.as_of,
-            served_from=access.served_from,
-            grant=access.permit.grant.reference,
-        )
-        if isinstance(cached, Absent):
-            return answer
-        values = {name: shown.value for name, shown in cached.disclosures.items()}
-        results = compare_claims(claims_of(request, certificate), values, certificate)
-        if "mismatch" in results.values():
-            return msgspec.structs.replace(answer, outcome="mismatch", results=results)
-        if request.operation == "verify":
-            return msgspec.structs.replace(answer, outcome="match", results=results)
-        return self._disclose(answer, request, cached)
-
-    def _disclose(
-        self, answer: LookupAnswer, request: LookupRequest, sealed: Sealed
-    ) -> LookupAnswer:
-        shown = [name for name in request.fields if name in sealed.disclosures]
-        return msgspec.structs.replace(
-            answer,
-            outcome="found",
-            fields={name: sealed.disclosures[name].value for name in shown},
-            sealed=self._sealer.disclose(sealed, shown),
-        )
+    def _excuse(self, error: Exception) -> Refused:
+        """The refusal for what went wrong before there was an answer."""
+        match error:
+            case RequestError() | DepartmentError():
+                return Refused.because(error)
+            case TimeoutError():
+                return Refused.because(AdapterTimeout())
+            case _:  # our own mistakes are recorded as well
+                self._on_fault(error)
+                return Refused(REFUSALS["INTERNAL"], "")
 
     def _by_verdict(self, access: Access, verdict: Verdict) -> Refused:
         """The sequencer said no: the permit did not become an access."""
@@ -277,35 +282,50 @@ class Lookup:
         wait_s = self._seconds_of_today() if verdict == "over_quota" else None
         return Refused(refusal, "", f"sequencer.{verdict}", wait_s)
 
+    def _today(self) -> date:
+        return self._clock().astimezone(self._zone).date()
+
     def _seconds_of_today(self) -> int:
         """Seconds until the site's next day begins."""
         now = self._clock().astimezone(self._zone)
         midnight = datetime.combine(now.date() + timedelta(days=1), dt_time(), self._zone)
         return math.ceil((midnight - now).total_seconds())
 
-    async def _record(
-        self, access: Access, outcome: LookupAnswer | Refused, deadline: Deadline
-    ) -> Reply | Verdict:
+    def _record(
+        self, access: Access, outcome: LookupAnswer | Refused, deadline: Deadline, done: Done
+    ) -> None:
         """Make the entry durable; only then is there a reply."""
         try:
+            reply, entry = self._write(access, outcome)
+        except Exception as error:  # noqa: BLE001 - what cannot be recorded does not leave
+            self._on_fault(error)
+            done(AuditError("AUDIT_UNAVAILABLE", "the entry could not be written"))
+            return
+
+        def recorded(result: Appended | Verdict | AuditError) -> None:
+            if isinstance(result, Appended):
+                reply.index, reply.limits = result.index, access.limits
+                done(reply)
+            elif isinstance(result, AuditError):
+                done(result)
+            else:  # the nonce is known or the cap is used up: a refusal after all, and recorded
+                self._record(access, self._by_verdict(access, result), deadline, done)
+
+        self._audit.append_soon(entry, deadline, recorded, claim=access.claim, held=access.held)
+
+    def _write(self, access: Access, outcome: LookupAnswer | Refused) -> tuple[Reply, bytes]:
+        """The reply, and the entry that records it."""
+        cipher = self._epochs.current
+        try:
             reply = _reply(outcome, access.request_id)
-            entry = access.entry(outcome, reply, now=self._clock(), cipher=self._epochs.current)
+            return reply, access.entry(outcome, reply, now=self._clock(), cipher=cipher)
         except RequestError as error:  # too large: say so in a record that fits
             access.request = access.permit = None
-            access.claim = access.claim and msgspec.structs.replace(access.claim, quota=None)
-            reply = _reply(refused := Refused.because(error), access.request_id)
-            entry = access.entry(refused, reply, now=self._clock(), cipher=self._epochs.current)
-        match await self._audit.append(entry, deadline, claim=access.claim, held=access.held):
-            case Appended(index):
-                return msgspec.structs.replace(reply, index=index, limits=access.limits)
-            case verdict:
-                return verdict
-
-
-def _with_quota(claim: Claim | None, grant: Grant, day: str) -> Claim | None:
-    if claim is None or grant.daily_cap is None:
-        return claim
-    return msgspec.structs.replace(claim, quota=Quota(grant.id, day, grant.daily_cap))
+            if (claim := access.claim) is not None:
+                access.claim = Claim(claim.keyid, claim.nonce, claim.expires_at_s)
+            refused = Refused.because(error)
+            reply = _reply(refused, access.request_id)
+            return reply, access.entry(refused, reply, now=self._clock(), cipher=cipher)
 
 
 def _reply(outcome: LookupAnswer | Refused, request_id: str) -> Reply:

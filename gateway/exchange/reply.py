@@ -20,13 +20,14 @@ _RETRY_AFTER_S: Final = 1
 _encode = msgspec.json.Encoder().encode
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct):
     """A finished answer; the web room only signs and sends it.
 
     Attributes:
         digest: SHA-256 of `body`, 32 bytes.
         outcome: the answer's outcome or the refusal's code, for metrics.
-        index: of the entry that records this access; None where nothing was recorded.
+        index: of the entry that records this access, set when it is durable; None where nothing
+            was recorded.
         allow: the method that the resource supports; only of a 405.
         limits: what each limit that was counted against leaves to the caller.
     """

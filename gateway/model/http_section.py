@@ -47,6 +47,15 @@ class HTTPSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "limit of open files is lower.",
         ),
     ] = 4096
+    max_wait_ms: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1000,
+            description="Milliseconds of work that may wait in a worker. What comes beyond it is "
+            "refused at once as GATEWAY_BUSY, agencies with more than their share first.",
+        ),
+    ] = 50
     drain_s: Annotated[
         float, Meta(gt=0, le=300, description="Seconds that requests in flight get at a stop.")
     ] = 20

@@ -19,9 +19,9 @@ Rules:
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
-from functools import partial
+from operator import mul
 from string import ascii_letters, ascii_lowercase, digits, whitespace
 from typing import Any, Final
 
@@ -66,6 +66,7 @@ _AUTHORITIES: Final = frozenset("123456789ANY")
 _MAX_AGE_YEARS: Final = 130
 
 _CN_ID_WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_CN_ID_OF_ZEROS: Final = ord("0") * sum(_CN_ID_WEIGHTS)  # digits are summed as characters
 _CN_ID_CHARACTERS: Final = "10X98765432"
 _USCC_WEIGHTS: Final = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 _USCC_CHARACTERS: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
@@ -89,9 +90,6 @@ _IDEOGRAPH: Final = (
 )
 _BESIDE_IDEOGRAPH: Final = re.compile(rf"(?<=[{_IDEOGRAPH}{_DOT}])\s+|\s+(?=[{_IDEOGRAPH}{_DOT}])")
 _BLANKS: Final = re.compile(r"\s+")
-
-_Check = tuple[str, Callable[[str], bool]]
-
 
 class IdCheck(msgspec.Struct, frozen=True):
     """What the checks found.
@@ -143,21 +141,23 @@ def check_cn_id(text: str, *, today: date) -> IdCheck:
         text: as typed.
         today: the day in the site's time zone.
     """
-    number = text.translate(_NORMAL)
-    checks: tuple[_Check, ...] = (
-        ("legacy_15", _is_not_legacy),
-        ("length", _has_length),
-        ("alphabet", _has_cn_id_alphabet),
-        ("region", _is_of_province),
-        ("birth_date", _has_birth_date),
-        ("birth_future", partial(_is_born_by, today=today)),
-        ("check_digit", _has_cn_id_check_digit),
-    )
-    reason = _first_failure(number, checks)
-    if reason is not None:
+    # What is in normal form already, as nearly all is, need not be brought into it.
+    number = text if _CN_ID.fullmatch(text) else text.translate(_NORMAL)
+    if reason := _cn_id_form(number):
         return IdCheck(number, reason)
-    aged = _age_years(_birth_date(number), today) > _MAX_AGE_YEARS
-    warnings = (*_region_warnings(number[:6]), *(("age_over_130",) if aged else ()))
+    if _PROVINCE.match(number) is None:
+        return IdCheck(number, "region")
+    try:
+        born = date.fromisoformat(number[6:14])
+    except ValueError:
+        return IdCheck(number, "birth_date")
+    if born > today:
+        return IdCheck(number, "birth_future")
+    if number[17] != cn_id_check_digit(number[:17]):
+        return IdCheck(number, "check_digit")
+    warnings = _region_warnings(number[:6])
+    if _age_years(born, today) > _MAX_AGE_YEARS:
+        warnings = (*warnings, "age_over_130")
     return IdCheck(number, warnings=warnings)
 
 
@@ -168,23 +168,20 @@ def check_cn_uscc(text: str) -> IdCheck:
         text: as typed.
     """
     number = text.translate(_NORMAL)
-    checks: tuple[_Check, ...] = (
-        ("legacy_15", _is_not_legacy),
-        ("length", _has_length),
-        ("alphabet", _has_uscc_alphabet),
-        ("authority", _is_of_authority),
-        ("check_digit", _has_uscc_check_digit),
-        ("organisation_check", _has_organisation_check),
-    )
-    reason = _first_failure(number, checks)
-    if reason is not None:
+    if reason := _uscc_form(number):
         return IdCheck(number, reason)
+    if number[0] not in _AUTHORITIES:
+        return IdCheck(number, "authority")
+    if not _has_uscc_check_digit(number):
+        return IdCheck(number, "check_digit")
+    if not _has_organisation_check(number):
+        return IdCheck(number, "organisation_check")
     return IdCheck(number, warnings=_region_warnings(number[2:8]))
 
 
 def cn_id_check_digit(body: str) -> str:
     """The check character of 17 digits (ISO 7064 MOD 11-2)."""
-    return _CN_ID_CHARACTERS[_weighted_sum(map(int, body), _CN_ID_WEIGHTS) % 11]
+    return _CN_ID_CHARACTERS[(sum(map(mul, body.encode(), _CN_ID_WEIGHTS)) - _CN_ID_OF_ZEROS) % 11]
 
 
 def normalise_name(text: str) -> str:
@@ -197,48 +194,19 @@ def normalise_name(text: str) -> str:
     return _BLANKS.sub(" ", _BESIDE_IDEOGRAPH.sub("", dotted))
 
 
-def _first_failure(number: str, checks: Iterable[_Check]) -> str | None:
-    return next((reason for reason, passes in checks if not passes(number)), None)
+def _cn_id_form(number: str) -> str | None:
+    return None if _CN_ID.fullmatch(number) else _misform(number)
 
 
-def _is_not_legacy(number: str) -> bool:
-    return _LEGACY.fullmatch(number) is None
+def _uscc_form(number: str) -> str | None:
+    return None if _CN_USCC.fullmatch(number) else _misform(number)
 
 
-def _has_length(number: str) -> bool:
-    return len(number) == _LENGTH
-
-
-def _has_cn_id_alphabet(number: str) -> bool:
-    return _CN_ID.fullmatch(number) is not None
-
-
-def _is_of_province(number: str) -> bool:
-    return _PROVINCE.match(number) is not None
-
-
-def _has_birth_date(number: str) -> bool:
-    try:
-        _birth_date(number)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_born_by(number: str, *, today: date) -> bool:
-    return _birth_date(number) <= today
-
-
-def _has_cn_id_check_digit(number: str) -> bool:
-    return number[17] == cn_id_check_digit(number[:17])
-
-
-def _has_uscc_alphabet(number: str) -> bool:
-    return _CN_USCC.fullmatch(number) is not None
-
-
-def _is_of_authority(number: str) -> bool:
-    return number[0] in _AUTHORITIES
+def _misform(number: str) -> str:
+    """Why a number has not the form that it should have."""
+    if _LEGACY.fullmatch(number):
+        return "legacy_15"
+    return "alphabet" if len(number) == _LENGTH else "length"
 
 
 def _has_uscc_check_digit(number: str) -> bool:
@@ -254,10 +222,6 @@ def _has_organisation_check(number: str) -> bool:
 
 def _weighted_sum(values: Iterable[int], weights: tuple[int, ...]) -> int:
     return sum(value * weight for value, weight in zip(values, weights, strict=True))
-
-
-def _birth_date(number: str) -> date:
-    return date.fromisoformat(number[6:14])
 
 
 def _age_years(born: date, today: date) -> int:

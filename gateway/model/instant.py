@@ -15,4 +15,6 @@ def format_time_ms(at: datetime) -> str:
 
 
 def _format(at: datetime, timespec: str) -> str:
-    return at.astimezone(UTC).isoformat(timespec=timespec).removesuffix("+00:00") + "Z"
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return at.isoformat(timespec=timespec)[: -len("+00:00")] + "Z"

@@ -16,6 +16,7 @@ before, by `gateway.model.screening`.
 import re
 import unicodedata
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from typing import Final
 
 from gateway.model.grant import Deny
@@ -103,5 +104,7 @@ def _refuse_case(case: str) -> Deny | None:
     return None
 
 
+# Operators and purposes come again and again.
+@lru_cache(maxsize=4096)
 def _fold(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -1,300 +1,308 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One connection: what aiohttp's protocol leaves open, shut.
+"""One connection: bytes in, one request after another to the front desk, answers out in order.
 
-1. A head (request line and fields) has a deadline and a size; aiohttp has neither a read timeout
-   nor a cap on all fields together.
-2. Bytes that are no request are answered by us: aiohttp's own answer logs them, and they may hold
-   anything. A body whose framing breaks fails at once, not at its deadline.
-3. After a chunked request or an upgrade the connection ends with the answer. aiohttp 3.14 carries
-   the last trailer over into the next request and drops bytes behind a refused upgrade; what comes
-   next on such a connection must not be interpreted.
+The parser is llhttp through httptools, strict; what it leaves open is shut here (ADR 0008):
+
+1. A head (request line and fields) has a deadline and a size, and so has a body. A request goes to
+   the front desk only when it is whole, and the next one only when it has been answered.
+2. Bytes that are no request are answered by a refusal that repeats nothing of them, and the
+   connection ends: where the next message would begin is anybody's guess.
+3. After `Connection: close`, a chunked request or an upgrade the connection ends with the answer,
+   and what comes behind it is not interpreted: these are where two parsers read differently.
 4. While the worker drains, the next answer says `Connection: close`.
 5. Whose request is refused before all of it was read may still be sending. Closed at once, his
    kernel would be told by a reset, and drop our answer unread; so we half-close, and read away what
    comes, within bounds (RFC 9112 §9.6).
+6. Who does not read his answers is not read from, and is cut off after a while.
+
+No timer is set for a request: a connection says by when something has to happen, and
+`gateway.web.connections` looks for those that are late.
 """
 
 import asyncio
-from typing import Any, Final, cast
+import math
+import time
+from collections import deque
+from typing import Final, Literal, cast
 
-import msgspec
-from aiohttp.http_exceptions import LineTooLong
-from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
-from aiohttp.web import BaseRequest, RequestHandler, RequestPayloadError, Server, StreamResponse
+import httptools
 
 from gateway.crypto.x509 import ConnectionX509, read_connection_x509
 from gateway.errors import RequestError
-from gateway.web.edge import (
-    MAX_FIELD_BYTES,
-    MAX_FIELDS,
-    MAX_HEAD_BYTES,
-    MAX_TARGET_LENGTH,
-    head_too_large,
-)
-from gateway.web.front import Front
-from gateway.web.metrics import ConnectionMetrics
-from gateway.web.respond import OneBuffer
+from gateway.web.connections import Connections, Limits, Peer
+from gateway.web.edge import MAX_HEAD_BYTES, fields_of, head_too_large
+from gateway.web.request import Request
+from gateway.web.respond import Answer
 
 # As sent, with the framing of chunks: an extension could go on for ever without a byte of body.
 _MAX_BODY_WIRE_BYTES: Final = 1_048_576
 # What is read away behind an answer, and for how long.
 _LINGER_BYTES: Final = 16_777_216
 _LINGER_S: Final = 5.0
-# Of parser errors only this much is told: their text holds the offending bytes.
-_TOO_MANY_FIELDS: Final = "Too many headers received"
+# Seconds that a peer has to read an answer that no buffer could take.
+_READ_LIMIT_S: Final = 10.0
+# Requests that may wait behind the one that is being answered before no more is read.
+_MAX_WAITING_COUNT: Final = 8
+
+#: What of a request has come: nothing, a part of its head, a part of its body. Or nothing is
+#: expected any more.
+Reading = Literal["nothing", "head", "body", "ended", "lingering"]
 
 
-class Limits(msgspec.Struct, frozen=True):
-    """What one worker's connections may take.
+class Connection(asyncio.Protocol, Peer):
+    """The protocol of one peer.
 
     Attributes:
-        header_timeout_s: for one head, from the connection or the head's first byte.
-        idle_timeout_s: between an answer and the next request.
-        max_connections: beyond it, new ones are closed at once.
-        department_connections: which adapters may hold at once, besides.
+        x509: the certificate that the peer presented.
     """
-
-    header_timeout_s: float = 10
-    idle_timeout_s: float = 75
-    max_connections: int = 4096
-    department_connections: int = 0
-
-
-class Incoming(BaseRequest):
-    """A request that knows whether another one may follow it."""
-
-    @property
-    def keep_alive(self) -> bool:
-        """Whether the connection stays after the answer (rules 3 to 5)."""
-        headers = self.headers
-        return not (
-            self._message.should_close
-            or cast("Connection", self._protocol).is_last
-            or "Transfer-Encoding" in headers
-            or "Upgrade" in headers
-            or not self.content.is_eof()
-        )
-
-
-class Connections(Server):
-    """All connections of a worker.
-
-    Args:
-        front: answers requests.
-    """
-
-    def __init__(self, front: Front, limits: Limits) -> None:
-        super().__init__(front, request_factory=self._incoming)
-        self.front: Final = front
-        self.limits: Final = limits
-        self.open: Final[set[Connection]] = set()
-        self.is_draining = False
-        self.drained: Final = asyncio.Event()
-        self._metrics: Final = ConnectionMetrics()
-
-    def __call__(self) -> RequestHandler:
-        """Make the protocol of one connection."""
-        return Connection(self)
-
-    def drain(self) -> None:
-        """From now on each connection ends with its next answer; `drained` tells when all have."""
-        self.is_draining = True
-        if not self.open:
-            self.drained.set()
-
-    def close_idle(self) -> None:
-        """Close the connections on which nobody asks anything."""
-        for connection in tuple(self.open):
-            if connection.is_idle:
-                connection.force_close()
-
-    def admit(self, connection: "Connection") -> bool:
-        """Count a connection in, unless there are too many; once, however often it is asked."""
-        if connection in self.open:
-            return True
-        if len(self.open) >= self.limits.max_connections:
-            self._metrics.count_refused()
-            return False
-        self.open.add(connection)
-        self.drained.clear()
-        return True
-
-    def forget(self, connection: "Connection") -> None:
-        """Count a connection out."""
-        self.open.discard(connection)
-        if self.is_draining and not self.open:
-            self.drained.set()
-
-    def _incoming(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> Any:
-        return Incoming(message, payload, protocol, writer, task, self._loop)
-
-
-class Connection(RequestHandler):
-    """aiohttp's protocol with the rules above."""
-
-    __slots__ = (
-        "_body",
-        "_body_bytes",
-        "_connections",
-        "_head_bytes",
-        "_head_timer",
-        "_is_unreadable",
-        "_linger_bytes",
-        "_linger_timer",
-        "x509",
-    )
 
     def __init__(self, connections: Connections) -> None:
-        super().__init__(
-            connections,
-            loop=asyncio.get_running_loop(),
-            access_log=None,  # type: ignore[arg-type] # aiohttp tests it for truth
-            keepalive_timeout=connections.limits.idle_timeout_s,
-            auto_decompress=False,
-            lingering_time=0,
-            max_line_size=MAX_TARGET_LENGTH,
-            max_field_size=MAX_FIELD_BYTES,
-            max_headers=MAX_FIELDS,
-        )
         self._connections: Final = connections
-        self._body: StreamReader = EMPTY_PAYLOAD
-        self._body_bytes = 0
-        self._head_bytes = 0
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._is_unreadable = False
-        self._linger_bytes = 0
-        self._linger_timer: asyncio.TimerHandle | None = None
+        self._limits: Final[Limits] = connections.limits
+        self._parser: Final = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._address = ""
         self.x509: ConnectionX509 | None = None
-
-    @property
-    def is_last(self) -> bool:
-        """Whether the connection ends with the answer that is being made."""
-        return self._connections.is_draining or self._close
+        self._reading: Reading = "nothing"
+        self._wire_bytes = 0
+        self._target = b""
+        self._lines: list[tuple[bytes, bytes]] = []
+        self._parts: list[bytes] = []
+        self._body_bytes = 0
+        self._request: Request | None = None
+        self._waiting: Final[deque[Request]] = deque()
+        self._answered: Request | None = None
+        self._refusal: RequestError | None = None
+        self._is_in_turn = self._is_paused = False
+        self.due_s = self.read_by_s = math.inf
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing of a request has come since the last answer."""
-        waiter = self._waiter
-        return waiter is not None and not waiter.done() and not self._head_bytes
+        return self._reading == "nothing" and self._answered is None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, or close it when there are too many."""
         if not self._connections.admit(self):
-            self.force_close()
             transport.close()
             return
         if (tls := transport.get_extra_info("ssl_object")) is not None:
             self.x509 = _presented(tls.getpeercert(binary_form=True))
-        super().connection_made(transport)
-        self._expect_head()
+        peer = transport.get_extra_info("peername")
+        self._address = peer[0] if isinstance(peer, tuple) else ""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass
+        self.due_s = time.monotonic() + self._limits.header_timeout_s
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """Count it out."""
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Count it out; what it asked is still recorded."""
+        self._transport = None
+        self._reading = "ended"
+        self.due_s = self.read_by_s = math.inf
+        self._waiting.clear()
         self._connections.forget(self)
-        self._end_head()
-        if self._linger_timer is not None:
-            self._linger_timer.cancel()
-        super().connection_lost(exc)
+
+    def eof_received(self) -> bool:
+        """Whoever has said all may still hear the answer; TLS knows no half-closed connection."""
+        transport = self._transport
+        is_half = transport is not None and transport.can_write_eof()
+        if self._reading in {"head", "body"}:
+            self._reading = "ended"
+            self.due_s = math.inf
+        return is_half and self._answered is not None
 
     def data_received(self, data: bytes) -> None:
-        """Parse, and watch what the parser does not."""
-        if self._linger_timer is not None:
+        """Parse what has come."""
+        if self._reading == "lingering":
             self._read_away(len(data))
             return
-        body, count = self._body, self._request_count
-        was_reading = not body.is_eof()
-        super().data_received(data)
-        if self._request_count != count:
-            self._end_head()
-            if was_reading and not body.is_eof():  # an error of the parser ended it
-                body.set_exception(RequestPayloadError("the framing of the body is broken"))
-            self._body, self._body_bytes = self._messages[-1][1], 0
-        elif was_reading:
-            self._body_bytes += len(data)
-            if self._body_bytes > _MAX_BODY_WIRE_BYTES:
-                body.set_exception(RequestPayloadError("the body's framing outgrows it"))
-        elif data and not (self._close or self._force_close):
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(head_too_large())
-            elif self._head_timer is None:
-                self._expect_head()
+        if self._reading == "ended":
+            return  # rule 3
+        if self._reading == "nothing":
+            self._expect("head", self._limits.header_timeout_s)
+        self._wire_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._reading = "ended"
+        except httptools.HttpParserError as error:
+            self._on_unparsable(error)
+        if self._reading == "head" and self._wire_bytes > MAX_HEAD_BYTES:
+            self._refuse(head_too_large())
+        elif self._reading == "body" and self._wire_bytes > _MAX_BODY_WIRE_BYTES:
+            self._refuse(RequestError("HTTP_UNACCEPTABLE", "the body's framing outgrows it"))
+        self._take_turns()
 
-    def handle_error(
-        self,
-        request: BaseRequest,  # noqa: ARG002 - aiohttp's signature
-        status: int = 500,  # noqa: ARG002
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> StreamResponse:
-        """Answer what the parser refused."""
-        self._is_unreadable = True
-        if isinstance(exc, LineTooLong) or message == _TOO_MANY_FIELDS:
-            return self._connections.front.refuse(head_too_large())
-        return self._connections.front.refuse(
-            RequestError("HTTP_UNACCEPTABLE", "the request cannot be parsed")
+    def pause_writing(self) -> None:
+        """Rule 6."""
+        self._is_paused = True
+        self.read_by_s = time.monotonic() + _READ_LIMIT_S
+
+    def resume_writing(self) -> None:
+        """Go on with who waits."""
+        self._is_paused = False
+        self.read_by_s = math.inf
+        self._take_turns()
+
+    # What the parser calls; an exception in here comes out of `feed_data` as its context.
+
+    def on_message_begin(self) -> None:
+        """A request line begins; behind the last request nothing does (rule 3)."""
+        if self._reading == "ended":
+            raise RequestError("HTTP_UNACCEPTABLE")
+        if self._reading == "nothing":
+            self._expect("head", self._limits.header_timeout_s)
+        self._target = b""
+        self._lines = []
+
+    def on_url(self, part: bytes) -> None:
+        """Take a part of the target."""
+        self._target += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field; trailers are left out, nobody has signed them."""
+        if self._reading == "head":
+            self._lines.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Take the head; a body that is stated to be too large is not waited for."""
+        parser = self._parser
+        self._request = Request(
+            parser.get_method().decode("latin-1"),
+            self._target.decode("latin-1"),
+            parser.get_http_version(),
+            fields_of(self._lines),
+            address=self._address,
+            x509=self.x509,
         )
+        self._body_bytes = 0
+        self._parts = []
+        self._expect("body", self._limits.body_timeout_s)
+        if self._request.content_length > self._limits.max_body_bytes:
+            raise RequestError("BODY_TOO_LARGE")
 
-    async def finish_response(
-        self, request: BaseRequest, resp: StreamResponse, start_time: float | None
-    ) -> tuple[StreamResponse, bool]:
-        """Send an answer; linger when its request has not been read to the end."""
-        sent = await super().finish_response(request, resp, start_time)
-        # Of this request: the next one may have begun to arrive, and is not to be dropped.
-        is_unread = self._is_unreadable or not request.content.is_eof()
-        if is_unread and isinstance(resp, OneBuffer) and resp.may_linger:
-            self._linger()
-        return sent
+    def on_body(self, part: bytes) -> None:
+        """Take a part of the body."""
+        self._parts.append(part)
+        self._body_bytes += len(part)
+        if self._body_bytes > self._limits.max_body_bytes:
+            raise RequestError("BODY_TOO_LARGE")
 
-    def _expect_head(self) -> None:
-        limit_s = self._connections.limits.header_timeout_s
-        self._head_timer = self._loop.call_later(limit_s, self._on_late_head)
+    def on_message_complete(self) -> None:
+        """Let the request wait for its turn."""
+        request = self._request
+        assert request is not None
+        request.body = b"".join(self._parts)
+        self._request = None
+        self._waiting.append(request)
+        self._expect("nothing", math.inf)
+        self._wire_bytes = 0
+        if (
+            "transfer-encoding" in request.fields
+            or "upgrade" in request.fields
+            or not self._parser.should_keep_alive()
+        ):
+            self._reading = "ended"
+        elif len(self._waiting) > _MAX_WAITING_COUNT and self._transport is not None:
+            self._transport.pause_reading()
 
-    def _end_head(self) -> None:
-        self._head_bytes = 0
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def send(self, answer: Answer) -> None:
+        """Write the answer to the request that has its turn; called once for each."""
+        request, self._answered = self._answered, None
+        transport = self._transport
+        if transport is None or request is None:
+            return  # the peer has gone
+        is_last = self._reading == "ended" and not self._waiting and self._refusal is None
+        close = answer.close or is_last or self._connections.is_draining
+        transport.write(answer.encode(close=close, method=request.method))
+        if close:
+            self._reading = "ended"
+            self._waiting.clear()
+            self._refusal = None
+            transport.close()
+        else:
+            self._take_turns()
 
-    def _on_late_head(self) -> None:
-        self._head_timer = None
-        self._refuse(RequestError("REQUEST_TIMEOUT", "the head did not arrive in time"))
+    def expire(self, now_s: float) -> None:
+        """Do what has to be done when something did not come in time."""
+        if self._transport is None:
+            return
+        if now_s >= self.read_by_s:
+            self._transport.abort()  # a close would wait for the same peer
+        elif self._reading == "head":
+            self._refuse(RequestError("REQUEST_TIMEOUT", "the head did not arrive in time"))
+        elif self._reading == "body":
+            self._refuse(RequestError("REQUEST_TIMEOUT", "the body did not arrive in time"))
+        elif self._reading == "lingering" and self._transport.can_write_eof():
+            self._transport.abort()
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Close what is silent; nothing is said to who sent nothing."""
+        self._reading = "ended"
+        if self._transport is not None:
+            self._transport.close()
+
+    def _expect(self, what: Reading, within_s: float) -> None:
+        self._reading = what
+        self.due_s = time.monotonic() + within_s
+
+    def _take_turns(self) -> None:
+        """Give each request that waits its turn, until one has to be waited for."""
+        if self._is_in_turn or self._transport is None:
+            return
+        self._is_in_turn = True
+        while self._answered is None and self._waiting and not self._is_paused:
+            self._answered = self._waiting.popleft()
+            self._connections.front.answer(self._answered, self.send)
+        self._is_in_turn = False
+        if self._answered is not None or self._waiting:
+            return
+        if self._refusal is not None:
+            self._say_refusal(self._refusal)
+        elif self._reading == "nothing":
+            self.due_s = time.monotonic() + self._limits.idle_timeout_s
+        if self._transport is not None and not self._transport.is_reading():
+            self._transport.resume_reading()
+
+    def _on_unparsable(self, error: httptools.HttpParserError) -> None:
+        if self._reading == "ended":
+            return  # rule 3
+        said = error.__context__
+        if not isinstance(said, RequestError):
+            said = RequestError("HTTP_UNACCEPTABLE", "the request cannot be parsed")
+        self._refuse(said)
 
     def _refuse(self, error: RequestError) -> None:
-        """End a connection between requests; to who sent nothing, nothing is said."""
-        waiter = self._waiter
-        # Before the first request there may be no waiter yet: aiohttp's task has still to start.
-        if self._request_count and (waiter is None or waiter.done()):
-            self.close()  # after the answer that is being made
-            return
-        if self._head_bytes and self.transport is not None:
-            answer = self._connections.front.refuse(error)
-            self.transport.write(answer.encode(close=True))
-            if answer.may_linger:
-                self._linger()
-                return
-        self.force_close()
+        """End the connection with a refusal, after the answers that are still due."""
+        self._reading = "ended"
+        self.due_s = math.inf
+        self._refusal = error
+        self._take_turns()
 
-    def _linger(self) -> None:
-        """Say that this was all, and read on without looking (rule 5)."""
-        transport, waiter = self.transport, self._waiter
-        if transport is None or transport.is_closing():
+    def _say_refusal(self, error: RequestError) -> None:
+        self._refusal = None
+        answer = self._connections.front.refuse(error)
+        if self._transport is None:
             return
-        self._end_head()
-        self._force_close = True  # aiohttp then leaves the transport to us
-        if waiter is not None:
-            waiter.cancel()
+        self._transport.write(answer.encode(close=True))
+        if answer.may_linger:
+            self._linger(self._transport)
+        else:
+            self._transport.close()
+
+    def _linger(self, transport: asyncio.Transport) -> None:
+        """Say that this was all, and read on without looking (rule 5)."""
+        self._expect("lingering", _LINGER_S)
+        self._wire_bytes = 0
+        # TLS has no half-close: its peer is told of the end at the end, by a close_notify.
         if transport.can_write_eof():
             transport.write_eof()
-        self._resume_transport_reading()
-        # TLS has no half-close: its peer is told of the end at the end, by a close_notify.
-        end = transport.abort if transport.can_write_eof() else transport.close
-        self._linger_timer = self._loop.call_later(_LINGER_S, end)
 
     def _read_away(self, count_bytes: int) -> None:
-        self._linger_bytes += count_bytes
-        if self._linger_bytes > _LINGER_BYTES and self.transport is not None:
-            self.transport.abort()
+        self._wire_bytes += count_bytes
+        if self._wire_bytes > _LINGER_BYTES and self._transport is not None:
+            self._transport.abort()
 
 
 def _presented(der: bytes | None) -> ConnectionX509 | None:

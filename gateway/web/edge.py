@@ -1,24 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What may come in: strict HTTP/1.1 (RFC 9112) in front of every room.
 
-aiohttp's parser lets some things through that we do not want to interpret (HTTP/0.9 and 1.0,
-absolute-form targets, combined transfer codings); they end here. Certificates of callers come from
-the connection, never from fields (RFC 9440): whoever could write the field could be anybody.
+The parser lets some things through that we do not want to interpret (HTTP/1.0, absolute-form
+targets, combined transfer codings, ambiguous lengths); they end here. Certificates of callers come
+from the connection, never from fields (RFC 9440): whoever could write the field could be anybody.
 """
 
-import asyncio
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import chain
-from typing import Final, Protocol, cast
+from typing import Final
 
-from aiohttp import HttpVersion11
-from aiohttp.web import BaseRequest, RequestPayloadError
-
-from gateway.crypto.x509 import ConnectionX509
 from gateway.errors import RequestError
 from gateway.httpsig import SignedRequest
-from gateway.sdk import Deadline
+from gateway.web.request import Fields, Request
 
 # RFC 3986 path and query as sent: no fragment, nothing outside ASCII, no half of an escape.
 _TARGET: Final = re.compile(
@@ -31,13 +26,28 @@ _JSON_TYPES: Final = frozenset(
 )
 # RFC 9110 §7.2: a host and an optional port; no user, no list, no space.
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-_FORWARDED_CERTIFICATES: Final = (
-    "Client-Cert",
-    "Client-Cert-Chain",
-    "X-Client-Cert",
-    "X-SSL-Client-Cert",
-    "X-Forwarded-Client-Cert",
-)
+_FORWARDED_CERTIFICATES: Final = {
+    name.lower(): name
+    for name in (
+        "Client-Cert",
+        "Client-Cert-Chain",
+        "X-Client-Cert",
+        "X-SSL-Client-Cert",
+        "X-Forwarded-Client-Cert",
+    )
+}
+
+# As nearly everybody writes them; others are folded one by one.
+_USUAL_NAMES: Final = {
+    spelling.encode(): name.lower()
+    for name in (
+        *("Host", "Content-Type", "Content-Length", "Content-Digest", "Signature"),
+        *("Signature-Input", "User-Agent", "Accept", "Accept-Encoding", "Connection"),
+    )
+    for spelling in (name, name.lower())
+}
+
+_KEYID: Final = re.compile(r';keyid="([^"]{1,64})"')
 
 #: Caps on a head: the target, one field, their count, and all bytes of the fields together.
 MAX_TARGET_LENGTH: Final = 2048
@@ -55,24 +65,56 @@ def head_too_large() -> RequestError:
     )
 
 
-def check_framing(request: BaseRequest) -> None:
+def fields_of(lines: Sequence[tuple[bytes, bytes]]) -> Fields:
+    """Gather the lines of a head by field name.
+
+    Raises:
+        RequestError: HEAD_TOO_LARGE.
+    """
+    if len(lines) > MAX_FIELDS:
+        raise head_too_large()
+    fields: Fields = {}
+    size_bytes = 0
+    for name, value in lines:
+        length = len(name) + len(value)
+        if length > MAX_FIELD_BYTES:
+            raise head_too_large()
+        size_bytes += length
+        text = value.decode("latin-1")
+        key = _USUAL_NAMES.get(name) or name.decode("latin-1").lower()
+        if key in fields:
+            fields[key].append(text)
+        else:
+            fields[key] = [text]
+    if size_bytes > MAX_HEAD_BYTES:
+        raise head_too_large()
+    return fields
+
+
+def check_framing(request: Request) -> None:
     """Refuse what two parsers might read differently.
 
     Raises:
         RequestError: HTTP_UNACCEPTABLE, HEAD_TOO_LARGE.
     """
-    headers = request.headers
-    if request.version != HttpVersion11:
+    fields = request.fields
+    if request.version != "1.1":
         raise RequestError("HTTP_UNACCEPTABLE", "the version is not HTTP/1.1")
-    hosts = headers.getall("Host", ())
+    hosts = fields.get("host", ())
     if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
         raise RequestError("HTTP_UNACCEPTABLE", "there is not exactly one Host with a host")
-    if (codings := headers.getall("Transfer-Encoding", ())) and (
-        codings != ["chunked"] or "Content-Length" in headers
+    if (codings := fields.get("transfer-encoding")) and (
+        codings != ["chunked"] or "content-length" in fields
     ):
         raise RequestError("HTTP_UNACCEPTABLE", "Transfer-Encoding is not exactly `chunked`")
-    check_target(request.raw_path)
-    check_fields(request)
+    check_target(request.target)
+    if "expect" in fields:
+        raise RequestError("HTTP_UNACCEPTABLE", "Expect is not supported: send the body at once")
+    if not _FORWARDED_CERTIFICATES.keys().isdisjoint(fields):
+        name = next(name for key, name in _FORWARDED_CERTIFICATES.items() if key in fields)
+        raise RequestError(
+            "HTTP_UNACCEPTABLE", f"{name} is refused: a certificate must be the connection's"
+        )
 
 
 def check_target(target: str) -> None:
@@ -89,96 +131,47 @@ def check_target(target: str) -> None:
         raise RequestError("HTTP_UNACCEPTABLE", "the path has dot segments")
 
 
-def check_fields(request: BaseRequest) -> None:
-    """Refuse heads that are too large, and fields that we would have to trust or wait for.
-
-    Raises:
-        RequestError: HTTP_UNACCEPTABLE, HEAD_TOO_LARGE.
-    """
-    if sum(map(len, chain.from_iterable(request.raw_headers))) > MAX_HEAD_BYTES:
-        raise head_too_large()
-    headers = request.headers
-    if "Expect" in headers:
-        raise RequestError("HTTP_UNACCEPTABLE", "Expect is not supported: send the body at once")
-    for name in _FORWARDED_CERTIFICATES:
-        if name in headers:
-            raise RequestError(
-                "HTTP_UNACCEPTABLE", f"{name} is refused: a certificate must be the connection's"
-            )
-
-
-def check_json(request: BaseRequest) -> None:
+def check_json(request: Request) -> None:
     """Refuse bodies that are not plain JSON.
 
     Raises:
         RequestError: CONTENT_TYPE_UNSUPPORTED.
     """
-    headers = request.headers
-    if headers.get("Content-Type", "").lower() not in _JSON_TYPES or "Content-Encoding" in headers:
+    types = request.lines("content-type")
+    if len(types) != 1 or types[0].lower() not in _JSON_TYPES or request.lines("content-encoding"):
         raise RequestError("CONTENT_TYPE_UNSUPPORTED")
 
 
-class _Presented(Protocol):
-    x509: ConnectionX509 | None
-
-
-def x509_of(request: BaseRequest) -> str | None:
+def x509_of(request: Request) -> str | None:
     """SHA-256 of the X.509 certificate that the request's connection presented, hexadecimal.
 
     Its end is looked at again: a connection, or a session of TLS 1.2, may outlive it.
     """
-    presented = cast("_Presented", request.protocol).x509
+    presented = request.x509
     if presented is None or presented.not_after < datetime.now(UTC):
         return None
     return presented.sha256
 
 
-def signed_view(request: BaseRequest, *, default_port: str) -> SignedRequest:
+def claimed_keyid(request: Request) -> str:
+    """The key id by which a request claims to be signed; empty where there is none in sight."""
+    lines = request.lines("signature-input")
+    found = _KEYID.search(lines[0]) if lines else None
+    return found[1] if found else ""
+
+
+def signed_view(request: Request, *, default_port: str) -> SignedRequest:
     """The request as its sender signed it.
 
     Args:
         default_port: `:80` or `:443`, which RFC 9421 §2.2.3 leaves out of `@authority`.
     """
-    path, mark, query = request.raw_path.partition("?")
-    headers = request.headers
+    path, mark, query = request.target.partition("?")
     return SignedRequest(
         method=request.method,
-        authority=headers["Host"].lower().removesuffix(default_port),
+        authority=request.fields["host"][0].lower().removesuffix(default_port),
         path=path,
         query=mark + query or "?",
-        lines=lambda name: headers.getall(name, ()),
+        lines=request.lines,
         has_body=request.method != "GET",
     )
-
-
-async def read_body(request: BaseRequest, max_bytes: int, deadline: Deadline) -> bytes:
-    """Read the whole body.
-
-    Raises:
-        RequestError: BODY_TOO_LARGE, REQUEST_TIMEOUT, or HTTP_UNACCEPTABLE for a broken one.
-    """
-    if (request.content_length or 0) > max_bytes:
-        raise RequestError("BODY_TOO_LARGE")
-    content = request.content
-    if content.is_eof():  # it arrived with the head, which is the rule
-        body = content.read_nowait()
-    else:
-        body = await _read_slowly(request, max_bytes, deadline)
-    if len(body) > max_bytes:
-        raise RequestError("BODY_TOO_LARGE")
-    return body
-
-
-async def _read_slowly(request: BaseRequest, max_bytes: int, deadline: Deadline) -> bytes:
-    parts = bytearray()
-    try:
-        async with asyncio.timeout(deadline.remaining_s):
-            while part := await request.content.readany():
-                parts += part
-                if len(parts) > max_bytes:
-                    raise RequestError("BODY_TOO_LARGE")
-    except TimeoutError:
-        raise RequestError("REQUEST_TIMEOUT", "the body did not arrive in time") from None
-    except (ConnectionError, RequestPayloadError):
-        raise RequestError("HTTP_UNACCEPTABLE", "the body is broken off or badly framed") from None
-    return bytes(parts)

@@ -3,52 +3,62 @@
 
 Every failure ends here: a refusal becomes a problem document, an unforeseen error becomes INTERNAL
 without a word of what it said.
+
+A lookup runs without a coroutine as far as nothing has to be waited for but its record; all else is
+a task.
 """
 
-import secrets
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
 import structlog
-from aiohttp.web import BaseRequest
 
+from gateway.crypto.random import random_piece
 from gateway.errors import AuditError, GatewayError, RequestError
 from gateway.exchange.reply import Refused, Reply, problem_reply
-from gateway.ports import Caller
+from gateway.ports import Caller, Pressure
 from gateway.sdk import Deadline
 from gateway.web.docspage import render_page
-from gateway.web.edge import check_framing, check_json, read_body, signed_view, x509_of
+from gateway.web.edge import check_framing, check_json, claimed_keyid, signed_view, x509_of
 from gateway.web.log_pages import LOG_FOLDER, RECEIPTS_FOLDER, LogPages
 from gateway.web.metrics import LookupMetrics, exposition
 from gateway.web.openapi import document, encode_document
-from gateway.web.respond import OneBuffer, Responder
+from gateway.web.request import Request
+from gateway.web.respond import Answer, Responder
 from gateway.web.sandbox import base_to_show
 
 _log = structlog.get_logger()
 
-Identify = Callable[..., Caller]
-LookupCall = Callable[[Caller, str, bytes, Deadline], Awaitable[Reply]]
-Readiness = Callable[[], Awaitable[tuple[bool, Mapping[str, str]]]]
-Handler = Callable[[BaseRequest, str], Awaitable[OneBuffer]]
+#: Turns of a worker last milliseconds; whole seconds are the least that can be said.
+_BUSY_RETRY_S: Final = 1
+_FLUSH_S: Final = 1.0
 
-_REQUEST_ID_BYTES: Final = 16
+Identify = Callable[..., Caller]
+#: Answers one request of a caller: calls back once, now or when its record is durable.
+LookupCall = Callable[
+    [Caller, str, bytes, Deadline, Callable[[Reply | AuditError], None]],
+    None,
+]
+Readiness = Callable[[], Awaitable[tuple[bool, Mapping[str, str]]]]
+Send = Callable[[Answer], None]
+#: Answers a request by calling `send` once, now or later.
+Handler = Callable[[Request, str, Send], None]
+Page = Callable[[Request, str], Awaitable[Answer]]
 
 
 class FrontSettings(msgspec.Struct, frozen=True):
     """Limits of the door.
 
     Attributes:
-        deadline_s: from the door to the answer.
-        body_timeout_s: of these, for the body to arrive.
+        deadline_s: from the last byte of the request to the answer.
         default_port: `:80` behind plain HTTP, `:443` behind TLS.
         sandbox: refusals of who asks show the signature base.
     """
 
-    max_body_bytes: int
     deadline_s: float
-    body_timeout_s: float
     default_port: str = ":80"
     sandbox: bool = False
 
@@ -62,6 +72,7 @@ class Front:
         ready: whether all dependencies answer, and each by name.
         jwks: the published key set, encoded.
         pages: of the log.
+        pressure: tells when there is more to do than can be done.
     """
 
     def __init__(
@@ -73,6 +84,7 @@ class Front:
         ready: Readiness,
         jwks: bytes,
         pages: LogPages,
+        pressure: Pressure,
         settings: FrontSettings,
     ) -> None:
         self._identify: Final = identify
@@ -80,48 +92,79 @@ class Front:
         self._responder: Final = responder
         self._ready: Final = ready
         self._jwks: Final = jwks
+        self._pressure: Final = pressure
         self._settings: Final = settings
+        self._tasks: Final[set[asyncio.Task[None]]] = set()
         self._openapi: Final = encode_document()
         self._docs: Final = render_page(document())
         self._metrics: Final = LookupMetrics()
+        later = self._later
         self._routes: Final[dict[str, tuple[str, Handler]]] = {
             "/v1/lookups": ("POST", self._lookups),
-            "/healthz": ("GET", self._healthz),
-            "/readyz": ("GET", self._readyz),
-            "/metrics": ("GET", self._metrics_page),
-            "/.well-known/jwks.json": ("GET", self._jwks_page),
-            "/openapi.json": ("GET", self._openapi_page),
-            "/docs": ("GET", self._docs_page),
-            f"{LOG_FOLDER}checkpoint": ("GET", pages.checkpoint),
+            "/healthz": ("GET", later(self._healthz)),
+            "/readyz": ("GET", later(self._readyz)),
+            "/metrics": ("GET", later(self._metrics_page)),
+            "/.well-known/jwks.json": ("GET", later(self._jwks_page)),
+            "/openapi.json": ("GET", later(self._openapi_page)),
+            "/docs": ("GET", later(self._docs_page)),
+            f"{LOG_FOLDER}checkpoint": ("GET", later(pages.checkpoint)),
         }
         self._folders: Final[dict[str, tuple[str, Handler]]] = {
-            f"{LOG_FOLDER}tile/": ("GET", pages.tile),
-            RECEIPTS_FOLDER: ("GET", pages.receipt),
+            f"{LOG_FOLDER}tile/": ("GET", later(pages.tile)),
+            RECEIPTS_FOLDER: ("GET", later(pages.receipt)),
         }
 
-    async def __call__(self, request: BaseRequest) -> OneBuffer:
-        """Answer one request; never raises."""
-        request_id = secrets.token_hex(_REQUEST_ID_BYTES)
+    def answer(self, request: Request, send: Send) -> None:
+        """Answer one request: `send` is called once, now or later; never raises."""
+        request_id = random_piece().hex()
         try:
             check_framing(request)
-            return await self._route(request)(request, request_id)
-        except GatewayError as error:
-            return self._refuse(
-                error,
-                request_id,
-                allow=self._allowed(request, error),
-                signature_base=self._base_to_show(request, error),
-            )
+            self._route(request)(request, request_id, send)
         except Exception as error:  # noqa: BLE001 - the edge: the caller must get an answer, and no traceback
+            send(self._excuse(error, request, request_id))
+
+    def refuse(self, error: RequestError) -> Answer:
+        """Answer bytes that were no HTTP request."""
+        return self._refuse(error, random_piece().hex())
+
+    async def cancel(self) -> None:
+        """End the tasks that are still running."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _later(self, page: Page) -> Handler:
+        """Answer in a task of its own."""
+
+        async def run(request: Request, request_id: str, send: Send) -> None:
+            try:
+                answer = await page(request, request_id)
+            except Exception as error:  # noqa: BLE001 - as in `answer`
+                answer = self._excuse(error, request, request_id)
+            send(answer)
+
+        def handle(request: Request, request_id: str, send: Send) -> None:
+            task = asyncio.create_task(run(request, request_id, send))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        return handle
+
+    def _excuse(self, error: Exception, request: Request, request_id: str) -> Answer:
+        """Answer by what went wrong."""
+        if not isinstance(error, GatewayError):
             report_fault(error, request_id)
             return self._refuse(GatewayError("INTERNAL"), request_id)
+        return self._refuse(
+            error,
+            request_id,
+            allow=self._allowed(request, error),
+            signature_base=self._base_to_show(request, error),
+        )
 
-    def refuse(self, error: RequestError) -> OneBuffer:
-        """Answer bytes that were no HTTP request."""
-        return self._refuse(error, secrets.token_hex(_REQUEST_ID_BYTES))
-
-    def _find(self, request: BaseRequest) -> tuple[str, Handler]:
-        path = request.raw_path.partition("?")[0]
+    def _find(self, request: Request) -> tuple[str, Handler]:
+        path = request.path
         if (found := self._routes.get(path)) is not None:
             return found
         for folder, found in self._folders.items():
@@ -129,19 +172,19 @@ class Front:
                 return found
         raise RequestError("PATH_UNKNOWN")
 
-    def _route(self, request: BaseRequest) -> Handler:
+    def _route(self, request: Request) -> Handler:
         method, handler = self._find(request)
         if request.method != method:
             raise RequestError("METHOD_UNSUPPORTED", f"use {method}")
         return handler
 
-    def _allowed(self, request: BaseRequest, error: GatewayError) -> str | None:
+    def _allowed(self, request: Request, error: GatewayError) -> str | None:
         """For Allow, which a 405 must have (RFC 9110 §15.5.6)."""
         if error.code != "METHOD_UNSUPPORTED":
             return None
         return self._find(request)[0]
 
-    def _base_to_show(self, request: BaseRequest, error: GatewayError) -> str | None:
+    def _base_to_show(self, request: Request, error: GatewayError) -> str | None:
         if not self._settings.sandbox or not isinstance(error, RequestError):
             return None
         port = self._settings.default_port
@@ -154,44 +197,56 @@ class Front:
         *,
         allow: str | None = None,
         signature_base: str | None = None,
-    ) -> OneBuffer:
+    ) -> Answer:
         reply = problem_reply(Refused.because(error), request_id, signature_base=signature_base)
         self._metrics.count(reply.outcome, 0.0)
         return self._responder.respond(msgspec.structs.replace(reply, allow=allow), None)
 
-    async def _lookups(self, request: BaseRequest, request_id: str) -> OneBuffer:
+    def _lookups(self, request: Request, request_id: str, send: Send) -> None:
         started_s = time.monotonic()
-        deadline = Deadline(started_s + self._settings.deadline_s)
+        if not self._pressure.admits(claimed_keyid(request)):
+            raise GatewayError("GATEWAY_BUSY", retry_after_s=_BUSY_RETRY_S)
         check_json(request)
-        arrival = Deadline(started_s + min(self._settings.body_timeout_s, deadline.remaining_s))
-        body = await read_body(request, self._settings.max_body_bytes, arrival)
         signed = signed_view(request, default_port=self._settings.default_port)
-        caller = self._identify(signed, body, request.remote or "", x509_of(request))
-        try:
-            reply = await self._lookup(caller, request_id, body, deadline)
-        except AuditError as error:  # no record, no answer
-            reply = problem_reply(Refused.because(error), request_id)
-        self._metrics.count(reply.outcome, time.monotonic() - started_s)
-        return self._responder.respond(reply, caller.signature)
+        caller = self._identify(signed, request.body, request.address, x509_of(request))
 
-    async def _healthz(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
+        def done(reply: Reply | AuditError) -> None:
+            if isinstance(reply, AuditError):  # no record, no answer
+                reply = problem_reply(Refused.because(reply), request_id)
+            self._metrics.count(reply.outcome, time.monotonic() - started_s)
+            send(self._responder.respond(reply, caller.signature))
+
+        deadline = Deadline(started_s + self._settings.deadline_s)
+        self._lookup(caller, request_id, request.body, deadline, done)
+
+    async def _healthz(self, _request: Request, _request_id: str) -> Answer:
         return self._responder.publish(200, "application/json", b'{"status":"ok"}')
 
-    async def _readyz(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
+    async def _readyz(self, _request: Request, _request_id: str) -> Answer:
         ready, parts = await self._ready()
         body = msgspec.json.encode({"ready": ready, "dependencies": parts})
         return self._responder.publish(200 if ready else 503, "application/json", body)
 
-    async def _metrics_page(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
+    async def count_forever(self) -> None:
+        """Hand over what was counted, each second and at the end."""
+        try:
+            while True:
+                await asyncio.sleep(_FLUSH_S)
+                self._metrics.flush()
+        finally:
+            self._metrics.flush()
+
+    async def _metrics_page(self, _request: Request, _request_id: str) -> Answer:
+        self._metrics.flush()
         return self._responder.publish(200, *exposition())
 
-    async def _jwks_page(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
+    async def _jwks_page(self, _request: Request, _request_id: str) -> Answer:
         return self._responder.publish(200, "application/jwk-set+json", self._jwks)
 
-    async def _openapi_page(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
+    async def _openapi_page(self, _request: Request, _request_id: str) -> Answer:
         return self._responder.publish(200, "application/json", self._openapi)
 
-    async def _docs_page(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
+    async def _docs_page(self, _request: Request, _request_id: str) -> Answer:
         return self._responder.publish(200, "text/html; charset=utf-8", self._docs)
 
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
-from aiohttp.web import BaseRequest
 
 from gateway.admission.auditors import AuditorDoor
 from gateway.audit.acts import SignedActs, check_recordable
@@ -32,7 +31,8 @@ from gateway.sdk import Deadline
 from gateway.tlog.bundle import format_bundle
 from gateway.tlog.tile import ENTRIES_LEVEL, Tile, format_tile_path, parse_tile_path
 from gateway.web.edge import signed_view, x509_of
-from gateway.web.respond import OneBuffer, Responder
+from gateway.web.request import Request
+from gateway.web.respond import Answer, Responder
 
 TEXT: Final = "text/plain; charset=utf-8"
 OCTETS: Final = "application/octet-stream"
@@ -83,16 +83,16 @@ class LogPages:
         self._deadline_s: Final = deadline_s
         self._default_port: Final = default_port
 
-    async def checkpoint(self, _request: BaseRequest, _request_id: str) -> OneBuffer:
+    async def checkpoint(self, _request: Request, _request_id: str) -> Answer:
         """`GET /log/checkpoint`: the newest signed note."""
         note = self._log.checkpoint()
         if note is None:
             raise RequestError("PATH_UNKNOWN", "the log is empty")
         return self._responder.publish(200, TEXT, note)
 
-    async def tile(self, request: BaseRequest, request_id: str) -> OneBuffer:
+    async def tile(self, request: Request, request_id: str) -> Answer:
         """`GET /log/tile/…`: hashes, or for auditors entries."""
-        tile = _tile_of(request.raw_path.partition("?")[0].removeprefix(LOG_FOLDER))
+        tile = _tile_of(request.path.removeprefix(LOG_FOLDER))
         if tile.level == ENTRIES_LEVEL:
             return await self._bundle(request, request_id, tile)
         hashes = self._log.tile(tile)
@@ -100,9 +100,9 @@ class LogPages:
             raise RequestError("PATH_UNKNOWN", "the log does not reach so far yet")
         return self._responder.publish(200, OCTETS, hashes, immutable=True)
 
-    async def receipt(self, request: BaseRequest, request_id: str) -> OneBuffer:
+    async def receipt(self, request: Request, request_id: str) -> Answer:
         """`GET /v1/receipts/{index}`: a record and its proof, for the agency that it is of."""
-        subject = request.raw_path.removeprefix(RECEIPTS_FOLDER)
+        subject = request.target.removeprefix(RECEIPTS_FOLDER)
         if not _INDEX.fullmatch(subject):
             raise RequestError("PATH_UNKNOWN", "an index has up to 12 digits, and no query follows")
         caller = self._identify(*self._signed(request))
@@ -119,8 +119,8 @@ class LogPages:
 
         return await self._reply(caller, request_id, "receipt", subject, produce, limits=limits)
 
-    async def _bundle(self, request: BaseRequest, request_id: str, tile: Tile) -> OneBuffer:
-        if "?" in request.raw_path:
+    async def _bundle(self, request: Request, request_id: str, tile: Tile) -> Answer:
+        if "?" in request.target:
             raise RequestError("PATH_UNKNOWN", "no query follows")
         signed, _, address, x509_sha256 = self._signed(request)
         caller = self._auditors.identify(signed, address, x509_sha256)
@@ -135,12 +135,12 @@ class LogPages:
 
         return await self._reply(caller, request_id, "entries", format_tile_path(tile), produce)
 
-    def _signed(self, request: BaseRequest) -> tuple[SignedRequest, bytes, str, str | None]:
+    def _signed(self, request: Request) -> tuple[SignedRequest, bytes, str, str | None]:
         """What a door asks of a request without content."""
-        if request.body_exists:
+        if _has_content(request):
             raise RequestError("HTTP_UNACCEPTABLE", "a request for this resource has no content")
         signed = signed_view(request, default_port=self._default_port)
-        return signed, b"", request.remote or "", x509_of(request)
+        return signed, b"", request.address, x509_of(request)
 
     async def _reply(
         self,
@@ -151,7 +151,7 @@ class LogPages:
         produce: Produce,
         *,
         limits: Sequence[Allowance] = (),
-    ) -> OneBuffer:
+    ) -> Answer:
         """Record what is answered, then answer it; with what `produce` noted of limits."""
         deadline = Deadline.after(self._deadline_s)
         count = code = None
@@ -170,6 +170,10 @@ class LogPages:
         except AuditError as error:  # no record, no answer
             reply = _problem(error, request_id)
         return self._responder.respond(reply, caller.signature)
+
+
+def _has_content(request: Request) -> bool:
+    return bool(request.content_length or "transfer-encoding" in request.fields)
 
 
 def _tile_of(path: str) -> Tile:

@@ -11,14 +11,15 @@ import contextlib
 import resource
 import socket
 from collections.abc import Callable
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import msgspec
 import structlog
-from aiohttp.http_parser import HttpRequestParser
 
 from gateway.errors import SetupError
-from gateway.web.connection import Connections, Limits
+from gateway.web.connection import Connection
+from gateway.web.connections import Connections, Limits
 from gateway.web.front import Front
 from gateway.web.tls import LiveTLS, TLSPort
 
@@ -27,21 +28,6 @@ _BACKLOG: Final = 1024
 # Descriptors for all but agencies and departments: the sequencer, metrics, logs, the loop.
 _RESERVED_DESCRIPTORS: Final = 64
 _IDLE_GRACE_S: Final = 1.0
-_CANCEL_S: Final = 0.1
-
-
-def require_strict_parser(parser: type[Any] = HttpRequestParser) -> None:
-    """Refuse aiohttp's parser in Python, which has had smuggling bugs of its own.
-
-    Raises:
-        SetupError: the C parser is not loaded.
-    """
-    if parser.__module__ != "aiohttp._http_parser":
-        raise SetupError(
-            "aiohttp runs without its C parser",
-            where=f"{parser.__module__}.{parser.__qualname__}",
-            remedy="install aiohttp's wheel for this platform, and unset AIOHTTP_NO_EXTENSIONS.",
-        )
 
 
 def fit_descriptors(limits: Limits) -> Limits:
@@ -92,7 +78,9 @@ async def serve_http(
         await _drain(connections, drain_s, cut=port.cut)
         return
     loop = asyncio.get_running_loop()
-    listener = await loop.create_server(connections, sock=sock, backlog=_BACKLOG)
+    listener = await loop.create_server(
+        partial(Connection, connections), sock=sock, backlog=_BACKLOG
+    )
     on_ready()
     await quit_event.wait()
     connections.drain()
@@ -110,7 +98,7 @@ async def _accept_waiting(sock: socket.socket, connections: Connections) -> None
             accepted, _peer = sock.accept()
         except OSError:
             return
-        await loop.connect_accepted_socket(connections, accepted)
+        await loop.connect_accepted_socket(partial(Connection, connections), accepted)
 
 
 async def _drain(
@@ -123,7 +111,8 @@ async def _drain(
         cut()
         if not await _drained(connections, drain_s - grace_s):
             _log.warning("not drained in time", connections=len(connections.open))
-    await connections.shutdown(_CANCEL_S)
+    await connections.front.cancel()
+    connections.shutdown()
     _log.info("drained")
 
 

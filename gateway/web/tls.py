@@ -27,7 +27,8 @@ import structlog
 from gateway.crypto.x509 import read_connection_x509
 from gateway.errors import RequestError, SetupError
 from gateway.keyring import read_private
-from gateway.web.connection import Connection, Connections
+from gateway.web.connection import Connection
+from gateway.web.connections import Connections
 
 _log = structlog.get_logger()
 

@@ -5,12 +5,10 @@ import resource
 from collections.abc import Iterator
 
 import pytest
-from aiohttp.http_parser import HttpRequestParserPy
 
-from gateway.errors import SetupError
-from gateway.web.connection import Limits
+from gateway.web.connections import Limits
 from gateway.web.listener import Listener
-from gateway.web.server import fit_descriptors, require_strict_parser
+from gateway.web.server import fit_descriptors
 
 
 @pytest.fixture
@@ -18,16 +16,6 @@ def descriptors() -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-
-def test_the_parser_in_c_is_taken() -> None:
-    require_strict_parser()
-
-
-def test_the_parser_in_python_is_refused_with_a_remedy() -> None:
-    with pytest.raises(SetupError, match="C parser") as caught:
-        require_strict_parser(HttpRequestParserPy)
-    assert "AIOHTTP_NO_EXTENSIONS" in str(caught.value)
 
 
 def test_the_limit_of_descriptors_is_raised_as_far_as_needed(descriptors: None) -> None:

@@ -7,15 +7,16 @@ import ssl
 import subprocess
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from gateway.crypto.x509 import ConnectionX509
-from gateway.web.connection import Connections, Limits
+from gateway.web.connection import Connection
+from gateway.web.connections import Connections, Limits
 from gateway.web.edge import x509_of
 from gateway.web.listener import bind
+from gateway.web.request import Request
 from gateway.web.tls import LiveTLS, TLSFiles, TLSPort
 
 DEADLINE_S = 0.4
@@ -49,7 +50,7 @@ async def port(connections: Connections, tls: LiveTLS) -> AsyncIterator[socket.s
     yield sock
     listening.close()
     listening.cut()
-    await connections.shutdown(0.1)
+    connections.shutdown()
 
 
 class Client:
@@ -96,7 +97,7 @@ async def test_a_handshake_takes_a_place_and_gives_it_back(
     trusting.check_hostname = False
     trusting.verify_mode = ssl.CERT_NONE
     quick = await Client.come(port, trusting)
-    assert [connection.x509 for connection in connections.open] == [None]
+    assert [cast("Connection", peer).x509 for peer in connections.open] == [None]
     await quick.leave()
 
 
@@ -116,8 +117,7 @@ async def test_a_drain_waits_for_who_comes_while_nobody_was_there(
 def test_a_connection_that_outlives_its_x509_presents_none(age: int, shown: str | None) -> None:
     now = datetime.now(UTC)
     found = ConnectionX509("ab", now - timedelta(days=1), now + timedelta(seconds=age))
-    request = SimpleNamespace(protocol=SimpleNamespace(x509=found))
-    assert x509_of(cast("Any", request)) == shown
+    assert x509_of(Request("GET", "/", "1.1", {}, x509=found)) == shown
 
 
 async def test_no_more_than_asked_for_are_accepted_at_once(tls: LiveTLS) -> None:
