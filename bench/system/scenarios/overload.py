@@ -15,7 +15,7 @@ import msgspec
 from bench.system.processor import resident_bytes
 from bench.system.ratios import percentile
 from bench.system.run import Run
-from bench.system.stage import Stage
+from bench.system.stage import Stage, pin_gateway
 
 TIMES: Final = 3.0
 _CONNECTIONS: Final = 1024
@@ -113,11 +113,13 @@ class _Memory:
 
 def measure(run: Run, stage: Stage) -> None:
     """Once for each run: it takes more than a minute."""
-    target = stage.gateway()
-    target.warm()
     capacity = run.findings.median("gateway_p256_per_s")
     if capacity is None:
-        capacity = run.gun.saturate(target, run.sizes.shot_s).per_s
+        capacity = run.gun.saturate(stage.gateway(), run.sizes.shot_s).per_s
+    stage.world.restart_with_usual_wait()
+    pin_gateway(stage.world)
+    target = stage.gateway()
+    target.warm()
     half, over_s = capacity / 2, run.sizes.overload_s
     phases = [(_NORMAL_S, half), (over_s, TIMES * capacity), (_AFTER_S, half)]
     count = int(sum(seconds * per_s for seconds, per_s in phases) * 1.05)
