@@ -36,7 +36,7 @@ types: $(READY) ## mypy, strict
 BENCH := $(UV) sync --quiet --locked --all-packages --all-extras --group bench || \
 	echo "the group bench could not be installed: the FastAPI peer is left out" >&2
 
-bench: $(READY) ## the gateway beside its floor and its peers; an idle machine, about 20 minutes
+bench: $(READY) ## the gateway beside its floor and its peers; an idle machine, a quarter of an hour
 	$(BENCH)
 	$(BIN)/python -m bench.system
 

@@ -52,8 +52,8 @@ EACH_START: Final[dict[str, Callable[[Run, Stage], None]]] = {
 }
 #: Measured once, at the last start.
 ONCE: Final[dict[str, Callable[[Run, Stage], None]]] = {
-    "stampede": stampede.measure,
     "overload": overload.measure,
+    "stampede": stampede.measure,
 }
 NAMES: Final = (*EACH_START, *ONCE, "cache")
 _WITH_PEERS: Final = "hit"

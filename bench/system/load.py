@@ -7,7 +7,8 @@ Three ways to send the requests of a file, each once, without pipelining:
 - *open*: requests are due at random instants at a given rate (a Poisson process, with the same
   instants in every run) whatever has been answered; in phases, each with its rate. One that is due
   while every connection waits is not sent, and counted;
-- *at once*: each on a connection of its own, all in one turn of the loop.
+- *at once*: each on a connection of its own, all in one turn of the loop. Who is told to come again
+  (503 with Retry-After) sends the same request again after that time and up to a second more.
 
 On stdout one JSON line, `Outcome`. With `--samples` each request's start, duration and status.
 """
@@ -35,12 +36,15 @@ from bench.system.requests import read_requests
 
 _LENGTH: Final = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 _END: Final = b"\r\n\r\n"
-_DRAIN_S: Final = 10.0
+_DRAIN_S: Final = 20.0
+_NO_CONNECTION_S: Final = 0.02
 #: select(2) takes descriptors below 1024 and knows microseconds; uvloop's timers, milliseconds.
 _SELECT_MAX: Final = 900
 _CONNECT_AT_ONCE: Final = 256
 _CLOSE: Final = b"\r\nConnection: close"
+_RETRY_AFTER: Final = re.compile(rb"(?i)\r\nretry-after: *(\d+)\r\n")
 _OK: Final = 200
+_BUSY: Final = 503
 _TOLD: Final = 300
 _LOST: Final = 0
 
@@ -52,6 +56,7 @@ class Outcome(msgspec.Struct, frozen=True):
         seconds: from the first request to the last answer.
         statuses: answers by status; `0` is a connection that was lost.
         unsent_count: requests that were due while no connection was free.
+        retried_count: requests that were sent again, as they were told to be.
         exhausted: whether the file ended before the time did.
         refusal: how the first answer that was not 200 began.
     """
@@ -61,6 +66,7 @@ class Outcome(msgspec.Struct, frozen=True):
     p50_ms: float
     p99_ms: float
     unsent_count: int = 0
+    retried_count: int = 0
     exhausted: bool = False
     refusal: str = ""
 
@@ -99,8 +105,8 @@ class Load:
         self.requests: Final = requests
         self.address: Final = address
         self.idle: Final[list[Connection]] = []
-        self.is_closed_loop = self.is_over = False
-        self.unsent_count = 0
+        self.is_closed_loop = self.is_over = self.comes_again = False
+        self.unsent_count = self.retried_count = 0
         self.exhausted = False
         self.refusal = ""
         self.began_s = self.ended_s = 0.0
@@ -109,6 +115,7 @@ class Load:
         self.status: Final = array("H")
         self.waiting_count = 0
         self.quiet: Final = asyncio.Event()
+        self._chance: Final = random.Random(9421)
         self._replacing: Final[set[asyncio.Task[None]]] = set()
 
     async def connect(self, count: int) -> None:
@@ -153,6 +160,20 @@ class Load:
         if not self.waiting_count:
             self.quiet.set()
 
+    def come_again(self, request: bytes, started_s: float, after_s: float) -> None:
+        """Send a request again later; it still waits for its answer."""
+        self.retried_count += 1
+        self._resend_after(after_s + self._chance.random(), request, started_s)
+
+    def _resend_after(self, pause_s: float, request: bytes, started_s: float) -> None:
+        asyncio.get_running_loop().call_later(pause_s, self._resend, request, started_s)
+
+    def _resend(self, request: bytes, started_s: float) -> None:
+        if self.idle:
+            self.idle.pop().send(request, started_s)
+        else:
+            self._resend_after(_NO_CONNECTION_S, request, started_s)
+
     def note(self, started_s: float, status: int) -> None:
         """Keep a sample."""
         self.ended_s = now_s = time.perf_counter()
@@ -171,12 +192,11 @@ class Load:
 
     async def run_open(self, phases: list[tuple[float, float]]) -> None:
         """Requests are due at so many a second for so many seconds, one phase after the other."""
-        chance = random.Random(9421)
         self.began_s = due_s = time.perf_counter()
         end_s = due_s
         for seconds, per_s in phases:
             end_s += seconds
-            while (due_s := due_s + chance.expovariate(per_s)) < end_s:
+            while (due_s := due_s + self._chance.expovariate(per_s)) < end_s:
                 if (ahead_s := due_s - time.perf_counter()) > 0:
                     await asyncio.sleep(ahead_s)
                 if not self.idle:
@@ -189,6 +209,7 @@ class Load:
 
     async def run_at_once(self) -> None:
         """One request for each connection."""
+        self.comes_again = True
         self.began_s = time.perf_counter()
         for connection in self._take_idle():
             self.send(connection)
@@ -215,6 +236,7 @@ class Load:
             p50_ms=percentile(took, 0.5) * 1e3,
             p99_ms=percentile(took, 0.99) * 1e3,
             unsent_count=self.unsent_count,
+            retried_count=self.retried_count,
             exhausted=self.exhausted,
             refusal=self.refusal,
         )
@@ -236,11 +258,11 @@ class Connection(asyncio.Protocol):
         is_usable: whether another request may be sent over it.
     """
 
-    __slots__ = ("_load", "_received", "_started_s", "_transport", "is_usable")
+    __slots__ = ("_load", "_received", "_request", "_started_s", "_transport", "is_usable")
 
     def __init__(self, load: Load) -> None:
         self._load = load
-        self._received = b""
+        self._received = self._request = b""
         self._started_s = 0.0
         self._transport: asyncio.Transport | None = None
         self.is_usable = True
@@ -249,9 +271,10 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
         self._load.idle.append(self)
 
-    def send(self, request: bytes) -> None:
+    def send(self, request: bytes, started_s: float | None = None) -> None:
         assert self._transport is not None
-        self._started_s = time.perf_counter()
+        self._request = request
+        self._started_s = time.perf_counter() if started_s is None else started_s
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -265,9 +288,18 @@ class Connection(asyncio.Protocol):
         started_s, self._started_s = self._started_s, 0.0
         status = int(received[9:12])
         if status != _OK:
-            self.is_usable = _CLOSE not in received[:end]
-            self._load.refusal = self._load.refusal or received[end + 4 :][:_TOLD].decode()
+            self._refused(received[:end], received[end + len(_END) :])
+            again = _RETRY_AFTER.search(received, 0, end + 2)
+            if status == _BUSY and again is not None and self._load.comes_again:
+                self._load.come_again(self._request, started_s, float(again[1]))
+                if self.is_usable:
+                    self._load.idle.append(self)
+                return
         self._load.take(self, started_s, status)
+
+    def _refused(self, head: bytes, body: bytes) -> None:
+        self.is_usable = _CLOSE not in head
+        self._load.refusal = self._load.refusal or body[:_TOLD].decode(errors="replace")
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         load, self.is_usable = self._load, False

@@ -116,7 +116,7 @@ def measure(run: Run, stage: Stage) -> None:
     capacity = run.findings.median("gateway_p256_per_s")
     if capacity is None:
         capacity = run.gun.saturate(stage.gateway(), run.sizes.shot_s).per_s
-    stage.world.restart_with_usual_wait()
+    stage.world.restart_with_usual_wait()  # what is asked is how that limit works
     pin_gateway(stage.world)
     target = stage.gateway()
     target.warm()
