@@ -8,7 +8,8 @@ Three ways to send the requests of a file, each once, without pipelining:
   instants in every run) whatever has been answered; in phases, each with its rate. One that is due
   while every connection waits is not sent, and counted;
 - *at once*: each on a connection of its own, all in one turn of the loop. Who is told to come again
-  (503 with Retry-After) sends the same request again after that time and up to a second more.
+  (503 with Retry-After) sends the same request again after that time and up to as much more as he
+  has waited already, so that they spread out.
 
 On stdout one JSON line, `Outcome`. With `--samples` each request's start, duration and status.
 """
@@ -36,7 +37,7 @@ from bench.system.requests import read_requests
 
 _LENGTH: Final = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 _END: Final = b"\r\n\r\n"
-_DRAIN_S: Final = 20.0
+_DRAIN_S: Final = 30.0
 _NO_CONNECTION_S: Final = 0.02
 #: select(2) takes descriptors below 1024 and knows microseconds; uvloop's timers, milliseconds.
 _SELECT_MAX: Final = 900
@@ -163,7 +164,8 @@ class Load:
     def come_again(self, request: bytes, started_s: float, after_s: float) -> None:
         """Send a request again later; it still waits for its answer."""
         self.retried_count += 1
-        self._resend_after(after_s + self._chance.random(), request, started_s)
+        waited_s = max(1.0, time.perf_counter() - started_s)
+        self._resend_after(after_s + waited_s * self._chance.random(), request, started_s)
 
     def _resend_after(self, pause_s: float, request: bytes, started_s: float) -> None:
         asyncio.get_running_loop().call_later(pause_s, self._resend, request, started_s)
@@ -224,6 +226,7 @@ class Load:
                     await self.quiet.wait()
         for _ in range(self.waiting_count):
             self.note(self.ended_s, _LOST)
+        self.waiting_count = 0
         self.is_over = True
 
     def outcome(self) -> Outcome:

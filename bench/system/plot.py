@@ -12,8 +12,8 @@ from xml.sax.saxutils import escape
 
 from bench.system.results import GOALS, Goal, Results
 
-_LEFT: Final = 330
-_WIDTH: Final = 860
+_LEFT: Final = 370
+_WIDTH: Final = 900
 _RIGHT: Final = 90
 _ROW: Final = 24
 _TOP: Final = 56

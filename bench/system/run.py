@@ -39,7 +39,7 @@ class Sizes(msgspec.Struct, frozen=True):
 
 
 FULL: Final = Sizes("full", 3, 4, 3, 2, 4, 300, 4, 1_000_000, 60)
-QUICK: Final = Sizes("quick", 1, 3, 1, 1, 1, 100, 1, 20_000, 6)
+QUICK: Final = Sizes("quick", 1, 3, 1, 1, 1, 80, 1, 10_000, 6)
 
 
 class Run:

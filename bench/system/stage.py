@@ -5,7 +5,8 @@ import asyncio
 import importlib.util
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, Self
@@ -56,9 +57,7 @@ class Stage:
             target = gateway_target(self.world)
             target.warm()
             self._write_answer(target)
-            self._start("floor", self._floor())
-            if self._with_peers:
-                self._start_peers()
+            self._start({"floor": self._floor()} | (self._peers() if self._with_peers else {}))
             self.check()
         except BaseException:
             self._stack.close()
@@ -127,21 +126,27 @@ class Stage:
         peer = _peer(name, port, process, write, self.world)
         return msgspec.structs.replace(peer, algorithm=algorithm)
 
-    def _start(self, name: str, process: Process) -> None:
-        port = process.start()["port"]
-        self._stack.callback(process.stop)
-        pin([process.pid], cores()[0])
-        self._running[name] = (process, port)
+    def _start(self, processes: Mapping[str, Process]) -> None:
+        """Start them side by side, and put each on the servers' core."""
+        with ThreadPoolExecutor() as pool:
+            said = pool.map(Process.start, processes.values())
+            for name, process in processes.items():
+                self._stack.callback(process.stop)
+                self._running[name] = process, next(said)["port"]
+                pin([process.pid], cores()[0])
 
-    def _start_peers(self) -> None:
+    def _peers(self) -> dict[str, Process]:
+        """Those that can be had."""
+        found = {}
         if all(importlib.util.find_spec(module) for module in _FASTAPI):
-            self._start("fastapi", self._fastapi())
+            found["fastapi"] = self._fastapi()
         else:
             self.absent["fastapi"] = _MESSAGES["fastapi"]
         if (node := shutil.which("node")) is not None:
-            self._start("node", self._node(node))
+            found["node"] = self._node(node)
         else:
             self.absent["node"] = _MESSAGES["node"]
+        return found
 
     def _write_answer(self, target: Target) -> None:
         """What the others answer: the gateway's own bytes, so that all send as many."""
