@@ -6,10 +6,10 @@ READY  := $(VENV)/.ready
 UV     := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench faults fuzz serve fixtures docs clean
+.PHONY: help demo test lint types bench bench-quick bench-components faults fuzz serve fixtures docs clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 $(READY): pyproject.toml uv.lock $(wildcard plugins/*/pyproject.toml)
 	test -x $(BIN)/python || .ci/make-venv $(PYTHON) $(VENV)
@@ -32,7 +32,19 @@ lint: $(READY) ## style and import contracts
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy && $(BIN)/mypy plugins/public_security plugins/housing_fund
 
-bench: $(READY) ## component benchmarks
+# The group `bench` brings the Python peer; without it, or without Node, that peer is left out.
+BENCH := $(UV) sync --quiet --locked --all-packages --all-extras --group bench || \
+	echo "the group bench could not be installed: the FastAPI peer is left out" >&2
+
+bench: $(READY) ## the gateway beside its floor and its peers; an idle machine, a quarter of an hour
+	$(BENCH)
+	$(BIN)/python -m bench.system
+
+bench-quick: $(READY) ## the same with few short rounds, a minute
+	$(BENCH)
+	$(BIN)/python -m bench.system --quick
+
+bench-components: $(READY) ## what one part costs, without a network
 	$(BIN)/python -m pytest bench --benchmark-only --benchmark-enable
 
 # What `make test` does a few times, as often as the figures in docs/explanation/security.md say.

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The site that is measured: the demo's, with caps and limits that are counted but never met.
+
+A closed loop lets as many requests wait as it has connections, which on a slow machine is what
+`http.max_wait_ms` refuses. So that limit is high, too, but for overload and stampede, which are
+about it.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from fixtures.world import World
+
+#: As many as the stampede, and some.
+_CONNECTIONS: Final = 8192
+
+_HTTP: Final = "[http]\n"
+_UNMET_WAIT: Final = "max_wait_ms = 1000\n"
+
+_SETTINGS: Final = """
+[limits]
+agency_per_s = 1000000
+department_per_s = 1000000
+"""
+
+_GRANT: Final = """
+[[grants]]
+id = "yq-gjj"
+version = 3
+agency = "yq-gjj"
+certificate = "public_security.identity"
+operations = ["query", "verify"]
+fields = ["name", "sex_code", "birth_date", "valid_from", "valid_to"]
+items = ["yq-gjj-001"]
+valid_from = 2026-01-01
+valid_until = 2099-12-31
+daily_cap = 1000000000
+networks = ["127.0.0.0/8"]
+basis = "住房公积金管理条例（演示）"
+"""
+
+
+class BenchWorld(World):
+    """A world of one department, whose one grant counts against a cap of a thousand million.
+
+    Attributes:
+        register_url: where the population register listens, once it does.
+
+    The housing fund is left out: nothing asks it, and its PostgreSQL would use the processor.
+    """
+
+    def __init__(self, folder: Path, *, workers: int = 1) -> None:
+        super().__init__(folder, workers=workers, settings=_SETTINGS)
+        self.register_url = ""
+        (self.site / "adapters/housing_fund.toml").unlink()
+        (self.site / "grants/demo.toml").write_text(_GRANT)
+        config = self.site / "gateway.toml"
+        config.write_text(
+            config.read_text().replace(
+                _HTTP, f"{_HTTP}max_connections = {_CONNECTIONS}\n{_UNMET_WAIT}"
+            )
+        )
+
+    def restart_with_usual_wait(self) -> None:
+        """Start the gateway again, once, with the limit of production on what waits."""
+        config = self.site / "gateway.toml"
+        text = config.read_text()
+        if _UNMET_WAIT not in text:
+            return
+        self.gateway.stop()
+        config.write_text(text.replace(_UNMET_WAIT, ""))
+        self.start_gateway()
+
+    def start_departments(self) -> None:
+        """Start the population register, and tell the site where it is."""
+        ready = self.public_security.start()
+        self.register_url = f"http://127.0.0.1:{ready['port']}"
+        self._write_adapter("public_security", url=self.register_url)
