@@ -29,6 +29,11 @@ def hmac_sha256(key: bytes, message: bytes) -> bytes:
     return hmac.digest(key, message, "sha256")
 
 
+def blake2b_128(message: bytes) -> bytes:
+    """BLAKE2b (RFC 7693), 16 bytes: for tables in memory, where SHA-256 would cost twice."""
+    return hashlib.blake2b(message, digest_size=16).digest()
+
+
 def keyed_blake2b(key: bytes, message: bytes) -> bytes:
     """BLAKE2b with a key (RFC 7693 §2.9), 32 bytes; half of what an HMAC costs."""
     return hashlib.blake2b(message, digest_size=32, key=key).digest()
