@@ -27,11 +27,12 @@ from gateway.model.agency import Agency, Operator
 from gateway.model.answer import Found, NotFound
 from gateway.model.certificate import CertificateType, Field
 from gateway.model.entry import Entry, parse_entry
-from gateway.model.grant import Grant
+from gateway.model.grant import Decision, Grant
 from gateway.model.item import Material, ServiceItem
 from gateway.model.limits import LimitsSection
 from gateway.policy.policy import GrantPolicy
 from gateway.ports import (
+    AccessPolicy,
     AdapterDirectory,
     Appended,
     AuditLog,
@@ -172,6 +173,22 @@ class Department(AdapterDirectory):
         return {}
 
 
+class ChangingPolicy(AccessPolicy):
+    """One grant, which a test may change; counts what it has to decide."""
+
+    def __init__(self, grant: Grant) -> None:
+        self.rules = GrantPolicy([grant])
+        self.decided_count = 0
+
+    @property
+    def version(self) -> object:
+        return self.rules
+
+    def decide(self, *args: Any, **named: Any) -> Decision:
+        self.decided_count += 1
+        return self.rules.decide(*args, **named)
+
+
 class Corridor:
     """`ask` walks it once."""
 
@@ -183,15 +200,18 @@ class Corridor:
         x509_required: bool = False,
     ) -> None:
         self.now_ns = 0
+        self.now_s = NOW.timestamp()
+        self.address = "127.0.0.1"
         self.log = Log()
         self.department = Department()
         self.epochs = Month()
         self.faults: list[BaseException] = []
         self._key = generate_private_key("ecdsa-p256-sha256")
         seal = generate_private_key("ecdsa-p256-sha256")
+        self.policy = ChangingPolicy(grant)
         self.lookup = Lookup(
             catalog=ItemCatalog([ITEM]),
-            policy=GrantPolicy([grant]),
+            policy=self.policy,
             cache=MemoryCache(max_entries=100, max_bytes=1 << 20),
             departments=self.department,
             sealer=DepartmentSealer(
@@ -203,7 +223,7 @@ class Corridor:
             audit=self.log,
             limits=AgencyLimits(limits or LimitsSection(), workers=1, clock_ns=lambda: self.now_ns),
             epochs=self.epochs,
-            clock_s=NOW.timestamp,
+            clock_s=lambda: self.now_s,
             utc_offset_h=8,
             nonce_life_s=65,
             x509_required=x509_required,
@@ -238,7 +258,7 @@ class Corridor:
             nonce="A" * 24,
         )
         lines |= {name.lower(): (value,) for name, value in added.items()}
-        return Caller(AGENCY, parse_request_signature(request), sha256(body), "127.0.0.1")
+        return Caller(AGENCY, parse_request_signature(request), sha256(body), self.address)
 
 
 def request_body(**changes: Any) -> bytes:

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is too much is refused early, and an agency's flood is its own."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import chain, repeat
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.admission.pressure import TurnPressure, deal
+
+COST_S = 0.0002  # what it takes a request to cost until it has seen any
+
+
+class Turns:
+    """A loop whose turns end when the test says so."""
+
+    def __init__(self, budget_s: float) -> None:
+        self.worked_s = 0.0
+        self._endings: list[Callable[[], None]] = []
+        self.pressure = TurnPressure(
+            budget_s, at_end_of_turn=self._endings.append, work_s=lambda: self.worked_s
+        )
+
+    def turn(self, agencies: Iterable[str], cost_s: float = COST_S) -> Counter[str]:
+        """Who was admitted of those who came in this order."""
+        admitted = Counter[str]()
+        for agency in agencies:
+            if self.pressure.admits(agency):
+                admitted[agency] += 1
+                self.worked_s += cost_s
+        for end in self._endings:
+            end()
+        self._endings.clear()
+        return admitted
+
+
+@pytest.fixture
+def turns() -> Turns:
+    return Turns(100.5 * COST_S)  # sums of costs are rounded
+
+
+def test_who_comes_within_the_budget_is_admitted(turns: Turns) -> None:
+    for _ in range(5):
+        assert turns.turn(repeat("a", 100)) == {"a": 100}
+
+
+def test_what_comes_beyond_it_is_refused(turns: Turns) -> None:
+    assert turns.turn(repeat("a", 300)) == {"a": 100}
+
+
+def test_a_turn_that_ended_is_forgotten(turns: Turns) -> None:
+    turns.turn(repeat("a", 300))
+    assert turns.turn(repeat("a", 10)) == {"a": 10}
+    assert turns.turn(repeat("a", 100)) == {"a": 100}
+
+
+def test_a_flood_of_one_agency_takes_nothing_from_another(turns: Turns) -> None:
+    crowd = [*repeat("flood", 1000), *repeat("quiet", 20)]
+    turns.turn(crowd)
+    assert turns.turn(crowd) == {"flood": 80, "quiet": 20}
+
+
+def test_two_floods_share_alike_whatever_their_sizes(turns: Turns) -> None:
+    crowd = [*repeat("large", 1000), *repeat("small", 300)]
+    turns.turn(crowd)
+    assert turns.turn(crowd) == {"large": 50, "small": 50}
+
+
+def test_who_comes_new_into_a_crowd_gets_a_share(turns: Turns) -> None:
+    turns.turn(repeat("flood", 1000))
+    admitted = turns.turn(chain(repeat("flood", 1000), repeat("new", 10)))
+    assert admitted["new"] == 10
+
+
+def test_dearer_requests_get_fewer_places(turns: Turns) -> None:
+    for _ in range(200):
+        turns.turn(repeat("a", 100), cost_s=4 * COST_S)
+    assert 24 <= turns.pressure.limit <= 26
+
+
+def test_one_request_a_turn_is_always_admitted() -> None:
+    turns = Turns(1e-9)
+    for _ in range(3):
+        assert turns.turn(["a"], cost_s=1.0) == {"a": 1}
+
+
+@given(
+    wanted=st.dictionaries(st.text(max_size=3), st.integers(1, 1000), min_size=1, max_size=20),
+    extra=st.integers(0, 2000),
+)
+def test_places_are_dealt_by_max_min_fairness(wanted: dict[str, int], extra: int) -> None:
+    places = len(wanted) + extra
+    shares = deal(places, wanted)
+    assert shares.keys() == wanted.keys()
+    assert all(1 <= shares[name] <= wanted[name] for name in wanted)
+    assert sum(shares.values()) <= places
+    cut = [shares[name] for name in wanted if shares[name] < wanted[name]]
+    if cut:  # nothing is left over but by rounding, and nobody has more than who was cut
+        assert places - sum(shares.values()) < len(wanted)
+        assert max(shares.values()) - min(cut) <= 1

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One instant has one spelling, whether it comes as a datetime or as UNIX seconds."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.model.instant import format_time_ms, format_time_s, format_unix_ms, format_unix_s
+
+
+def test_it_is_rfc_3339_in_utc() -> None:
+    at = datetime(2026, 11, 22, 16, 0, 1, 999_999, timezone(timedelta(hours=8)))
+    assert format_time_s(at) == "2026-11-22T08:00:01Z"
+    assert format_time_ms(at) == "2026-11-22T08:00:01.999Z"
+
+
+@given(whole_s=st.integers(0, 4_102_444_800), ms=st.integers(0, 999))
+def test_unix_seconds_are_written_alike(whole_s: int, ms: int) -> None:
+    at = datetime.fromtimestamp(whole_s, UTC) + timedelta(milliseconds=ms)
+    at_s = whole_s + (ms + 0.5) / 1000  # in the middle, so that no rounding counts
+    assert format_unix_ms(at_s) == format_time_ms(at)
+    assert format_unix_s(at_s) == format_time_s(at)

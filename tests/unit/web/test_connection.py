@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One connection: whole requests in order, answers in order, and an end to whoever is late."""
+
+import asyncio
+import math
+import time
+from typing import Any, cast
+
+import pytest
+
+from gateway.errors import RequestError
+from gateway.web.connection import Connection
+from gateway.web.connections import Connections, Limits
+from gateway.web.front import Send
+from gateway.web.request import Request
+from gateway.web.respond import Answer
+
+GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
+LIMITS = Limits(max_body_bytes=1024)
+
+
+class Desk:
+    """Keeps requests until it is told to answer."""
+
+    def __init__(self) -> None:
+        self.asked: list[Request] = []
+        self._sends: list[Send] = []
+        self.at_once = False
+
+    def answer(self, request: Request, send: Send) -> None:
+        self.asked.append(request)
+        if self.at_once:
+            send(answer_to(request))
+        else:
+            self._sends.append(send)
+
+    def refuse(self, error: RequestError) -> Answer:
+        status = error.refusal.status
+        head = f"HTTP/1.1 {status} {error.code}\r\nContent-Length: 0\r\n"
+        return Answer(head, b"", close=True, may_linger=status != 408)
+
+    def reply(self) -> None:
+        self._sends.pop(0)(answer_to(self.asked[-1 - len(self._sends)]))
+
+
+def answer_to(request: Request) -> Answer:
+    return Answer(f"HTTP/1.1 200 {request.target}\r\nContent-Length: 0\r\n", b"")
+
+
+class Wire(asyncio.Transport):
+    """A transport that remembers what was written and done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.done: list[str] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return ("10.0.0.1", 5) if name == "peername" else default
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.done.append("eof")
+
+    def close(self) -> None:
+        self.done.append("close")
+
+    def abort(self) -> None:
+        self.done.append("abort")
+
+    def pause_reading(self) -> None:
+        self.done.append("pause")
+
+    def resume_reading(self) -> None:
+        self.done.append("resume")
+
+
+class Talk:
+    """A connection between a desk and a wire."""
+
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self.desk, self.wire = Desk(), Wire()
+        self.connections = Connections(cast("Any", self.desk), limits)
+        self.connection = Connection(self.connections)
+        self.connection.connection_made(self.wire)
+
+    def say(self, data: bytes) -> None:
+        self.connection.data_received(data)
+
+    def heard(self) -> list[str]:
+        """The status lines, without version."""
+        lines = self.wire.written.decode().split("\r\n")
+        return [line.removeprefix("HTTP/1.1 ") for line in lines if line.startswith("HTTP/1.1")]
+
+    def wait_until(self, due_s: float) -> None:
+        assert due_s < math.inf
+        self.connection.expire(due_s)
+
+
+@pytest.fixture
+async def talk() -> Talk:
+    return Talk()
+
+
+async def test_a_request_goes_to_the_desk_when_it_is_whole(talk: Talk) -> None:
+    raw = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nX-Two: 1\r\nx-two: 2\r\n\r\nbody"
+    for at in range(len(raw)):
+        assert talk.desk.asked == []
+        talk.say(raw[at : at + 1])
+    [request] = talk.desk.asked
+    assert (request.method, request.target, request.version) == ("POST", "/a", "1.1")
+    assert (request.body, request.content_length) == (b"body", 4)
+    assert request.lines("x-two") == ["1", "2"]
+    assert request.peer.address == "10.0.0.1"
+
+
+async def test_answers_go_out_in_the_order_of_the_requests(talk: Talk) -> None:
+    talk.say(b"".join(GET % number for number in range(3)))
+    assert len(talk.desk.asked) == 1  # the next has its turn when this one is answered
+    for _ in range(3):
+        talk.desk.reply()
+    assert talk.heard() == ["200 /0", "200 /1", "200 /2"]
+
+
+async def test_a_hundred_requests_in_one_packet_are_answered_without_a_deep_stack(
+    talk: Talk,
+) -> None:
+    talk.desk.at_once = True
+    talk.say(b"".join(GET % number for number in range(2000)))
+    assert len(talk.heard()) == 2000
+
+
+async def test_who_asks_faster_than_he_is_answered_is_not_read_from(talk: Talk) -> None:
+    talk.say(b"".join(GET % number for number in range(20)))
+    assert "pause" in talk.wire.done
+    talk.desk.at_once = True
+    talk.desk.reply()
+    assert len(talk.heard()) == 20
+    assert talk.wire.done[-1] == "resume"
+
+
+async def test_garbage_behind_a_request_is_refused_after_its_answer(talk: Talk) -> None:
+    talk.say(GET % 1 + b"garbage\r\n\r\n")
+    assert talk.heard() == []
+    talk.desk.reply()
+    assert talk.heard() == ["200 /1", "400 HTTP_UNACCEPTABLE"]
+    assert talk.wire.done == ["eof"]  # half-closed: the peer may still be sending
+
+
+async def test_behind_the_last_request_nothing_is_looked_at(talk: Talk) -> None:
+    talk.say(b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nwhatever")
+    talk.say(GET % 2)
+    talk.desk.reply()
+    assert talk.heard() == ["200 /last"]
+    assert talk.wire.written.endswith(b"Connection: close\r\n\r\n")
+    assert talk.wire.done == ["close"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: 1025\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n401\r\n" + b"x" * 1025,
+    ],
+)
+async def test_a_body_that_is_too_large_is_refused_before_it_has_come(
+    talk: Talk, body: bytes
+) -> None:
+    talk.say(b"POST /a HTTP/1.1\r\nHost: a\r\n" + body)
+    assert talk.heard() == ["413 BODY_TOO_LARGE"]
+    assert talk.desk.asked == []
+
+
+async def test_trailers_are_no_fields(talk: Talk) -> None:
+    talk.say(
+        b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"1\r\nx\r\n0\r\nX-Late: 1\r\n\r\n"
+    )
+    [request] = talk.desk.asked
+    assert request.body == b"x"
+    assert request.lines("x-late") == ()
+
+
+@pytest.mark.parametrize(
+    ("sent", "heard"),
+    [
+        (b"", []),
+        (b"GET / HT", ["408 REQUEST_TIMEOUT"]),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx", ["408 REQUEST_TIMEOUT"]),
+    ],
+    ids=["silent", "head", "body"],
+)
+async def test_who_is_late_is_told_if_he_has_said_anything(
+    talk: Talk, sent: bytes, heard: list[str]
+) -> None:
+    if sent:
+        talk.say(sent)
+    talk.wait_until(talk.connection.due_s)
+    assert talk.heard() == heard
+    assert talk.wire.done == ["close"]
+
+
+async def test_a_head_has_its_time_from_its_first_byte_and_no_more(talk: Talk) -> None:
+    talk.say(b"G")
+    due_s = talk.connection.due_s
+    assert due_s <= time.monotonic() + LIMITS.header_timeout_s
+    talk.say(b"ET / HTTP/1.1\r\n")
+    assert talk.connection.due_s == due_s
+
+
+async def test_while_an_answer_is_made_nothing_is_due(talk: Talk) -> None:
+    talk.say(GET % 1)
+    assert talk.connection.due_s == math.inf
+    talk.desk.reply()
+    assert talk.connection.due_s <= time.monotonic() + LIMITS.idle_timeout_s
+
+
+async def test_who_does_not_read_his_answers_is_cut_off(talk: Talk) -> None:
+    talk.say(GET % 1 + GET % 2)
+    talk.connection.pause_writing()
+    talk.desk.reply()
+    assert len(talk.desk.asked) == 1  # the next waits until he reads
+    talk.wait_until(talk.connection.read_by_s)
+    assert talk.wire.done == ["abort"]
+
+
+async def test_who_reads_again_goes_on(talk: Talk) -> None:
+    talk.say(GET % 1 + GET % 2)
+    talk.connection.pause_writing()
+    talk.desk.reply()
+    talk.connection.resume_writing()
+    talk.desk.reply()
+    assert talk.heard() == ["200 /1", "200 /2"]
+    assert talk.connection.read_by_s == math.inf
+
+
+async def test_a_peer_that_is_gone_is_answered_to_nobody(talk: Talk) -> None:
+    talk.say(GET % 1)
+    talk.connection.connection_lost(None)
+    talk.desk.reply()
+    assert talk.heard() == []
+    assert talk.connections.open == set()
+
+
+async def test_whoever_has_said_all_still_hears_the_answer(talk: Talk) -> None:
+    talk.say(GET % 1)
+    assert talk.connection.eof_received()
+    talk.desk.reply()
+    assert talk.heard() == ["200 /1"]
+
+
+async def test_a_drain_ends_a_connection_with_its_next_answer(talk: Talk) -> None:
+    talk.connections.drain()
+    talk.say(GET % 1)
+    talk.desk.reply()
+    assert talk.wire.written.endswith(b"Connection: close\r\n\r\n")
+    assert talk.wire.done == ["close"]
+
+
+async def test_beyond_the_last_place_a_connection_is_closed_at_once() -> None:
+    talk = Talk(Limits(max_connections=1))
+    wire = Wire()
+    Connection(talk.connections).connection_made(wire)
+    assert wire.done == ["close"]
+    assert len(talk.connections.open) == 1
