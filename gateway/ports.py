@@ -4,7 +4,7 @@
 Whoever implements a port names it as a base, so that a search for the port finds every one.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Literal, Protocol
 
@@ -14,7 +14,7 @@ from gateway.crypto.identity import EpochCipher
 from gateway.httpsig import RequestSignature
 from gateway.model.agency import Agency
 from gateway.model.answer import Absent, Found, NotFound, Sealed
-from gateway.model.certificate import CertificateType
+from gateway.model.certificate import CertificateType, Value
 from gateway.model.grant import Decision
 from gateway.model.holder import Holder
 from gateway.model.item import ServiceItem
@@ -173,6 +173,9 @@ class ResultCache(Protocol):
     def get(self, key: bytes, max_age_s: int | None) -> Cached | None:
         """A fresh answer, not older than `max_age_s`."""
 
+    def get_stale(self, key: bytes | None, max_age_s: int | None) -> Sealed | None:
+        """An answer whose time is over by no more than its type allows; never an absence."""
+
     async def load(
         self,
         key: bytes | None,
@@ -207,3 +210,6 @@ class Sealer(Protocol):
 
     def disclose(self, sealed: Sealed, fields: Sequence[str]) -> str:
         """The SD-JWT that shows these fields and no other."""
+
+    def reveal(self, sealed: Sealed, fields: Iterable[str]) -> dict[str, Value]:
+        """The values of these fields, as far as the certificate has them."""

@@ -10,7 +10,8 @@
    this module; nothing of the answer does.
 2. One entry for each call, permitted or refused, whatever fails on the way.
 3. A department is asked only for a permitted request whose nonce and quota the sequencer accepted.
-4. *Not found* is an answer; an unavailable department is a refusal, and never cached.
+4. *Not found* is an answer; an unavailable department is a refusal, and never cached. Where the
+   certificate type allows it, an older answer takes the refusal's place, and says so.
 """
 
 import asyncio
@@ -23,7 +24,14 @@ from typing import Final
 
 import msgspec
 
-from gateway.errors import REFUSALS, AdapterTimeout, AuditError, DepartmentError, RequestError
+from gateway.errors import (
+    REFUSALS,
+    AdapterTimeout,
+    AdapterUnavailable,
+    AuditError,
+    DepartmentError,
+    RequestError,
+)
 from gateway.exchange.access import Access, check_x509
 from gateway.exchange.body import parse_lookup
 from gateway.exchange.compare import compare_claims
@@ -221,6 +229,12 @@ class Lookup:
         try:
             async with asyncio.timeout(sooner.remaining_s):
                 loaded = await self._cache.load(key, certificate, lambda: self._ask(query, sooner))
+        except (AdapterUnavailable, AdapterTimeout, TimeoutError):
+            stale = self._cache.get_stale(key, request.max_age_s)
+            if stale is None:
+                raise
+            access.served_from = "stale"
+            return stale
         finally:
             access.adapter_ms = round((time.monotonic() - started) * 1000)
         access.served_from = "source"
@@ -250,8 +264,8 @@ class Lookup:
         )
         if isinstance(cached, Absent):
             return answer
-        values = {name: shown.value for name, shown in cached.disclosures.items()}
-        results = compare_claims(claims_of(request, certificate), values, certificate)
+        claims = claims_of(request, certificate)
+        results = compare_claims(claims, self._sealer.reveal(cached, claims), certificate)
         if "mismatch" in results.values():
             return msgspec.structs.replace(answer, outcome="mismatch", results=results)
         if request.operation == "verify":
@@ -265,7 +279,7 @@ class Lookup:
         return msgspec.structs.replace(
             answer,
             outcome="found",
-            fields={name: sealed.disclosures[name].value for name in shown},
+            fields=self._sealer.reveal(sealed, shown),
             sealed=self._sealer.disclose(sealed, shown),
         )
 

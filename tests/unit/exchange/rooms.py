@@ -166,6 +166,7 @@ class Corridor:
         x509_required: bool = False,
     ) -> None:
         self.now_ns = 0
+        self.cache_clock_s = 0.0
         self.log = Log()
         self.department = Department()
         self.epochs = Month()
@@ -175,7 +176,9 @@ class Corridor:
         self.lookup = Lookup(
             catalog=ItemCatalog([ITEM]),
             policy=GrantPolicy([grant]),
-            cache=MemoryCache(max_entries=100, max_bytes=1 << 20),
+            cache=MemoryCache(
+                max_entries=100, max_bytes=1 << 20, clock_s=lambda: self.cache_clock_s
+            ),
             departments=self.department,
             sealer=DepartmentSealer(
                 {"public_security": load_signer(seal, "seal")},
