@@ -210,11 +210,10 @@ class MemoryCache(ResultCache):
         if isinstance(answer, Absent):
             ttl_s, stale_s = min(ttl_s, MAX_ABSENT_TTL_S), 0
         kept = _Kept(answer, asked_at_s, ttl_s, stale_s, certificate.name)
-        other = self._kept.get(key, None)  # of a call that began later, if it is there already
         if (
             self._weigh(answer) > self._max_bytes
             or self._is_void(key, kept)
-            or (other is not None and other.asked_at_s > asked_at_s)
+            or (key in self._kept and self._kept[key].asked_at_s > asked_at_s)  # it came late
         ):
             return
         now_s = self._clock_s()
