@@ -15,6 +15,7 @@ from gateway.httpsig import RequestSignature
 from gateway.model.agency import Agency
 from gateway.model.answer import Absent, Found, NotFound, Sealed
 from gateway.model.certificate import CertificateType, Value
+from gateway.model.forget import CacheState, Forget
 from gateway.model.grant import Decision
 from gateway.model.holder import Holder
 from gateway.model.item import ServiceItem
@@ -106,6 +107,35 @@ class AuditLog(Protocol):
         decided first; when it is not accepted nothing is written and the verdict is returned.
         Returning `Appended` means: written, synced, under a signed checkpoint.
         """
+
+
+class Announcer(Protocol):
+    """How a change reaches every cache."""
+
+    async def announce(
+        self, entry: bytes, forget: Forget, deadline: Deadline, *, claim: Claim | None
+    ) -> Appended | Verdict:
+        """Make the record of a change durable, then have every worker forget.
+
+        A claim is decided first, as by `AuditLog.append`. `Appended` means: recorded, and no worker
+        serves what it kept before.
+        """
+
+
+class Forgetful(Protocol):
+    """A cache that can be told."""
+
+    def restart(self, secret: bytes) -> None:
+        """Forget everything, and know holders by tags under this secret from now on."""
+
+    def tags(self, scheme: str, number: str, certificates: tuple[str, ...]) -> tuple[bytes, ...]:
+        """By what a holder is known, for `Forget`."""
+
+    def forget(self, forget: Forget) -> None:
+        """Give none of it any more, and keep nothing of it that is on its way."""
+
+    def state(self) -> CacheState:
+        """What there is to say about it."""
 
 
 class Epochs(Protocol):

@@ -31,7 +31,7 @@ from gateway.model.answer import Absent, Sealed
 from gateway.model.certificate import CertificateType
 from gateway.model.forget import CacheState, Forget
 from gateway.model.holder import Holder
-from gateway.ports import Cached, ResultCache
+from gateway.ports import Cached, Forgetful, ResultCache
 
 #: Seconds: a record that was just made must soon be found (DESIGN §8).
 MAX_ABSENT_TTL_S: Final = 60
@@ -55,7 +55,7 @@ class _Kept(msgspec.Struct, frozen=True, gc=False):
     certificate: str
 
 
-class MemoryCache(ResultCache):
+class MemoryCache(ResultCache, Forgetful):
     """Answers in the memory of this process, gone with it.
 
     Args:
