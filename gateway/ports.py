@@ -109,6 +109,21 @@ class AuditLog(Protocol):
         """
 
 
+class Change(msgspec.Struct, frozen=True):
+    """A holder's records have changed.
+
+    Attributes:
+        id: of the request, and of the act that records it.
+        certificates: names of the certificate types that are meant.
+        changed_at: RFC 3339 UTC, seconds; as the department says.
+    """
+
+    id: str
+    holder: Holder
+    certificates: tuple[str, ...]
+    changed_at: str
+
+
 class Announcer(Protocol):
     """How a change reaches every cache."""
 
@@ -136,6 +151,40 @@ class Forgetful(Protocol):
 
     def state(self) -> CacheState:
         """What there is to say about it."""
+
+
+class Owners(Protocol):
+    """Which department answers for which adapters."""
+
+    def adapters_of(self, caller: Caller) -> tuple[str, ...]:
+        """Names of the adapters that the identified department answers for."""
+
+
+class ChangeLog(Protocol):
+    """How a change is recorded and made known. Every method raises AuditError."""
+
+    async def signal(self, caller: Caller, change: Change, deadline: Deadline) -> int | None:
+        """Record a department's signal, and have every cache forget; returns the record's index.
+
+        None for a request that was received before, of which nothing is recorded yet.
+        """
+
+    async def notice(
+        self, adapter: str, holder: Holder, certificates: tuple[str, ...], deadline: Deadline
+    ) -> None:
+        """Record that an adapter learned of a change, and have every cache forget."""
+
+    async def refuse(
+        self,
+        caller: Caller,
+        request_id: str,
+        holder: Holder | None,
+        code: str,
+        deadline: Deadline,
+        *,
+        is_replay: bool = False,
+    ) -> int | None:
+        """Record that a signal was refused; returns as `signal`. A replay is not decided again."""
 
 
 class Epochs(Protocol):

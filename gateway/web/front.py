@@ -62,6 +62,7 @@ class Front:
         ready: whether all dependencies answer, and each by name.
         jwks: the published key set, encoded.
         pages: of the log.
+        more: further handlers, by path.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Front:
         ready: Readiness,
         jwks: bytes,
         pages: LogPages,
+        more: Mapping[str, tuple[str, Handler]],
         settings: FrontSettings,
     ) -> None:
         self._identify: Final = identify
@@ -93,6 +95,7 @@ class Front:
             "/openapi.json": ("GET", self._openapi_page),
             "/docs": ("GET", self._docs_page),
             f"{LOG_FOLDER}checkpoint": ("GET", pages.checkpoint),
+            **more,
         }
         self._folders: Final[dict[str, tuple[str, Handler]]] = {
             f"{LOG_FOLDER}tile/": ("GET", pages.tile),

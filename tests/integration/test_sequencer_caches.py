@@ -30,6 +30,7 @@ IDENTITY = CertificateType(
     cache_scope="public",
 )
 OLD = Sealed("a.b.c~", (), "2026-11-22T08:00:00Z")
+NEW = Sealed("d.e.f~", (), "2026-11-22T09:00:00Z")
 
 
 @pytest.fixture
@@ -164,3 +165,30 @@ async def test_an_announcement_without_the_sequencer_fails(sequencer: Sequencer)
         sequencer.stop(signal.SIGKILL)
         with pytest.raises(AuditError):
             await workers[0].announce(Forget(everything=True))
+
+
+async def test_what_is_being_loaded_when_the_signal_comes_is_not_kept_by_any_worker(
+    sequencer: Sequencer,
+) -> None:
+    release = asyncio.Event()
+    started = asyncio.Semaphore(0)
+
+    async def slow() -> Cached:
+        started.release()
+        await release.wait()
+        return OLD
+
+    async def fresh() -> Cached:
+        return NEW
+
+    async with three(sequencer) as workers:
+        async with asyncio.TaskGroup() as tasks:
+            for worker in workers:
+                tasks.create_task(worker.cache.load(worker.key, IDENTITY, slow))
+            for _ in workers:
+                await started.acquire()
+            await workers[0].announce(workers[0].about_holder())
+            late = await workers[1].cache.load(workers[1].key, IDENTITY, fresh)
+            release.set()
+        assert late is NEW
+        assert [worker.cache.get(worker.key, None) for worker in workers] == [None, NEW, None]
