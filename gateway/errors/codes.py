@@ -317,7 +317,7 @@ _TABLE: Final = (
          ("This auditor may not do that", "该审计人员无权执行此操作"),
          ("`yizheng auditor list` shows who may do what; sign with a key that is registered there.",
           "yizheng auditor list 列出各人权限；请使用已登记的密钥签名。")),
-    _row("CERTIFICATE_NOT_OF_DEPARTMENT", "certificate", 403, "consumer",
+    _row("CERTIFICATE_NOT_OF_DEPARTMENT", "", 403, "consumer",
          ("The department does not answer for this certificate", "该证照不由本部门提供"),
          ("Name certificates of your own adapters only, or none to mean all of them; `yizheng department list` shows which.",
           "只能列出本部门适配器所提供的证照，不列则指全部；可用 yizheng department list 查看。")),
