@@ -3,6 +3,7 @@
 
 import asyncio
 import gc
+import secrets
 import signal
 import socket
 import time
@@ -56,6 +57,9 @@ _log = structlog.get_logger()
 #: Seconds beyond the clock window for which a nonce is remembered: clocks of two processes on one
 #: machine agree far better than this.
 _NONCE_MARGIN_S: Final = 5
+#: Under which caches know holders. Made before the supervisor forks, so that all its processes have
+#: the same, also those that are started again.
+_CACHE_SECRET: Final = secrets.token_bytes(32)
 
 
 def _now() -> datetime:
@@ -175,6 +179,7 @@ async def run_sequencer(
         quit_event=quit_event,
         on_ready=on_ready,
         section=section.audit,
+        cache_secret=_CACHE_SECRET,
         on_beat=on_ready,
         on_measured=show,
     )
@@ -217,7 +222,10 @@ async def run_worker(
     """Serve lookups until `quit_event`, then drain."""
     async with AsyncExitStack() as stack:
         departments = departments_of(site)
-        cache = MemoryCache(**msgspec.structs.asdict(site.config.cache))
+        bounds = site.config.cache
+        cache = MemoryCache(
+            max_entries=bounds.max_entries, max_bytes=bounds.max_bytes, secret=_CACHE_SECRET
+        )
         audit = SequencerClient(site.socket, cache)
         stack.push_async_callback(audit.aclose)
         await audit.open()

@@ -82,7 +82,7 @@ class Hello(_Frame, frozen=True, tag="hello"):
     """Which log this is.
 
     Attributes:
-        secret: under which the workers' caches know holders, in this life of the sequencer.
+        secret: under which the workers' caches know holders.
     """
 
     origin: str

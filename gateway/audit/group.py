@@ -53,6 +53,7 @@ _MAX_EVENT_COUNT: Final = 256
 _BACKOFF_S: Final = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 _log = structlog.get_logger()
 
+_NOTHING: Final = Forget()
 _FAILED: Final = Failed("failed")
 _OVERLOADED: Final = Failed("overloaded")
 _UNACCEPTABLE: Final = Failed("unacceptable")
@@ -199,7 +200,7 @@ class Groups:
         for offset, (peer, request_id, request) in enumerate(waiting, ahead_count):
             if first is None:
                 answers.add(peer, request_id, _FAILED)
-            elif isinstance(request, Announce):
+            elif isinstance(request, Announce) and request.forget != _NOTHING:
                 self._announce(request.forget, peer, request_id, first + offset)
             else:
                 answers.add(peer, request_id, Durable(first + offset))

@@ -73,7 +73,7 @@ async def serve(
         utc_offset_h: hours east of UTC of the site's days.
         on_ready: called once, when the log is open and the socket listens.
         section: when to tell of, and to refuse for, want of room.
-        cache_secret: 32 bytes that the caches of other nodes have, too; else they are made.
+        cache_secret: 32 bytes that the workers have, too; without, they get new ones.
         on_beat: called each second from then on, by the loop that writes.
         on_measured: told the room on the log's disk, each second.
 

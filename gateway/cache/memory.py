@@ -61,6 +61,7 @@ class MemoryCache(ResultCache, Forgetful):
     Args:
         max_entries: at most so many answers.
         max_bytes: at most about so much memory, and never less than a byte an entry.
+        secret: 32 bytes under which holders are known; other processes have the same.
         clock_s: monotonic seconds.
 
     Attributes:
@@ -74,6 +75,7 @@ class MemoryCache(ResultCache, Forgetful):
         *,
         max_entries: int,
         max_bytes: int,
+        secret: bytes | None = None,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._min_weight_bytes: Final = -(-max_bytes // max_entries)
@@ -83,7 +85,8 @@ class MemoryCache(ResultCache, Forgetful):
         )
         self._flights: Final = SingleFlight[Cached]()
         self._forgotten: Final = Forgotten()
-        self._keyed = KeyedHash(secrets.token_bytes(_SECRET_BYTES))
+        self._secret = secret or secrets.token_bytes(_SECRET_BYTES)
+        self._keyed = KeyedHash(self._secret)
         self._clock_s: Final = clock_s
         self._longest_s = 0.0
         self.hit_count = 0
@@ -165,9 +168,10 @@ class MemoryCache(ResultCache, Forgetful):
     def restart(self, secret: bytes) -> None:
         """Forget everything, and go on under a secret that other processes know.
 
-        Holders' tags can then be made by whoever else has the secret.
+        Keys that were made under another one find nothing any more, and must not be used to load.
         """
-        self._keyed = KeyedHash(secret)
+        if secret != self._secret:
+            self._secret, self._keyed = secret, KeyedHash(secret)
         self.forget(Forget(everything=True))
 
     def tags(self, scheme: str, number: str, certificates: tuple[str, ...]) -> tuple[bytes, ...]:

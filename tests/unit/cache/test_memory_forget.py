@@ -121,6 +121,15 @@ async def test_a_new_secret_makes_other_keys_and_forgets() -> None:
     assert room.get(before, None) is None
 
 
+async def test_under_the_same_secret_keys_stay_as_they_are_and_answers_do_not() -> None:
+    room = MemoryCache(max_entries=10, max_bytes=1 << 20, secret=bytes(32))
+    before = key_of(room)
+    await room.load(before, IDENTITY, answering(SEALED))
+    room.restart(bytes(32))
+    assert key_of(room) == before
+    assert room.get(before, None) is None
+
+
 async def test_processes_with_one_secret_know_holders_by_the_same_tags() -> None:
     one, other = cache(Clock()), cache(Clock())
     assert about(one) != about(other)
