@@ -3,6 +3,7 @@
 
 import asyncio
 import gc
+import secrets
 import signal
 import socket
 import time
@@ -17,13 +18,13 @@ import structlog
 
 from gateway import keyring
 from gateway.admission.admission import Admission
-from gateway.admission.auditors import AuditorDoor, OpenDoor
+from gateway.admission.auditors import AuditorDoor
 from gateway.admission.pressure import TurnPressure
 from gateway.admission.rate import AgencyLimits
+from gateway.admission.signer_door import OpenDoor
 from gateway.audit.acts import SignedActs
 from gateway.audit.client import SequencerClient
 from gateway.audit.epoch import LiveEpochs
-from gateway.audit.health import audit_health
 from gateway.audit.notary import serve_notary
 from gateway.audit.notary_plan import NotaryPlan, load_plan
 from gateway.audit.published import PublishedLog
@@ -34,14 +35,15 @@ from gateway.cache.memory import MemoryCache
 from gateway.catalog.catalog import ItemCatalog
 from gateway.config import Site, load_site
 from gateway.crypto.sdjwt import RESERVED_NAMES
-from gateway.errors import AuditError, SetupError
+from gateway.errors import SetupError
 from gateway.exchange.lookup import Lookup
 from gateway.policy.policy import GrantPolicy
+from gateway.readiness import readiness
 from gateway.registry.directory import Departments
 from gateway.registry.loader import load_adapter_classes
 from gateway.reload import LiveSite, check_grants
-from gateway.sdk import Deadline
 from gateway.sealing.sealer import DepartmentSealer
+from gateway.signalling import Signalling
 from gateway.web.connections import Limits
 from gateway.web.front import Front, FrontSettings, report_fault
 from gateway.web.log_pages import LogPages
@@ -56,8 +58,9 @@ _log = structlog.get_logger()
 #: Seconds beyond the clock window for which a nonce is remembered: clocks of two processes on one
 #: machine agree far better than this.
 _NONCE_MARGIN_S: Final = 5
-#: Seconds in which a sequencer that works has answered.
-_PING_S: Final = 1.0
+#: Under which caches know holders. Made before the supervisor forks, so that all its processes have
+#: the same, also those that are started again.
+_CACHE_SECRET: Final = secrets.token_bytes(32)
 
 
 def _now() -> datetime:
@@ -176,6 +179,7 @@ async def run_sequencer(
         quit_event=quit_event,
         on_ready=on_ready,
         section=section.audit,
+        cache_secret=_CACHE_SECRET,
         on_beat=on_ready,
         on_measured=show,
     )
@@ -218,11 +222,20 @@ async def run_worker(
     """Serve lookups until `quit_event`, then drain."""
     async with AsyncExitStack() as stack:
         departments = departments_of(site)
-        stack.push_async_callback(departments.aclose)
-        await departments.open()
-        audit = SequencerClient(site.socket)
+        bounds = site.config.cache
+        cache = MemoryCache(
+            max_entries=bounds.max_entries, max_bytes=bounds.max_bytes, secret=_CACHE_SECRET
+        )
+        audit = SequencerClient(site.socket, cache)
         stack.push_async_callback(audit.aclose)
         await audit.open()
+        epochs = _make_epochs(site)
+        signalling = Signalling(
+            site, departments, audit, cache, epochs=epochs, clock=_now,
+            nonce_life_s=site.config.lookup.clock_window_s + _NONCE_MARGIN_S,
+        )  # fmt: skip
+        stack.push_async_callback(departments.aclose)
+        await departments.open(signalling.notice)
         open_door = _door_of(site, authorities=authorities_of(site.config.http, sock))
         live = LiveSite(
             site,
@@ -230,29 +243,20 @@ async def run_worker(
             open_door=lambda agencies, records_of: open_door(agencies, records_of=records_of),
         )
         await live.refresh()  # a worker that is started again must not know revoked keys
-        epochs = _make_epochs(site)
         front = _make_front(
-            site, live, departments, audit=audit, epochs=epochs, tls=tls, open_door=open_door
-        )
+            site, live, departments, audit=audit, cache=cache, epochs=epochs, tls=tls,
+            open_door=open_door, signalling=signalling,
+        )  # fmt: skip
         gc.collect()
         gc.freeze()  # what start-up made stays; the collector need not look at it again
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, live, tls)
         async with asyncio.TaskGroup() as tasks:
-            watchers = [tasks.create_task(each.watch()) for each in (live, epochs)]
+            watchers = [tasks.create_task(each.watch()) for each in (live, epochs, signalling)]
             watchers.append(tasks.create_task(front.count_forever()))
             await serve_http(
                 front,
                 sock,
-                limits=Limits(
-                    header_timeout_s=site.config.http.header_timeout_s,
-                    body_timeout_s=site.config.http.body_timeout_s,
-                    max_body_bytes=site.config.http.max_body_bytes,
-                    idle_timeout_s=site.config.http.idle_timeout_s,
-                    max_connections=site.config.http.max_connections,
-                    department_connections=sum(
-                        adapter.concurrency for adapter in site.adapters if adapter.enabled
-                    ),
-                ),
+                limits=Limits.of(site.config.http, departments.connection_count),
                 quit_event=quit_event,
                 drain_s=site.config.http.drain_s,
                 on_ready=on_ready,
@@ -293,9 +297,11 @@ def _make_front(
     departments: Departments,
     *,
     audit: SequencerClient,
+    cache: MemoryCache,
     epochs: LiveEpochs,
     tls: LiveTLS | None,
     open_door: OpenDoor,
+    signalling: Signalling,
 ) -> Front:
     config = site.config
     sealer = DepartmentSealer(
@@ -309,17 +315,25 @@ def _make_front(
     return Front(
         identify=live.identify,
         lookup=_make_lookup(
-            site, live, departments, audit=audit, epochs=epochs, sealer=sealer, limits=limits
+            site,
+            live,
+            departments,
+            audit=audit,
+            cache=cache,
+            epochs=epochs,
+            sealer=sealer,
+            limits=limits,
         ).begin,
         pressure=TurnPressure(
             config.http.max_wait_ms / 1000,
             at_end_of_turn=asyncio.get_running_loop().call_soon,
         ),
+        more=signalling.handlers(open_door, responder),
         pages=_make_pages(
             site, live, audit, limits=limits, responder=responder, open_door=open_door
         ),
         responder=responder,
-        ready=lambda: _ready(site, audit, departments, live=live, epochs=epochs, tls=tls),
+        ready=lambda: readiness(site, audit, departments, live=live, epochs=epochs, tls=tls),
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
         settings=FrontSettings(
             sandbox=config.site.mode == "sandbox",
@@ -359,6 +373,7 @@ def _make_lookup(
     departments: Departments,
     *,
     audit: SequencerClient,
+    cache: MemoryCache,
     epochs: LiveEpochs,
     sealer: DepartmentSealer,
     limits: AgencyLimits,
@@ -367,7 +382,7 @@ def _make_lookup(
     return Lookup(
         catalog=live,
         policy=live,
-        cache=MemoryCache(max_entries=config.cache.max_entries, max_bytes=config.cache.max_bytes),
+        cache=cache,
         departments=departments,
         sealer=sealer,
         audit=audit,
@@ -379,26 +394,3 @@ def _make_lookup(
         x509_required=config.http.client_x509 == "required",
         on_fault=report_fault,
     )
-
-
-async def _ready(
-    site: Site,
-    audit: SequencerClient,
-    departments: Departments,
-    *,
-    live: LiveSite,
-    epochs: LiveEpochs,
-    tls: LiveTLS | None,
-) -> tuple[bool, Mapping[str, str]]:
-    """Ready means: lookups can be recorded. Departments and a stale site are only told."""
-    try:
-        await audit.ping(Deadline.after(_PING_S))
-        recorded = "ok"
-    except AuditError as error:
-        recorded = error.code
-    parts = {"audit": recorded, **audit_health(site.state / "audit", site.config.audit)}
-    parts |= {"epoch": epochs.state, "site": live.state}
-    if tls is not None:
-        parts["tls"] = tls.state
-    parts |= {f"adapter:{name}": state for name, state in (await departments.health()).items()}
-    return recorded == "ok", parts

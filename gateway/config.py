@@ -6,6 +6,7 @@
     gateway.toml        this gateway: GatewayConfig
     agencies/<id>.toml  one agency with its public keys and operators
     auditors/<id>.toml  one auditor with roles and public keys
+    departments/<id>.toml  one department with the keys that sign its change signals
     items/*.toml        [[items]] of the published list
     grants/*.toml       [[grants]]
     adapters/<name>.toml  one adapter: plugin, limits, settings
@@ -29,6 +30,7 @@ from gateway.errors import SetupError
 from gateway.model.agency import Agency
 from gateway.model.audit_site import AuditSection
 from gateway.model.auditor import Auditor
+from gateway.model.department import Department
 from gateway.model.grant import Grant
 from gateway.model.http_section import HTTPSection
 from gateway.model.item import ServiceItem
@@ -130,6 +132,7 @@ class Site(msgspec.Struct, frozen=True):
     grants: tuple[Grant, ...]
     adapters: tuple[AdapterSite, ...]
     auditors: tuple[Auditor, ...] = ()
+    departments: tuple[Department, ...] = ()
 
     @property
     def keys(self) -> Path:
@@ -168,6 +171,7 @@ def load_site(folder: Path) -> Site:
         grants=tuple(g for f in toml_files(folder, "grants") for g in load_grants(f, folder)),
         adapters=tuple(_adapter(file, folder) for file in toml_files(folder, "adapters")),
         auditors=tuple(load_auditor(file, folder) for file in toml_files(folder, "auditors")),
+        departments=tuple(load_department(f, folder) for f in toml_files(folder, "departments")),
     )
     check_references(site)
     _refuse_unusable_x509(site)
@@ -248,6 +252,17 @@ def load_auditor(file: Path, folder: Path) -> Auditor:
     return auditor
 
 
+def load_department(file: Path, folder: Path) -> Department:
+    """Read one file of `departments/`.
+
+    Raises:
+        SetupError: it is not of this form, or is not named after its department.
+    """
+    department = load_toml(file, Department, folder)
+    _refuse_misnamed(department.id, file)
+    return department
+
+
 def _refuse_misnamed(name: str, file: Path) -> None:
     if name != file.stem:
         raise SetupError(
@@ -294,7 +309,9 @@ def check_references(site: Site) -> None:
     """
     keyids = [(key.id, f"agencies/{a.id}.toml") for a in site.agencies for key in a.keys]
     keyids += [(key.id, f"auditors/{a.id}.toml") for a in site.auditors for key in a.keys]
+    keyids += [(key.id, f"departments/{d.id}.toml") for d in site.departments for key in d.keys]
     _refuse_twice(iter(keyids), "key id")
+    _check_departments(site)
     for agency in site.agencies:
         _refuse_twice(
             ((op.id, f"agencies/{agency.id}.toml") for op in agency.operators), "operator id"
@@ -331,6 +348,17 @@ def check_references(site: Site) -> None:
             where=str(site.socket),
             remedy="move the site to a folder with a shorter path.",
         )
+
+
+def _check_departments(site: Site) -> None:
+    adapters = {adapter.name for adapter in site.adapters}
+    for department in site.departments:
+        if unknown := sorted(set(department.adapters) - adapters):
+            raise SetupError(
+                f"names the adapter `{unknown[0]}`, which does not exist",
+                where=f"departments/{department.id}.toml: $.adapters",
+                remedy=f"add adapters/{unknown[0]}.toml, or mend the name.",
+            )
 
 
 def _refuse_unusable_x509(site: Site) -> None:

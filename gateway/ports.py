@@ -4,7 +4,7 @@
 Whoever implements a port names it as a base, so that a search for the port finds every one.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Literal, Protocol
 
@@ -15,7 +15,8 @@ from gateway.errors import AuditError
 from gateway.httpsig import RequestSignature
 from gateway.model.agency import Agency
 from gateway.model.answer import Absent, Found, NotFound, Sealed
-from gateway.model.certificate import CertificateType
+from gateway.model.certificate import CertificateType, Value
+from gateway.model.forget import CacheState, Forget
 from gateway.model.grant import Decision
 from gateway.model.holder import Holder
 from gateway.model.item import ServiceItem
@@ -120,6 +121,84 @@ class AuditLog(Protocol):
         """As `append`, without a coroutine: `done` is called once, and must not raise."""
 
 
+class Change(msgspec.Struct, frozen=True):
+    """A holder's records have changed.
+
+    Attributes:
+        id: of the request, and of the act that records it.
+        certificates: names of the certificate types that are meant.
+        changed_at: RFC 3339 UTC, seconds; as the department says.
+    """
+
+    id: str
+    holder: Holder
+    certificates: tuple[str, ...]
+    changed_at: str
+
+
+class Announcer(Protocol):
+    """How a change reaches every cache."""
+
+    async def announce(
+        self, entry: bytes, forget: Forget, deadline: Deadline, *, claim: Claim | None
+    ) -> Appended | Verdict:
+        """Make the record of a change durable, then have every worker forget.
+
+        A claim is decided first, as by `AuditLog.append`. `Appended` means: recorded, and no worker
+        serves what it kept before.
+        """
+
+
+class Forgetful(Protocol):
+    """A cache that can be told."""
+
+    def restart(self, secret: bytes) -> None:
+        """Forget everything, and know holders by tags under this secret from now on."""
+
+    def tags(self, scheme: str, number: str, certificates: tuple[str, ...]) -> tuple[bytes, ...]:
+        """By what a holder is known, for `Forget`."""
+
+    def forget(self, forget: Forget) -> None:
+        """Give none of it any more, and keep nothing of it that is on its way."""
+
+    def state(self) -> CacheState:
+        """What there is to say about it."""
+
+
+class Owners(Protocol):
+    """Which department answers for which adapters."""
+
+    def adapters_of(self, caller: Caller) -> tuple[str, ...]:
+        """Names of the adapters that the identified department answers for."""
+
+
+class ChangeLog(Protocol):
+    """How a change is recorded and made known. Every method raises AuditError."""
+
+    async def signal(self, caller: Caller, change: Change, deadline: Deadline) -> int | None:
+        """Record a department's signal, and have every cache forget; returns the record's index.
+
+        None for a request that was received before, of which nothing is recorded yet.
+        """
+
+    async def notice(
+        self, adapter: str, holder: Holder, certificates: tuple[str, ...], deadline: Deadline
+    ) -> None:
+        """Record that an adapter learned of a change, and have every cache forget."""
+
+    async def refuse(
+        self,
+        caller: Caller,
+        request_id: str,
+        holder: Holder | None,
+        code: str,
+        deadline: Deadline,
+        *,
+        is_replay: bool = False,
+    ) -> int | None:
+        """Record that a signal was refused; returns as `signal`. A replay is not decided again."""
+
+
 class Epochs(Protocol):
     """The keys under which the log knows holders.
 
@@ -205,6 +284,9 @@ class ResultCache(Protocol):
     def get(self, key: bytes, max_age_s: int | None) -> Cached | None:
         """A fresh answer, not older than `max_age_s`."""
 
+    def get_stale(self, key: bytes | None, max_age_s: int | None) -> Sealed | None:
+        """An answer whose time is over by no more than its type allows; never an absence."""
+
     async def load(
         self,
         key: bytes | None,
@@ -239,3 +321,6 @@ class Sealer(Protocol):
 
     def disclose(self, sealed: Sealed, fields: Sequence[str]) -> str:
         """The SD-JWT that shows these fields and no other."""
+
+    def reveal(self, sealed: Sealed, fields: Iterable[str]) -> dict[str, Value]:
+        """The values of these fields, as far as the certificate has them."""

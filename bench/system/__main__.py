@@ -29,6 +29,7 @@ from bench.system.scenarios import (
     entries,
     half_load,
     hit,
+    invalidation,
     miss,
     overload,
     stampede,
@@ -54,19 +55,16 @@ EACH_START: Final[dict[str, Callable[[Run, Stage], None]]] = {
 ONCE: Final[dict[str, Callable[[Run, Stage], None]]] = {
     "overload": overload.measure,
     "stampede": stampede.measure,
+    "invalidation": invalidation.measure,
 }
 NAMES: Final = (*EACH_START, *ONCE, "cache")
 _WITH_PEERS: Final = "hit"
 #: Seconds for which a run waits in all until others leave the machine alone.
 _PATIENCE_S: Final = {"full": 240.0, "quick": 5.0}
-_INVALIDATION: Final = (
-    "invalidation left out: `POST /v1/invalidations` is not part of the interface yet"
-)
 
 
 def measure(run: Run, names: Sequence[str]) -> None:
     """Run these scenarios."""
-    run.findings.note(_INVALIDATION)
     for start in range(run.sizes.starts):
         is_last = start == run.sizes.starts - 1
         chosen = {**EACH_START, **(ONCE if is_last else {})}

@@ -23,7 +23,7 @@ from bench.system.ratios import percentile
 from fixtures.citizens import load_citizens
 from gateway.cache.memory import MemoryCache
 from gateway.crypto.keys import generate_private_key, load_signer, public_pem
-from gateway.model.answer import Disclosure, Found, Sealed
+from gateway.model.answer import Found, Sealed
 from gateway.model.holder import Holder
 from gateway.ports import Cached
 from gateway.sealing.sealer import DepartmentSealer
@@ -62,16 +62,10 @@ def _sealed() -> Sealed:
 
 
 def _another(sealed: Sealed) -> Sealed:
-    """The same in fresh strings."""
+    """The same in a fresh text, as of another moment."""
     tail = secrets.token_urlsafe(_TAIL)[:_TAIL]
-    disclosures = {
-        name: Disclosure(
-            shown.encoded[:-_TAIL] + tail,
-            shown.value[:-1] + tail[0] if isinstance(shown.value, str) else shown.value,
-        )
-        for name, shown in sealed.disclosures.items()
-    }
-    return Sealed(sealed.jwt[:-_TAIL] + tail, disclosures, sealed.as_of[:-1] + "Z")
+    parts = [part[:-_TAIL] + tail for part in sealed.token.split("~")[:-1]]
+    return Sealed("~".join((*parts, "")), sealed.names, sealed.as_of[:-1] + "Z")
 
 
 def _key(cache: MemoryCache, number: int) -> bytes:

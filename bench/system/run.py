@@ -24,6 +24,7 @@ class Sizes(msgspec.Struct, frozen=True):
         feed_s: of entries, for each shot.
         cached_count: certificates in the cache that is weighed.
         overload_s: at three times the capacity.
+        signal_count: a department's, one after another.
     """
 
     mode: Literal["full", "quick"]
@@ -36,10 +37,11 @@ class Sizes(msgspec.Struct, frozen=True):
     feed_s: float
     cached_count: int
     overload_s: float
+    signal_count: int
 
 
-FULL: Final = Sizes("full", 3, 4, 3, 2, 4, 300, 4, 1_000_000, 60)
-QUICK: Final = Sizes("quick", 1, 3, 1, 1, 1, 80, 1, 10_000, 6)
+FULL: Final = Sizes("full", 3, 4, 3, 2, 4, 300, 4, 1_000_000, 60, 300)
+QUICK: Final = Sizes("quick", 1, 3, 1, 1, 1, 80, 1, 10_000, 6, 40)
 
 
 class Run:

@@ -8,7 +8,8 @@ Rules:
    without an answer is allowed, the reverse is not.
 2. Nothing is sent twice: a retry is the caller's, with a new signature.
 3. Calls are pipelined; those of one turn of the event loop leave in one write.
-4. While there is no connection every call fails at once, and a new one is tried with growing
+4. A worker's cache begins anew with each connection: while there was none, it was told nothing.
+5. While there is no connection every call fails at once, and a new one is tried with growing
    intervals, 20 to 100 ms.
 """
 
@@ -25,22 +26,29 @@ import structlog
 
 from gateway.audit.frames import (
     Accepted,
+    Announce,
     Append,
     Decide,
     Decided,
+    Drop,
+    Dropped,
     Durable,
     Failed,
+    Follow,
     FrameBuffer,
     Hello,
     Ping,
     Reply,
     Request,
+    Survey,
+    Surveyed,
     format_frame,
     parse_reply,
 )
 from gateway.errors import AuditError, TrustError
 from gateway.model.entry import MAX_ENTRY_BYTES
-from gateway.ports import Appended, AuditLog, Claim, Held, Verdict
+from gateway.model.forget import CacheState, Forget
+from gateway.ports import Announcer, Appended, AuditLog, Claim, Forgetful, Held, Verdict
 from gateway.sdk import Deadline
 
 T = TypeVar("T")
@@ -60,15 +68,17 @@ _log = structlog.get_logger()
 
 
 @final
-class SequencerClient(AuditLog):
+class SequencerClient(AuditLog, Announcer):
     """The audit log, as a worker sees it.
 
     Args:
         socket_path: of the sequencer.
+        cache: this process's, to be told what to forget.
     """
 
-    def __init__(self, socket_path: Path) -> None:
+    def __init__(self, socket_path: Path, cache: Forgetful | None = None) -> None:
         self._path: Final = socket_path
+        self._cache: Final = cache
         self._connection: _Connection | None = None
         self._origin = ""
         self._keeper: asyncio.Task[None] | None = None
@@ -157,7 +167,40 @@ class SequencerClient(AuditLog):
             request = Append(entry, claim, held.generation if held else None)
             self._connection.call_soon(request, deadline, partial(_tell_appended, done))
 
-    async def _call(self, request: Request, deadline: Deadline) -> Reply:
+    async def announce(
+        self, entry: bytes, forget: Forget, deadline: Deadline, *, claim: Claim | None
+    ) -> Appended | Verdict:
+        """Make the record of a change durable, and have every worker of this node forget.
+
+        Raises:
+            AuditError: nothing is known about the record, or about who has forgotten.
+        """
+        match await self._call(Announce(entry, claim, forget), deadline):
+            case Durable(index):
+                return Appended(index)
+            case Decided(verdict):
+                return verdict
+            case reply:
+                raise _failure(reply)
+
+    async def survey(self, deadline: Deadline) -> tuple[CacheState, ...]:
+        """The state of every worker's cache.
+
+        Raises:
+            AuditError: no answer.
+        """
+        match await self._call(Survey(), deadline):
+            case Surveyed(states):
+                return states
+            case reply:
+                raise _failure(reply)
+
+    @property
+    def cache_secret(self) -> bytes:
+        """Under which the workers' caches know holders now; empty while there is no connection."""
+        return b"" if self._connection is None else self._connection.cache_secret
+
+    async def _call(self, request: Request | Survey, deadline: Deadline) -> Reply:
         if self._connection is None:
             raise AuditError("AUDIT_UNAVAILABLE", "no connection to the sequencer")
         replied: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
@@ -168,7 +211,7 @@ class SequencerClient(AuditLog):
         loop = asyncio.get_running_loop()
         attempt = 0
         while True:
-            connection = _Connection()
+            connection = _Connection(self._cache)
             try:
                 await loop.create_unix_connection(partial(_same, connection), str(self._path))
                 self._welcome(await connection.greeted(), connection)
@@ -188,6 +231,7 @@ class SequencerClient(AuditLog):
         if self._origin not in ("", origin):
             raise TrustError("PROOF_INVALID", "the sequencer writes another log now")
         self._origin = origin
+        connection.follow()
         self._connection = connection
         self._met.set()
 
@@ -196,7 +240,9 @@ class SequencerClient(AuditLog):
 class _Connection(asyncio.Protocol):
     """One connection and the calls that wait on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, cache: Forgetful | None) -> None:
+        self.cache_secret = b""
+        self._cache: Final = cache
         self.lost: Final = asyncio.Event()
         self._spoke: Final = asyncio.Event()
         self._origin = ""
@@ -208,7 +254,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._is_full = False
 
-    def call_soon(self, request: Request, deadline: Deadline, heard: Heard) -> None:
+    def call_soon(self, request: Request | Survey, deadline: Deadline, heard: Heard) -> None:
         if self._is_full or len(self._pending) >= MAX_PENDING_COUNT:
             heard(AuditError("OVERLOADED", "too many calls wait for the log", retry_after_s=1))
             return
@@ -263,8 +309,10 @@ class _Connection(asyncio.Protocol):
 
     def _take(self, request_id: int, message: Hello | Reply) -> None:
         if isinstance(message, Hello):
-            self._origin = message.origin
+            self._origin, self.cache_secret = message.origin, message.secret
             self._spoke.set()
+        elif isinstance(message, Drop):
+            self._drop(request_id, message.forget)
         elif (call := self._pending.pop(request_id, None)) is not None:
             call[1](message)
 
@@ -277,6 +325,17 @@ class _Connection(asyncio.Protocol):
         self._next_look = None
         if self._pending:
             self._next_look = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
+
+    def follow(self) -> None:
+        """Begin with an empty cache, and be told from now on what to forget."""
+        if self._cache is not None and self._transport is not None:
+            self._cache.restart(self.cache_secret)
+            self._transport.write(format_frame(0, Follow()))
+
+    def _drop(self, round_id: int, forget: Forget) -> None:
+        if self._cache is not None and self._transport is not None:
+            self._cache.forget(forget)
+            self._transport.write(format_frame(round_id, Dropped(self._cache.state())))
 
     def _flush(self) -> None:
         frames = b"".join(self._outbox)

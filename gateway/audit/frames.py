@@ -6,8 +6,10 @@
     u32 length of body │ u32 request id │ body: one tagged MessagePack array          big-endian
 
 The sequencer speaks first (`Hello`, request id 0). Then each request gets one reply with its id, in
-any order. A body is at most `MAX_FRAME_BYTES`; more, or a body that does not decode, ends the
-connection: after it nothing could be trusted to begin where it seems to.
+any order; `Follow` gets none, but from then on the sequencer sends `Drop` with ids of its own, each
+answered by `Dropped` (`gateway.audit.spread`). A body is at most `MAX_FRAME_BYTES`; more, or a body
+that does not decode, ends the connection: after it nothing could be trusted to begin where it seems
+to.
 """
 
 import struct
@@ -16,6 +18,7 @@ from typing import Final, Literal, final
 import msgspec
 
 from gateway.errors import AuditError
+from gateway.model.forget import CacheState, Forget
 from gateway.ports import Claim, Verdict
 
 MAX_FRAME_BYTES: Final = 16_384
@@ -48,10 +51,48 @@ class Append(_Frame, frozen=True, tag="append"):
     generation: int | None
 
 
+class Announce(_Frame, frozen=True, tag="announce"):
+    """Make a record durable, then have every worker forget; the answer follows when all have.
+
+    Attributes:
+        entry: the record of the change.
+        forget: nothing of it says whom the change is about, without the caches' secret.
+    """
+
+    entry: bytes
+    claim: Claim | None
+    forget: Forget
+
+
+class Survey(_Frame, frozen=True, tag="survey"):
+    """Ask every worker for the state of its cache."""
+
+
+class Follow(_Frame, frozen=True, tag="follow"):
+    """Have this connection told what to forget."""
+
+
+class Dropped(_Frame, frozen=True, tag="dropped"):
+    """The worker has forgotten."""
+
+    state: CacheState
+
+
 class Hello(_Frame, frozen=True, tag="hello"):
-    """Which log this is."""
+    """Which log this is.
+
+    Attributes:
+        secret: under which the workers' caches know holders.
+    """
 
     origin: str
+    secret: bytes
+
+
+class Drop(_Frame, frozen=True, tag="drop"):
+    """Forget this now."""
+
+    forget: Forget
 
 
 class Accepted(_Frame, frozen=True, tag="accepted"):
@@ -84,14 +125,23 @@ class Failed(_Frame, frozen=True, tag="failed"):
     reason: Literal["failed", "overloaded", "unacceptable"]
 
 
-Request = Decide | Append | Ping
-Reply = Accepted | Decided | Durable | Failed
+class Surveyed(_Frame, frozen=True, tag="surveyed"):
+    """What the workers said, by process id."""
+
+    states: tuple[CacheState, ...]
+
+
+#: What is answered in order, by groups.
+Request = Decide | Append | Ping | Announce
+#: What is about caches, and not about the log.
+Notice = Follow | Dropped | Survey
+Reply = Accepted | Decided | Durable | Failed | Surveyed
 _encode = msgspec.msgpack.Encoder().encode
-parse_request = msgspec.msgpack.Decoder(Request).decode
-parse_reply = msgspec.msgpack.Decoder(Hello | Reply).decode
+parse_request = msgspec.msgpack.Decoder(Request | Notice).decode
+parse_reply = msgspec.msgpack.Decoder(Hello | Reply | Drop).decode
 
 
-def format_frame(request_id: int, message: Request | Hello | Reply) -> bytes:
+def format_frame(request_id: int, message: Request | Notice | Hello | Reply | Drop) -> bytes:
     """Write one frame."""
     body = _encode(message)
     return _HEADER.pack(len(body), request_id) + body

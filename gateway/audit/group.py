@@ -10,7 +10,8 @@ Rules:
 4. An entry that `verify` would refuse is refused here, before it costs a nonce.
 5. After a failure nonces, quotas and generation are new: claims held before are decided again.
 6. What waits is bounded by `MAX_BACKLOG_COUNT`; beyond it the answer is `overloaded`, at once.
-7. Events go before the entries of the group that writes them, and wait until one could.
+7. What is announced is told to the workers after the commit, and answered when all know.
+8. Events go before the entries of the group that writes them, and wait until one could.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ import structlog
 from gateway.audit.claims import Claims
 from gateway.audit.frames import (
     Accepted,
+    Announce,
     Append,
     Decide,
     Decided,
@@ -39,8 +41,10 @@ from gateway.audit.frames import (
     format_frame,
 )
 from gateway.audit.log import Log
+from gateway.audit.spread import Spread
 from gateway.errors import AuditError, SetupError
 from gateway.model.entry import MAX_ENTRY_BYTES
+from gateway.model.forget import Forget
 from gateway.model.record import parse_record
 from gateway.ports import Claim
 
@@ -56,6 +60,7 @@ _TIME: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z"
 )
 
+_NOTHING: Final = Forget()
 _FAILED: Final = Failed("failed")
 _OVERLOADED: Final = Failed("overloaded")
 _UNACCEPTABLE: Final = Failed("unacceptable")
@@ -75,10 +80,14 @@ class Groups:
     Args:
         log: open.
         new_claims: makes empty claims, at first and after each failure.
+        spread: reaches the workers.
     """
 
-    def __init__(self, log: Log, new_claims: Callable[[], Claims]) -> None:
+    def __init__(
+        self, log: Log, new_claims: Callable[[], Claims], spread: Spread | None = None
+    ) -> None:
         self._log: Final = log
+        self._spread: Final = spread or Spread()
         self._new_claims: Final = new_claims
         self._queue: Final[deque[tuple[Peer, int, Request]]] = deque()
         self._arrived: Final = asyncio.Event()
@@ -180,7 +189,7 @@ class Groups:
     def _run(self) -> None:
         """Decide a group, write it, answer it."""
         answers = _Answers()
-        waiting: list[tuple[Peer, int]] = []
+        waiting: list[tuple[Peer, int, Append | Announce]] = []
         entries = list(self._events)
         ahead_count = len(entries)
         for _ in range(min(len(self._queue), MAX_GROUP_COUNT)):
@@ -188,16 +197,25 @@ class Groups:
             reply = self._rule(request)
             if reply is not None:
                 answers.add(peer, request_id, reply)
-            elif isinstance(request, Append):
-                waiting.append((peer, request_id))
+            elif isinstance(request, Append | Announce):
+                waiting.append((peer, request_id, request))
                 entries.append(request.entry)
         answers.send()  # who waits for a claim need not wait for the disk
         first = self._append(entries)
         if first is not None:
             self._events.clear()
-        for offset, (peer, request_id) in enumerate(waiting, ahead_count):
-            answers.add(peer, request_id, _FAILED if first is None else Durable(first + offset))
+        for offset, (peer, request_id, request) in enumerate(waiting, ahead_count):
+            if first is None:
+                answers.add(peer, request_id, _FAILED)
+            elif isinstance(request, Announce) and request.forget != _NOTHING:
+                self._announce(request.forget, peer, request_id, first + offset)
+            else:
+                answers.add(peer, request_id, Durable(first + offset))
         answers.send()
+
+    def _announce(self, forget: Forget, peer: Peer, request_id: int, index: int) -> None:
+        durable = format_frame(request_id, Durable(index))
+        self._spread.start(forget, lambda _: peer.send(durable))
 
     def _append(self, entries: list[bytes]) -> int | None:
         if not entries:
@@ -220,12 +238,11 @@ class Groups:
                 return Accepted(self._generation)
             case Decide(claim):
                 return self._decide(claim) or Accepted(self._generation)
-            case Append(entry, claim, generation):
+            case Append(entry, claim) | Announce(entry, claim):
                 if not _is_acceptable(entry):
                     return _UNACCEPTABLE
-                if claim is None or generation == self._generation:
-                    return None
-                return self._decide(claim)
+                is_held = isinstance(request, Append) and request.generation == self._generation
+                return None if claim is None or is_held else self._decide(claim)
 
     def _decide(self, claim: Claim) -> Reply | None:
         match self._claims.decide(claim):

@@ -8,6 +8,7 @@ read from either.
 
 import asyncio
 import os
+import secrets
 import socket
 import struct
 from collections.abc import Callable
@@ -18,18 +19,30 @@ from typing import Final, cast, final
 import structlog
 
 from gateway.audit.claims import Claims
-from gateway.audit.frames import FrameBuffer, Hello, format_frame, parse_request
+from gateway.audit.frames import (
+    Dropped,
+    Follow,
+    FrameBuffer,
+    Hello,
+    Survey,
+    Surveyed,
+    format_frame,
+    parse_request,
+)
 from gateway.audit.group import Groups
 from gateway.audit.log import Log
 from gateway.audit.pulse import Pulse
 from gateway.audit.space import Space
+from gateway.audit.spread import Spread
 from gateway.audit.store.sqlite import SqliteStore
 from gateway.errors import AuditError, SetupError
 from gateway.model.audit_site import AuditSection
+from gateway.model.forget import Forget
 from gateway.tlog.note import NoteSigner
 
 _BACKLOG_COUNT: Final = 128
 _CLOSE_S: Final = 1.0
+_SECRET_BYTES: Final = 32
 _UCRED: Final = struct.Struct("iII")  # pid, uid, gid; SO_PEERCRED of Linux
 _OTHERS: Final = 0o077
 _USUAL: Final = AuditSection()
@@ -46,6 +59,7 @@ async def serve(
     quit_event: asyncio.Event,
     on_ready: Callable[[], None],
     section: AuditSection = _USUAL,
+    cache_secret: bytes | None = None,
     on_beat: Callable[[], None] = lambda: None,
     on_measured: Callable[[Space], None] = lambda _space: None,
 ) -> None:
@@ -59,22 +73,25 @@ async def serve(
         utc_offset_h: hours east of UTC of the site's days.
         on_ready: called once, when the log is open and the socket listens.
         section: when to tell of, and to refuse for, want of room.
+        cache_secret: 32 bytes that the workers have, too; without, they get new ones.
         on_beat: called each second from then on, by the loop that writes.
         on_measured: told the room on the log's disk, each second.
 
     Raises:
         SetupError: the socket cannot be made, or the log contradicts itself.
     """
+    spread = Spread()
     groups = Groups(
-        Log(store, signer), lambda: Claims(window_s=window_s, utc_offset_h=utc_offset_h)
+        Log(store, signer), lambda: Claims(window_s=window_s, utc_offset_h=utc_offset_h), spread
     )
+    hello = Hello(signer.public.name, cache_secret or secrets.token_bytes(_SECRET_BYTES))
     connections: set[_Connection] = set()
     try:
         # It knows the clock under which the log is read: a step meanwhile is recorded too.
         pulse = Pulse(groups, store.folder, section, on_beat=on_beat, on_measured=on_measured)
         await groups.restore()
         server = await asyncio.get_running_loop().create_unix_server(
-            lambda: _Connection(groups, signer.public.name, connections), sock=_listen(socket_path)
+            lambda: _Connection(groups, spread, hello, connections), sock=_listen(socket_path)
         )
         on_ready()
         try:
@@ -111,9 +128,12 @@ async def _run(groups: Groups, pulse: Pulse, quit_event: asyncio.Event) -> None:
 class _Connection(asyncio.Protocol):
     """One worker."""
 
-    def __init__(self, groups: Groups, origin: str, connections: "set[_Connection]") -> None:
+    def __init__(
+        self, groups: Groups, spread: Spread, hello: Hello, connections: "set[_Connection]"
+    ) -> None:
         self._groups: Final = groups
-        self._origin: Final = origin
+        self._spread: Final = spread
+        self._hello: Final = hello
         self._connections: Final = connections
         self._frames: Final = FrameBuffer()
         self._transport: asyncio.Transport | None = None
@@ -127,20 +147,34 @@ class _Connection(asyncio.Protocol):
             return
         self._transport = transport
         self._connections.add(self)
-        transport.write(format_frame(0, Hello(self._origin)))
+        transport.write(format_frame(0, self._hello))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._transport = None
         self._connections.discard(self)
+        self._spread.leave(self)
         self.lost.set()
 
     def data_received(self, data: bytes) -> None:
         try:
             for request_id, body in self._frames.feed(data):
-                self._groups.submit(self, request_id, parse_request(body))
+                match parse_request(body):
+                    case Follow():
+                        self._spread.follow(self)
+                    case Dropped(state):
+                        self._spread.take(self, request_id, state)
+                    case Survey():
+                        self._survey(request_id)
+                    case request:
+                        self._groups.submit(self, request_id, request)
         except (AuditError, ValueError):  # msgspec's are ValueErrors
             _log.error("a worker sent a frame that cannot be read")
             self.abort()
+
+    def _survey(self, request_id: int) -> None:
+        self._spread.start(
+            Forget(), lambda states: self.send(format_frame(request_id, Surveyed(states)))
+        )
 
     def pause_writing(self) -> None:
         if self._transport is not None:

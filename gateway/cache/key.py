@@ -8,11 +8,18 @@ agency_purpose  agency, grant and its version, item
 public          anyone who may ask
 ==============  ================================================
 
-1. A key is a keyed BLAKE2b (RFC 7693) under a secret of this process: it tells nothing about the
+::
+
+    key = tag[16] ‖ MAC(secret, tag, scope, holder's name, sharers)[16]
+    tag = MAC(secret, certificate, scheme, number)[16]
+
+1. Both halves are MACs under a secret that is never written down: a key tells nothing about the
    holder, and the ~10¹¹ citizen numbers cannot be tried against a memory dump without that secret.
 2. What is hashed is a MessagePack array of strings: each carries its length, so no two questions
    read alike ("ab","c" is not "a","bc").
-3. The holder's name is part of the question, since a department may answer by number *and* name:
+3. The tag is the same whoever asks, so what is kept of a holder can be forgotten without knowing
+   under which keys it is kept.
+4. The holder's name is part of the question, since a department may answer by number *and* name:
    a wrong name must not hide the record from the next caller.
 """
 
@@ -20,15 +27,22 @@ from typing import Final, assert_never
 
 import msgspec
 
-from gateway.crypto.digest import keyed_blake2b
+from gateway.crypto.digest import KeyedHash
 from gateway.model.certificate import CertificateType
 from gateway.model.holder import Holder
+
+TAG_BYTES: Final = 16
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
+def holder_tag(keyed: KeyedHash, certificate: str, scheme: str, number: str) -> bytes:
+    """The first half of every key about one certificate type of one holder."""
+    return keyed(_encode((certificate, scheme, number)))
+
+
 def cache_key(
-    secret: bytes,
+    keyed: KeyedHash,
     holder: Holder,
     certificate: CertificateType,
     *,
@@ -40,7 +54,7 @@ def cache_key(
     """Derive the 32-byte key of a question, or None where no answer may be kept.
 
     Args:
-        secret: random bytes of this process.
+        keyed: under the secret of the cache.
         holder: whom it is about.
         certificate: what it is about; brings scope and time to live.
         agency: id of the agency.
@@ -61,5 +75,5 @@ def cache_key(
             sharers = ()
         case scope:
             assert_never(scope)
-    asked = (certificate.name, holder.scheme, holder.number, holder.name)
-    return keyed_blake2b(secret, _encode((certificate.cache_scope, *asked, *sharers)))
+    tag = holder_tag(keyed, certificate.name, holder.scheme, holder.number)
+    return tag + keyed(_encode((tag, certificate.cache_scope, holder.name, *sharers)))

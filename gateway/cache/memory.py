@@ -2,14 +2,19 @@
 """The cache of one process: bounded in entries and in bytes, each entry with its own end.
 
 1. An entry weighs at least `max_bytes / max_entries`, so the bound on weight is the bound on both.
-2. Age is measured on a monotonic clock from the moment of storing; the clock on the wall may jump.
+2. Age is measured on a monotonic clock from the moment of asking; the clock on the wall may jump.
    cachebox goes by the wall's: its own end of an entry is put off so far that no jump reaches it,
    serves for the order alone, and what has ended is dropped by us.
 3. A full cache drops first what is expired, then what ends soonest: *not found* before
    certificates, so guessed numbers cannot push answers out.
 4. Only answers are kept. An exception of the source goes to whoever waits, and is forgotten.
+5. An answer is kept as it is, one text: a million of them are few objects for the allocator, and
+   none for the garbage collector.
+6. What is told to be forgotten is not given again, nor is what was being loaded at that moment kept
+   or given to who asks later.
 """
 
+import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -18,40 +23,49 @@ from typing import Final
 import msgspec
 from cachebox import VTTLCache
 
-from gateway.cache.key import cache_key
+from gateway.cache.forgotten import Forgotten
+from gateway.cache.key import TAG_BYTES, cache_key, holder_tag
 from gateway.cache.singleflight import SingleFlight
+from gateway.crypto.digest import KeyedHash
 from gateway.model.answer import Absent, Sealed
 from gateway.model.certificate import CertificateType
+from gateway.model.forget import CacheState, Forget
 from gateway.model.holder import Holder
-from gateway.ports import Cached, ResultCache
+from gateway.ports import Cached, Forgetful, ResultCache
 
 #: Seconds: a record that was just made must soon be found (DESIGN §8).
 MAX_ABSENT_TTL_S: Final = 60
+#: Seconds beyond which no load lasts: the longest `lookup.deadline_s`.
+MAX_LOAD_S: Final = 300
 
 _SECRET_BYTES: Final = 32
 _BEYOND_JUMPS_S: Final = 10 * 366 * 86_400
-# Structs, dict and keys around the texts of an entry: resident memory on CPython 3.11, rounded up.
-_ENTRY_OVERHEAD_BYTES: Final = 600
-_DISCLOSURE_OVERHEAD_BYTES: Final = 250
+# All but the token: key, structs, instant, heads of objects, the place in the table. Resident
+# memory on CPython 3.11 with a million entries, rounded up.
+_ENTRY_OVERHEAD_BYTES: Final = 448
 
 
 class _Kept(msgspec.Struct, frozen=True, gc=False):
+    """`ttl_s`, `stale_s` and `certificate` are the type's own objects, not copies."""
+
     answer: Cached
-    stored_at_s: float
+    asked_at_s: float
     ttl_s: float
-    weight_bytes: int
+    stale_s: float
+    certificate: str
 
 
-class MemoryCache(ResultCache):
+class MemoryCache(ResultCache, Forgetful):
     """Answers in the memory of this process, gone with it.
 
     Args:
         max_entries: at most so many answers.
         max_bytes: at most about so much memory, and never less than a byte an entry.
+        secret: 32 bytes under which holders are known; other processes have the same.
         clock_s: monotonic seconds.
 
     Attributes:
-        hit_count: answers that `get` gave.
+        hit_count: answers that were given, stale ones included.
         miss_count: questions that `get` could not answer.
         store_count: answers kept by `load`.
     """
@@ -61,19 +75,26 @@ class MemoryCache(ResultCache):
         *,
         max_entries: int,
         max_bytes: int,
+        secret: bytes | None = None,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._min_weight_bytes: Final = -(-max_bytes // max_entries)
         self._max_bytes: Final = max_bytes
         self._kept: Final = VTTLCache[bytes, _Kept](
-            max_bytes, getsizeof=lambda _, kept: kept.weight_bytes
+            max_bytes, getsizeof=lambda _, kept: self._weigh(kept.answer)
         )
         self._flights: Final = SingleFlight[Cached]()
-        self._secret: Final = secrets.token_bytes(_SECRET_BYTES)
+        self._forgotten: Final = Forgotten()
+        self._secret = secret or secrets.token_bytes(_SECRET_BYTES)
+        self._keyed = KeyedHash(self._secret)
         self._clock_s: Final = clock_s
+        self._longest_s = 0.0
         self.hit_count = 0
         self.miss_count = 0
         self.store_count = 0
+        self._stale_count = 0
+        self._forget_count = 0
+        self._hit_age_s = 0.0
 
     def key(
         self,
@@ -87,19 +108,44 @@ class MemoryCache(ResultCache):
     ) -> bytes | None:
         """The keyed hash under which this question may share an answer; None is never."""
         return cache_key(
-            self._secret, holder, certificate, agency=agency, item=item, case=case, grant=grant
+            self._keyed, holder, certificate, agency=agency, item=item, case=case, grant=grant
         )
 
     def get(self, key: bytes, max_age_s: int | None) -> Cached | None:
         """A fresh answer, younger than `max_age_s`; with 0 there is none."""
         kept = self._kept.get(key)
         if kept is not None:
-            age_s = self._clock_s() - kept.stored_at_s
-            if age_s < kept.ttl_s and (max_age_s is None or age_s < max_age_s):
+            age_s = self._clock_s() - kept.asked_at_s
+            if (
+                age_s < kept.ttl_s
+                and (max_age_s is None or age_s < max_age_s)
+                and (self._forgotten.is_empty or not self._is_void(key, kept))
+            ):
                 self.hit_count += 1
+                self._hit_age_s += age_s
                 return kept.answer
         self.miss_count += 1
         return None
+
+    def get_stale(self, key: bytes | None, max_age_s: int | None) -> Sealed | None:
+        """An answer whose time is over by no more than its type allows; never an absence.
+
+        For who has found the department away; counts as a hit.
+        """
+        kept = None if key is None else self._kept.get(key)
+        if key is None or kept is None or isinstance(kept.answer, Absent):
+            return None
+        age_s = self._clock_s() - kept.asked_at_s
+        if (
+            age_s >= kept.ttl_s + kept.stale_s
+            or (max_age_s is not None and age_s >= max_age_s)
+            or self._is_void(key, kept)
+        ):
+            return None
+        self.hit_count += 1
+        self._stale_count += 1
+        self._hit_age_s += age_s
+        return kept.answer
 
     async def load(
         self,
@@ -112,45 +158,90 @@ class MemoryCache(ResultCache):
             return await source()
 
         async def ask_and_keep() -> Cached:
+            asked_at_s = self._clock_s()
             answer = await source()
-            self._keep(key, answer, certificate.ttl_s)
+            self._keep(key, answer, certificate, asked_at_s)
             return answer
 
         return await self._flights.run(key, ask_and_keep)
 
-    def _keep(self, key: bytes, answer: Cached, ttl_s: float) -> None:
+    def restart(self, secret: bytes) -> None:
+        """Forget everything, and go on under a secret that other processes know.
+
+        Keys that were made under another one find nothing any more, and must not be used to load.
+        """
+        if secret != self._secret:
+            self._secret, self._keyed = secret, KeyedHash(secret)
+        self.forget(Forget(everything=True))
+
+    def tags(self, scheme: str, number: str, certificates: tuple[str, ...]) -> tuple[bytes, ...]:
+        """By what this cache knows a holder, for `Forget`."""
+        return tuple(holder_tag(self._keyed, name, scheme, number) for name in certificates)
+
+    def forget(self, forget: Forget) -> None:
+        """Give none of it any more, from now on."""
+        if not (forget.tags or forget.certificates or forget.everything):
+            return
+        self._forget_count += 1
+        is_all = self._forgotten.note(forget, self._clock_s())
+        if is_all:
+            self._kept.clear()
+        tags = frozenset(forget.tags)
+        is_wide = is_all or bool(forget.certificates)  # a key does not tell its certificate type
+        self._flights.detach(lambda key: is_wide or key[:TAG_BYTES] in tags)
+
+    def state(self) -> CacheState:
+        """What there is to say about this cache."""
+        return CacheState(
+            os.getpid(),
+            len(self._kept),
+            self._kept.current_size(),
+            self.hit_count,
+            self.miss_count,
+            self._stale_count,
+            self.store_count,
+            self._forget_count,
+            self._hit_age_s,
+        )
+
+    def _is_void(self, key: bytes, kept: _Kept) -> bool:
+        return self._forgotten.covers(key, kept.certificate, kept.asked_at_s)
+
+    def _keep(
+        self, key: bytes, answer: Cached, certificate: CertificateType, asked_at_s: float
+    ) -> None:
+        ttl_s, stale_s = certificate.ttl_s, certificate.stale_s
         if isinstance(answer, Absent):
-            ttl_s = min(ttl_s, MAX_ABSENT_TTL_S)
-        weight_bytes = max(_weigh(answer), self._min_weight_bytes)
-        if weight_bytes > self._max_bytes:
+            ttl_s, stale_s = min(ttl_s, MAX_ABSENT_TTL_S), 0
+        kept = _Kept(answer, asked_at_s, ttl_s, stale_s, certificate.name)
+        if (
+            self._weigh(answer) > self._max_bytes
+            or self._is_void(key, kept)
+            or (key in self._kept and self._kept[key].asked_at_s > asked_at_s)  # it came late
+        ):
             return
         now_s = self._clock_s()
         self._drop_ended(now_s)
-        kept = _Kept(answer, now_s, ttl_s, weight_bytes)
-        self._kept.insert(key, kept, ttl=ttl_s + _BEYOND_JUMPS_S)
+        self._longest_s = max(self._longest_s, ttl_s + stale_s)
+        if not self._forgotten.is_empty:
+            self._forgotten.prune(now_s - self._longest_s - MAX_LOAD_S)
+        self._kept.insert(key, kept, ttl=_left_s(kept, now_s) + _BEYOND_JUMPS_S)
         self.store_count += 1
 
     def _drop_ended(self, now_s: float) -> None:
         """Take out whatever ends soonest, until that is one that has not ended."""
         while self._kept:
             key, kept = self._kept.popitem()
-            left_s = kept.ttl_s - (now_s - kept.stored_at_s)
+            left_s = _left_s(kept, now_s)
             if left_s > 0:
                 self._kept.insert(key, kept, ttl=left_s + _BEYOND_JUMPS_S)
                 return
 
+    def _weigh(self, answer: Cached) -> int:
+        """About how many bytes an answer holds in memory; a token is ASCII."""
+        own_bytes = 0 if isinstance(answer, Absent) else len(answer.token)
+        return max(_ENTRY_OVERHEAD_BYTES + own_bytes, self._min_weight_bytes)
 
-def _weigh(answer: Cached) -> int:
-    """About how many bytes an answer holds in memory; an encoded field counts for its value too."""
-    match answer:
-        case Absent():
-            return _ENTRY_OVERHEAD_BYTES
-        case Sealed(jwt, disclosures):
-            return (
-                _ENTRY_OVERHEAD_BYTES
-                + len(jwt)
-                + sum(
-                    _DISCLOSURE_OVERHEAD_BYTES + 2 * len(disclosure.encoded)
-                    for disclosure in disclosures.values()
-                )
-            )
+
+def _left_s(kept: _Kept, now_s: float) -> float:
+    return kept.asked_at_s + kept.ttl_s + kept.stale_s - now_s

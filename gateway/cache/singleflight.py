@@ -36,6 +36,11 @@ class SingleFlight(Generic[T]):
                 self._forget(key, flight)
         return flight.task.result()
 
+    def detach(self, is_over: Callable[[bytes], bool]) -> None:
+        """Let nobody join the calls under way for these keys; who waits goes on waiting."""
+        for key in [key for key in self._flights if is_over(key)]:
+            del self._flights[key]
+
     def _start(self, key: bytes, source: Callable[[], Awaitable[T]]) -> "_Flight[T]":
         flight = self._flights[key] = _Flight(asyncio.create_task(_call(source)))
         self._tasks.add(flight.task)

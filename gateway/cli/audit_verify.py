@@ -53,7 +53,7 @@ def verify(
     loaded = load_site(site)
     key = read_verifier(vkey) if vkey else log_verifier(loaded)
     kept = [read_named(path, "a signed checkpoint") for path in against or ()]
-    acts = ActSignatures(loaded.auditors, loaded.agencies)
+    acts = ActSignatures(loaded.auditors, loaded.agencies, loaded.departments)
     with ExitStack() as stack:
         reader = stack.enter_context(closing(LogReader.open(loaded.state / "audit")))
         index, indexed = _begin_index(loaded, stack) if deep else (None, 0)

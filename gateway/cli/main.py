@@ -21,7 +21,9 @@ from gateway.cli import (
     audit_unmask,
     audit_verify,
     auditor,
+    cache,
     config,
+    department,
     explain,
     keys,
     lookup,
@@ -48,6 +50,8 @@ app.command("explain")(explain.explain)
 agency.app.add_typer(agency_x509.app, name="x509")
 app.add_typer(agency.app, name="agency")
 app.add_typer(auditor.app, name="auditor")
+app.add_typer(department.app, name="department")
+app.add_typer(cache.app, name="cache")
 keys.app.command("register")(agency_keys.register)
 keys.app.command("rotate")(agency_keys.rotate)
 keys.app.command("revoke")(agency_keys.revoke)

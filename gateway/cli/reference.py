@@ -73,6 +73,7 @@ def _config_page() -> str:
     from gateway.config import GatewayConfig
     from gateway.model.agency import Agency
     from gateway.model.auditor import Auditor
+    from gateway.model.department import Department
     from gateway.model.grant import Grant
     from gateway.model.item import ServiceItem
     from gateway.model.site import AdapterSite
@@ -89,6 +90,7 @@ def _config_page() -> str:
         ("`gateway.toml`", GatewayConfig),
         ("`agencies/<id>.toml`", Agency),
         ("`auditors/<id>.toml`", Auditor),
+        ("`departments/<id>.toml`", Department),
         ("`items/*.toml`: `[[items]]`", ServiceItem),
         ("`grants/*.toml`: `[[grants]]`", Grant),
         ("`adapters/<name>.toml`", AdapterSite),

@@ -34,9 +34,22 @@ def blake2b_128(message: bytes) -> bytes:
     return hashlib.blake2b(message, digest_size=16).digest()
 
 
-def keyed_blake2b(key: bytes, message: bytes) -> bytes:
-    """BLAKE2b with a key (RFC 7693 §2.9), 32 bytes; half of what an HMAC costs."""
-    return hashlib.blake2b(message, digest_size=32, key=key).digest()
+class KeyedHash:
+    """Keyed BLAKE2b (RFC 7693 §2.9) with 16 bytes of output: a MAC, prepared once for its key.
+
+    A fifth of the time of HMAC-SHA-256, for what is derived for each request and leaves no process.
+    """
+
+    __slots__ = ("_keyed",)
+
+    def __init__(self, key: bytes) -> None:
+        self._keyed: Final = hashlib.blake2b(key=key, digest_size=16)
+
+    def __call__(self, message: bytes) -> bytes:
+        """The MAC of a message."""
+        state = self._keyed.copy()
+        state.update(message)
+        return state.digest()
 
 
 def b64_encode(content: bytes) -> str:

@@ -20,7 +20,9 @@ Rules:
 """
 
 import secrets
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -28,7 +30,7 @@ import msgspec
 from gateway.crypto.digest import b64url_decode, b64url_encode, sha256
 from gateway.crypto.keys import Signer, Verifier
 from gateway.errors import SetupError, TrustError
-from gateway.model.answer import Disclosure, Sealed
+from gateway.model.answer import Sealed
 from gateway.model.certificate import Value
 from gateway.model.discreet import Discreet
 
@@ -114,20 +116,21 @@ def issue_sd_jwt(
         SetupError: a field has one of `RESERVED_NAMES`.
     """
     _refuse_reserved(fields, certificate)
-    disclosures = {name: Disclosure(_conceal(name, fields[name]), fields[name]) for name in fields}
+    disclosures = {name: _conceal(name, value) for name, value in fields.items()}
     payload = _Payload(
         iss=issuer,
         iat=issued_at_s,
         vct=certificate,
         as_of=as_of,
         jti=b64url_encode(secrets.token_bytes(_ID_BYTES)),
-        sd=tuple(sorted(_digest(disclosure.encoded) for disclosure in disclosures.values())),
+        sd=tuple(sorted(_digest(encoded) for encoded in disclosures.values())),
         sd_alg="sha-256",
     )
     header = _Header(alg="ES256", typ="dc+sd-jwt", kid=signer.keyid)
     signed = f"{b64url_encode(_encode(header))}.{b64url_encode(_encode(payload))}"
     signature = b64url_encode(signer.sign(signed.encode("ascii")))
-    return Sealed(f"{signed}.{signature}", disclosures, as_of)
+    token = "~".join((f"{signed}.{signature}", *disclosures.values(), ""))
+    return Sealed(token, _shared(tuple(disclosures)), sys.intern(as_of))
 
 
 def present_sd_jwt(sealed: Sealed, fields: Iterable[str]) -> str:
@@ -137,7 +140,15 @@ def present_sd_jwt(sealed: Sealed, fields: Iterable[str]) -> str:
         KeyError: a field is not in the sealed certificate; a programming error.
     """
     shown = sealed.disclosures
-    return "~".join((sealed.jwt, *(shown[name].encoded for name in fields), ""))
+    return "~".join((sealed.jwt, *(shown[name] for name in fields), ""))
+
+
+def reveal_fields(sealed: Sealed, fields: Iterable[str]) -> dict[str, Value]:
+    """Read the values of these fields, as far as the certificate has them."""
+    shown = sealed.disclosures
+    return {
+        name: _parse_disclosure(b64url_decode(shown[name]))[2] for name in fields if name in shown
+    }
 
 
 def verify_sd_jwt(token: str, verifier_of: Callable[[str], Verifier | None]) -> Unsealed:
@@ -163,6 +174,12 @@ def verify_sd_jwt(token: str, verifier_of: Callable[[str], Verifier | None]) -> 
         as_of=payload.as_of,
         fields=_reveal(disclosures, payload.sd),
     )
+
+
+@lru_cache(maxsize=1024)
+def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
+    """One object for equal names: certificates are kept by the million."""
+    return names
 
 
 def _refuse_reserved(names: Iterable[str], certificate: str) -> None:

@@ -31,17 +31,16 @@ def make_answer(
         return LookupAnswer(access.request_id, "not_found", *common)
     results = {}
     if claims := claims_of(request, certificate):
-        values = {name: shown.value for name, shown in known.disclosures.items()}
-        results = compare_claims(claims, values, certificate)
+        results = compare_claims(claims, sealer.reveal(known, claims), certificate)
     if "mismatch" in results.values():
         return LookupAnswer(access.request_id, "mismatch", *common, results=results)
     if request.operation == "verify":
         return LookupAnswer(access.request_id, "match", *common, results=results)
-    shown = [name for name in request.fields if name in known.disclosures]
+    shown = [name for name in request.fields if name in known.names]
     return LookupAnswer(
         access.request_id,
         "found",
         *common,
-        fields={name: known.disclosures[name].value for name in shown},
+        fields=sealer.reveal(known, shown),
         sealed=sealer.disclose(known, shown),
     )

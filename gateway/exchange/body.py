@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-r"""The body of a lookup: bytes from outside are decoded into a type, never looked at by hand.
+r"""The body of a request: bytes from outside are decoded into a type, never looked at by hand.
 
 1. Unknown members are refused, and so is a member that is given twice (RFC 8259 §4 leaves open
    which one counts): the caller's parser and ours may not read one signed body in two ways.
@@ -7,14 +7,19 @@ r"""The body of a lookup: bytes from outside are decoded into a type, never look
 """
 
 import re
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from gateway.errors import RequestError
+from gateway.model.invalidation import Invalidation
 from gateway.model.lookup import LookupRequest
 
+T = TypeVar("T")
+
 _parse = msgspec.json.Decoder(LookupRequest).decode
+_parse_change = msgspec.json.Decoder(Invalidation).decode
 _parse_members = msgspec.json.Decoder(dict[str, Any]).decode
 _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 
@@ -32,32 +37,48 @@ def parse_lookup(body: bytes) -> LookupRequest:
     Raises:
         RequestError: BODY_MALFORMED; says what was expected and where, never what stood there.
     """
-    try:
-        request = _parse(body)
-    except msgspec.ValidationError as error:
-        raise RequestError("BODY_MALFORMED", _what_is_wrong(str(error))) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise RequestError("BODY_MALFORMED", "the body is not one JSON object in UTF-8") from None
-    if _repeats_a_member(body):
-        raise RequestError("BODY_MALFORMED", "an object has two members of the same name")
-    return request
-
-
-def _repeats_a_member(body: bytes) -> bool:
-    """Whether a body that decodes has more members than remain when it is decoded.
-
-    There is one colon for each member, and any other stands inside a string.
-    """
+    request = _decoded(_parse, body)
     whole = _parse_members(body)
     attribution = whole["attribution"]
-    kept = (
+    _refuse_repeated(
+        body,
         len(whole)
         + len(whole["holder"])
         + len(attribution)
         + len(attribution["operator"])
-        + len(whole.get("claims", ()))
+        + len(whole.get("claims", ())),
     )
-    return body.count(b":") != kept and _STRING.sub(b"", body).count(b":") != kept
+    return request
+
+
+def parse_invalidation(body: bytes) -> Invalidation:
+    """Decode a change signal strictly.
+
+    Raises:
+        RequestError: as `parse_lookup`.
+    """
+    change = _decoded(_parse_change, body)
+    whole = _parse_members(body)
+    _refuse_repeated(body, len(whole) + len(whole["holder"]))
+    return change
+
+
+def _decoded(decode: Callable[[bytes], T], body: bytes) -> T:
+    try:
+        return decode(body)
+    except msgspec.ValidationError as error:
+        raise RequestError("BODY_MALFORMED", _what_is_wrong(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise RequestError("BODY_MALFORMED", "the body is not one JSON object in UTF-8") from None
+
+
+def _refuse_repeated(body: bytes, kept_count: int) -> None:
+    """Refuse a body that decodes and has more members than remain when it is decoded.
+
+    There is one colon for each member, and any other stands inside a string.
+    """
+    if body.count(b":") != kept_count and _STRING.sub(b"", body).count(b":") != kept_count:
+        raise RequestError("BODY_MALFORMED", "an object has two members of the same name")
 
 
 def _what_is_wrong(message: str) -> str:

@@ -90,12 +90,12 @@ class Wording:
         sealed: what the answer was made of; another one makes another answer.
     """
 
-    __slots__ = ("_cipher", "_jwt", "_keyid", "_outcome", "_parts", "_tail")
+    __slots__ = ("_cipher", "_keyid", "_outcome", "_parts", "_sealed", "_tail")
 
     def __init__(
         self, answer: LookupAnswer, entry: Entry, sealed: Sealed, cipher: EpochCipher
     ) -> None:
-        self._jwt: Final = sealed.jwt
+        self._sealed: Final = sealed
         self._keyid: Final = entry.keyid
         self._cipher: Final = cipher
         self._outcome: Final = answer.outcome
@@ -104,12 +104,7 @@ class Wording:
 
     def fits(self, kept: object, cipher: EpochCipher, keyid: str) -> bool:
         """Whether the same answer would be given and recorded."""
-        return (
-            isinstance(kept, Sealed)
-            and kept.jwt == self._jwt  # which is as good as its signature
-            and cipher is self._cipher
-            and keyid == self._keyid
-        )
+        return kept is self._sealed and cipher is self._cipher and keyid == self._keyid
 
     def reply(self, request_id: str) -> Reply:
         """The answer to one request."""

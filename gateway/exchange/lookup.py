@@ -10,39 +10,46 @@
    is an `AuditError`, and nothing of the answer leaves.
 2. One entry for each call, permitted or refused, whatever fails on the way.
 3. A department is asked only for a permitted request whose nonce and quota the sequencer accepted.
-4. *Not found* is an answer; an unavailable department is a refusal, and never cached.
+4. *Not found* is an answer; an unavailable department is a refusal, and never cached. Where the
+   certificate type allows it, an older answer takes the refusal's place, and says so.
 5. What waits for nothing but its record takes no coroutine: a hit costs a few calls. Only a miss
    becomes a task.
 """
 
 import asyncio
-import math
 import time
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from typing import Final
 
 from cachebox import LRUCache
 
-from gateway.errors import REFUSALS, AdapterTimeout, AuditError, DepartmentError, RequestError
+from gateway.errors import (
+    REFUSALS,
+    AdapterTimeout,
+    AdapterUnavailable,
+    AuditError,
+    DepartmentError,
+    RequestError,
+)
 from gateway.exchange.access import Access, check_x509
 from gateway.exchange.answer import make_answer
 from gateway.exchange.body import parse_lookup
+from gateway.exchange.day import SiteDay
 from gateway.exchange.known import Known, Wording
-from gateway.exchange.reply import Refused, Reply, answer_reply, problem_reply
+from gateway.exchange.recorder import Done, Recorder
+from gateway.exchange.reply import Refused, Reply
 from gateway.model.answer import Absent, Found, NotFound
 from gateway.model.asked import asked_fields
-from gateway.model.entry import MAX_ENTRY_BYTES, format_entry
 from gateway.model.grant import Deny, Permit
 from gateway.model.ids import parse_holder
-from gateway.model.instant import format_time_s, format_unix_ms, format_unix_s
+from gateway.model.instant import format_time_s, format_unix_s
 from gateway.model.lookup import LookupAnswer
 from gateway.model.screening import screen_request
 from gateway.ports import (
     AccessPolicy,
     AdapterDirectory,
-    Appended,
     AuditLog,
     Cached,
     Caller,
@@ -54,24 +61,14 @@ from gateway.ports import (
     RateLimits,
     ResultCache,
     Sealer,
-    Verdict,
 )
 from gateway.sdk import Deadline, Query
 
 #: Seconds of the deadline that a department cannot use up: its failure has to be recorded, too.
 RECORD_RESERVE_S: Final = 0.5
 
-_VERDICTS: Final[dict[Verdict, str]] = {
-    "replayed": "NONCE_REPLAYED",
-    "over_quota": "QUOTA_EXCEEDED",
-}
-
-_DAY_S: Final = 86_400
-_EPOCH: Final = date(1970, 1, 1)
 #: Permitted requests that are remembered in their very words; about 6 KB each.
 _KNOWN_COUNT: Final = 4096
-
-Done = Callable[[Reply | AuditError], None]
 
 
 class Lookup:
@@ -109,13 +106,14 @@ class Lookup:
         self._sealer: Final = sealer
         self._audit: Final = audit
         self._limits: Final = limits
-        self._epochs: Final = epochs
         self._clock_s: Final = clock_s
-        self._offset_s: Final = utc_offset_h * 3600
+        self._day: Final = SiteDay(clock_s, utc_offset_h)
+        self._recorder: Final = Recorder(
+            audit, epochs, self._day, clock_s=clock_s, on_fault=on_fault
+        )
         self._nonce_life_s: Final = nonce_life_s
         self._x509_required: Final = x509_required
         self._on_fault: Final = on_fault
-        self._day, self._date = 0, _EPOCH
         self._known: Final = LRUCache[bytes, Known](_KNOWN_COUNT)
         self._misses: Final[set[asyncio.Task[None]]] = set()
 
@@ -150,14 +148,14 @@ class Lookup:
             self._misses.add(miss)
             miss.add_done_callback(self._misses.discard)
         else:
-            self._record(access, outcome, deadline, done)
+            self._recorder.record(access, outcome, deadline, done)
 
     def _at_once(self, access: Access, body: bytes) -> LookupAnswer | Wording | Refused | Known:
         """Decide, and answer from the cache; what only the department can answer stays known."""
         caller = access.caller
         check_x509(caller, required=self._x509_required)  # before it costs a token
         access.keep_within(self._limits.take_agency(caller.agency))
-        today = self._today()
+        today = self._day.today()
         known = self._recall(access, today) or self._understand(access, body, today)
         if isinstance(known, Refused):
             return known
@@ -237,7 +235,7 @@ class Lookup:
         access.served_from = "cache"
         wording = known.wording
         if wording is not None and wording.fits(
-            kept, self._epochs.current, access.caller.signature.keyid
+            kept, self._recorder.epochs.current, access.caller.signature.keyid
         ):
             return wording
         access.kept = kept
@@ -251,7 +249,7 @@ class Lookup:
             return
         except Exception as error:  # noqa: BLE001 - rule 2
             outcome = self._excuse(error)
-        self._record(access, outcome, deadline, done)
+        self._recorder.record(access, outcome, deadline, done)
 
     async def _from_department(
         self, access: Access, known: Known, deadline: Deadline
@@ -260,7 +258,7 @@ class Lookup:
         assert access.claim is not None
         held = await self._audit.claim(access.claim, deadline)
         if not isinstance(held, Held):
-            return self._by_verdict(access, held)
+            return self._recorder.refuse_by(held, access)
         access.held = held
         if known.key is not None:  # who asked first may have been answered meanwhile
             kept = self._cache.get(known.key, known.request.max_age_s)
@@ -286,6 +284,12 @@ class Lookup:
                 loaded = await self._cache.load(
                     known.key, known.certificate, lambda: self._ask(query, sooner)
                 )
+        except (AdapterUnavailable, AdapterTimeout, TimeoutError):
+            stale = self._cache.get_stale(known.key, request.max_age_s)
+            if stale is None:
+                raise
+            access.served_from = "stale"
+            return make_answer(access, request, known.certificate, stale, self._sealer)
         finally:
             access.adapter_ms = round((time.monotonic() - started_s) * 1000)
         access.served_from = "source"
@@ -310,92 +314,7 @@ class Lookup:
                 self._on_fault(error)
                 return Refused(REFUSALS["INTERNAL"], "")
 
-    def _by_verdict(self, access: Access, verdict: Verdict) -> Refused:
-        """The sequencer said no: the permit did not become an access."""
-        access.claim = access.permit = access.held = None
-        access.served_from = access.as_of = None
-        refusal = REFUSALS[_VERDICTS[verdict]]
-        wait_s = self._seconds_of_today() if verdict == "over_quota" else None
-        return Refused(refusal, "", f"sequencer.{verdict}", wait_s)
-
-    def _today(self) -> date:
-        """The day in the site's time zone; made once a day."""
-        day = int((self._clock_s() + self._offset_s) // _DAY_S)
-        if day != self._day:
-            self._day, self._date = day, _EPOCH + timedelta(days=day)
-        return self._date
-
-    def _seconds_of_today(self) -> int:
-        """Seconds until the site's next day begins."""
-        return math.ceil(_DAY_S - (self._clock_s() + self._offset_s) % _DAY_S)
-
-    def _record(
-        self,
-        access: Access,
-        outcome: LookupAnswer | Wording | Refused,
-        deadline: Deadline,
-        done: Done,
-    ) -> None:
-        """Make the entry durable; only then is there a reply."""
-        try:
-            reply, entry = self._write(access, outcome)
-        except Exception as error:  # noqa: BLE001 - what cannot be recorded does not leave
-            self._on_fault(error)
-            done(AuditError("AUDIT_UNAVAILABLE", "the entry could not be written"))
-            return
-        recorded = partial(self._on_recorded, access, reply, deadline, done)
-        self._audit.append_soon(entry, deadline, recorded, claim=access.claim, held=access.held)
-
-    def _on_recorded(
-        self,
-        access: Access,
-        reply: Reply,
-        deadline: Deadline,
-        done: Done,
-        result: Appended | Verdict | AuditError,
-    ) -> None:
-        if isinstance(result, Appended):
-            reply.index, reply.limits = result.index, access.limits
-            done(reply)
-        elif isinstance(result, AuditError):
-            done(result)
-        else:  # the nonce is known or the cap is used up: a refusal after all, and recorded
-            self._record(access, self._by_verdict(access, result), deadline, done)
-
-    def _write(
-        self, access: Access, outcome: LookupAnswer | Wording | Refused
-    ) -> tuple[Reply, bytes]:
-        """The reply, and the entry that records it."""
-        time_ms = format_unix_ms(self._clock_s())
-        if isinstance(outcome, Wording):
-            assert access.holder is not None
-            reply = outcome.reply(access.request_id)
-            return reply, outcome.entry(
-                access.caller, access.request_id, access.holder, reply, time_ms
-            )
-        cipher = self._epochs.current
-        reply = _reply(outcome, access.request_id)
-        entry = access.entry(outcome, reply, time=time_ms, cipher=cipher)
-        line = format_entry(entry)
-        if len(line) <= MAX_ENTRY_BYTES:
-            if isinstance(outcome, LookupAnswer) and access.known is not None:
-                access.known.learn(outcome, entry, access.kept, cipher)
-            return reply, line
-        # Too large: say so in a record that fits.
-        access.request = access.permit = None
-        if (claim := access.claim) is not None:
-            access.claim = Claim(claim.keyid, claim.nonce, claim.expires_at_s)
-        refused = Refused(REFUSALS["ENTRY_TOO_LARGE"], f"the record would have {len(line)} bytes")
-        reply = _reply(refused, access.request_id)
-        return reply, format_entry(access.entry(refused, reply, time=time_ms, cipher=cipher))
-
 
 def _settle(replied: "asyncio.Future[Reply | AuditError]", reply: Reply | AuditError) -> None:
     if not replied.done():  # whoever asked may have been cancelled
         replied.set_result(reply)
-
-
-def _reply(outcome: LookupAnswer | Refused, request_id: str) -> Reply:
-    if isinstance(outcome, Refused):
-        return problem_reply(outcome, request_id)
-    return answer_reply(outcome)

@@ -13,7 +13,8 @@ from gateway.model.entry import HolderMark
 
 ACT_VERSION: Final = 1
 
-#: What can be done with the log. `receipt` is an agency's own; the others are auditors'.
+#: What can be done. `receipt` is an agency's own, `invalidate` a department's; the others are
+#: auditors'.
 Action = Literal[
     "search",
     "view",
@@ -29,10 +30,11 @@ Action = Literal[
     "erase",
     "hold",
     "release",
+    "invalidate",
 ]
 
-#: What happens to a log by itself.
-Happening = Literal["clock_step"]
+#: What happens by itself, or by the hand of whoever runs the gateway.
+Happening = Literal["clock_step", "holder_changed", "cache_purged"]
 
 
 class SignedTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,7 +58,7 @@ class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         id: 32 hex digits, made by whoever records it.
         salt: 16 random bytes in base64url, so that a leaf hash cannot be guessed.
         time: RFC 3339 UTC with milliseconds.
-        actor: id of the auditor; of the agency for a receipt.
+        actor: id of the auditor; of the agency for a receipt, of the department for a signal.
         keyid: key of the actor that `signature` verifies with.
         reason: in the actor's words, screened for personal data; None with `request`, where there
             is no place for it.
@@ -66,7 +68,8 @@ class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         count: rows shown or found; None where it was not known when the act was recorded.
         outcome: `done`, or `refused` with `code`.
         request: None for an act at the command line, whose signature is over the act itself.
-        signature: base64url. Over the act's bytes with this member empty, or as `request` says.
+        signature: base64url. Over the act's bytes with this member empty, or as `request` says. Of
+            `invalidate` it is sealed (`gateway.audit.signals`), since a holder's number was signed.
     """
 
     v: int = ACT_VERSION
@@ -89,11 +92,12 @@ class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Something that happened to the log; written by the sequencer.
+    """Something that happened; signed by nobody.
 
     Attributes:
         event: what.
         detail: figures, in the form `name=value`, parted by spaces.
+        holder: whom it is about; only where it is about somebody.
     """
 
     v: int = ACT_VERSION
@@ -103,3 +107,4 @@ class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     time: str
     event: Happening
     detail: str = ""
+    holder: HolderMark | msgspec.UnsetType = msgspec.UNSET

@@ -28,33 +28,35 @@ class NotFound(msgspec.Struct, frozen=True):
     as_of: datetime | None = None
 
 
-class Disclosure(Discreet, msgspec.Struct, frozen=True):
-    """One field of a sealed certificate.
-
-    Attributes:
-        encoded: the SD-JWT disclosure, base64url of `[salt, name, value]`.
-        value: the value inside it.
-    """
-
-    encoded: str
-    value: Value
-
-
-class Sealed(Discreet, msgspec.Struct, frozen=True):
+class Sealed(Discreet, msgspec.Struct, frozen=True, gc=False):
     """A certificate under its department's signature; this is what is cached.
 
+    One text and no container of its own, so that a million of them fit into a process. Values are
+    read from the disclosures of the fields that are asked for (`gateway.crypto.sdjwt`).
+
     Attributes:
-        jwt: the issuer-signed part, three base64url segments.
-        disclosures: by field name, in the order of the certificate type.
+        token: the SD-JWT that shows every field: the issuer-signed part (three base64url segments)
+            and the disclosures (base64url of `[salt, name, value]`), each with a tilde behind it.
+        names: the fields, in the order of the disclosures.
         as_of: RFC 3339 UTC, seconds.
     """
 
-    jwt: str
-    disclosures: Mapping[str, Disclosure]
+    token: str
+    names: tuple[str, ...]
     as_of: str
 
+    @property
+    def jwt(self) -> str:
+        """The issuer-signed part."""
+        return self.token.partition("~")[0]
 
-class Absent(msgspec.Struct, frozen=True):
+    @property
+    def disclosures(self) -> dict[str, str]:
+        """The disclosures by field name, in the order of the certificate type."""
+        return dict(zip(self.names, self.token.split("~")[1:-1], strict=True))
+
+
+class Absent(msgspec.Struct, frozen=True, gc=False):
     """A cached *not found*."""
 
     as_of: str

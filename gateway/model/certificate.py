@@ -48,6 +48,8 @@ class CertificateType(msgspec.Struct, frozen=True):
             holder that was asked about. None where the department does not repeat it.
         name_field: the field with the holder's name: a query that gives another name is answered
             `mismatch` and discloses nothing. None where there is no such field.
+        stale_s: seconds beyond `ttl_s` for which a found answer may still be served, marked as
+            stale, while the department is unavailable or does not answer in time; 0 is never.
     """
 
     name: str
@@ -58,6 +60,7 @@ class CertificateType(msgspec.Struct, frozen=True):
     cache_scope: CacheScope = "never"
     holder_field: str | None = None
     name_field: str | None = None
+    stale_s: int = 0
 
     @property
     def field_names(self) -> frozenset[str]:

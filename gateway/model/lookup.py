@@ -14,7 +14,7 @@ from gateway.model.discreet import Discreet
 Operation = Literal["query", "verify"]
 Outcome = Literal["found", "not_found", "match", "mismatch"]
 ClaimResult = Literal["match", "mismatch"]
-ServedFrom = Literal["source", "cache"]
+ServedFrom = Literal["source", "cache", "stale"]
 
 # Bounds keep every audit entry inside its 4 KiB (DESIGN §5); lengths are in characters.
 Short = Annotated[str, Meta(min_length=1, max_length=64)]

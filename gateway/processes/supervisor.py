@@ -216,6 +216,7 @@ class Supervisor:
             if child.failures and child.name in self._listeners:
                 self._listeners[child.name].close()  # nobody shall wait for who cannot start
             child.last_code = os.waitstatus_to_exitcode(status)
+            _forget_metrics(pid)
             delay_s = _delay_s(child.failures, lived_s)
             child.pid, child.ready = 0, False
             _hang_up(child)
@@ -266,6 +267,14 @@ class Supervisor:
         draft = self._state_file.with_suffix(".new")
         draft.write_bytes(msgspec.json.encode({"supervisor": os.getpid(), **pids}))
         draft.replace(self._state_file)
+
+
+def _forget_metrics(pid: int) -> None:
+    from gateway.web.metrics import (  # noqa: PLC0415 - prometheus_client reads its folder at import
+        mark_process_dead,
+    )
+
+    mark_process_dead(pid)
 
 
 def _delay_s(failures: int, lived_s: float) -> float:

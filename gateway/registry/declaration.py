@@ -133,8 +133,9 @@ def _check_certificate(certificate: CertificateType, where: str) -> None:
                 where=where,
                 remedy=f"declare the field, or leave {role} out.",
             )
-    if certificate.ttl_s < 0:
-        raise SetupError("has a negative ttl_s", where=where, remedy="0 is never cached.")
+    for name in ("ttl_s", "stale_s"):
+        if getattr(certificate, name) < 0:
+            raise SetupError(f"has a negative {name}", where=where, remedy="0 is never.")
 
 
 def _refuse_twice(names: Iterable[str], what: str, where: str) -> None:

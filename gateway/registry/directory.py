@@ -7,7 +7,7 @@ that is away keeps nobody from starting.
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ from gateway.model.certificate import CertificateType
 from gateway.model.site import AdapterSite
 from gateway.ports import AdapterDirectory
 from gateway.registry.guard import Guard
-from gateway.sdk import Adapter, AdapterContext, Deadline, Query
+from gateway.sdk import Adapter, AdapterContext, Changed, Deadline, Query
 from gateway.secret_source import secret_source
 
 PING_DEADLINE_S: Final = 1.0
@@ -28,6 +28,10 @@ PING_DEADLINE_S: Final = 1.0
 HEALTH_TTL_S: Final = 2.0
 #: Seconds after which an adapter that will not open, or not close, is given up.
 LIFE_CYCLE_DEADLINE_S: Final = 10.0
+
+
+#: Adapter, scheme, number, certificates; see `gateway.sdk.Changed`.
+OnChange = Callable[[str, str, str, Sequence[str]], Awaitable[None]]
 
 
 class Departments(AdapterDirectory):
@@ -48,7 +52,9 @@ class Departments(AdapterDirectory):
         self._guards: Final[dict[str, Guard]] = {}
         self._certificates: Final[dict[str, CertificateType]] = {}
         self._adapter_of: Final[dict[str, str]] = {}
+        self._connection_count = 0
         for site, adapter in sites:
+            self._connection_count += site.concurrency
             self._add(site, adapter)
         self._stack: Final = AsyncExitStack()
         self._health_lock: Final = asyncio.Lock()
@@ -72,8 +78,11 @@ class Departments(AdapterDirectory):
             concurrency=site.concurrency,
         )
 
-    async def open(self) -> None:
+    async def open(self, on_change: OnChange | None = None) -> None:
         """Open all adapters; when one cannot, close those that were opened.
+
+        Args:
+            on_change: told the adapter's name and what it told; may come as soon as it is open.
 
         Raises:
             SetupError: settings or secrets that cannot work.
@@ -81,7 +90,7 @@ class Departments(AdapterDirectory):
         try:
             for guard in self._guards.values():
                 self._stack.push_async_callback(_close, guard)
-                await _open(guard, self._folder)
+                await _open(guard, self._folder, on_change)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -94,6 +103,11 @@ class Departments(AdapterDirectory):
     def certificates(self) -> Mapping[str, CertificateType]:
         """All certificate types, by name."""
         return self._certificates
+
+    @property
+    def connection_count(self) -> int:
+        """How many connections the adapters may hold at once."""
+        return self._connection_count
 
     def adapter_of(self, certificate: str) -> str:
         """Name of the adapter that answers this certificate; KeyError when there is none."""
@@ -137,11 +151,14 @@ def _settings(site: AdapterSite, adapter: type[Adapter[Any]]) -> msgspec.Struct:
         ) from None
 
 
-async def _open(guard: Guard, folder: Path) -> None:
+async def _open(guard: Guard, folder: Path, on_change: OnChange | None) -> None:
     where = _where(guard.name)
+    context = AdapterContext(guard.name, secret_source(folder, where))
+    if on_change is not None:
+        context = msgspec.structs.replace(context, changed=_changed_of(guard.name, on_change))
     try:
         async with asyncio.timeout(LIFE_CYCLE_DEADLINE_S):
-            await guard.open(AdapterContext(guard.name, secret_source(folder, where)))
+            await guard.open(context)
     except SetupError as error:
         if error.where:
             raise
@@ -152,6 +169,13 @@ async def _open(guard: Guard, folder: Path) -> None:
             where=where,
             remedy="`open` builds clients only; a department that is away must not stop it.",
         ) from None  # a driver's message may quote a password
+
+
+def _changed_of(name: str, on_change: OnChange) -> Changed:
+    async def changed(scheme: str, number: str, certificates: Sequence[str] = ()) -> None:
+        await on_change(name, scheme, number, certificates)
+
+    return changed
 
 
 async def _close(guard: Guard) -> None:

@@ -16,7 +16,7 @@ from gateway.errors import (
 from gateway.model.answer import Found, NotFound
 from gateway.model.certificate import CertificateType, Field, Value
 from gateway.model.holder import Holder
-from gateway.sdk.adapter import API_VERSION, Adapter, AdapterContext, Deadline, Query
+from gateway.sdk.adapter import API_VERSION, Adapter, AdapterContext, Changed, Deadline, Query
 from gateway.sdk.hookspecs import hookimpl
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "AdapterTimeout",
     "AdapterUnavailable",
     "CertificateType",
+    "Changed",
     "Deadline",
     "Field",
     "Found",

@@ -7,8 +7,8 @@ at once → `aclose()`. A worker process owns one instance; all calls come on it
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import ClassVar, Final, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -69,6 +69,30 @@ class Query(msgspec.Struct, frozen=True):
     purpose: str
 
 
+class Changed(Protocol):
+    """How an adapter tells what it has learned by itself: by polling, or from a queue."""
+
+    async def __call__(self, scheme: str, number: str, certificates: Sequence[str] = ()) -> None:
+        """A holder's records have changed: answers kept until now are void.
+
+        Returns when no worker of the gateway serves them any more and that is on record; while the
+        gateway's log is away it waits. To be cancelled by `aclose`. Each worker has an adapter of
+        its own: one of them is enough to tell, and telling twice does no harm.
+
+        Args:
+            scheme: `cn-id` or `cn-uscc`.
+            number: of the holder.
+            certificates: of this adapter; none is all of them.
+
+        Raises:
+            ValueError: no number that a holder can have, or another adapter's certificate.
+        """
+
+
+async def nobody_listens(scheme: str, number: str, certificates: Sequence[str] = ()) -> None:
+    """A `Changed` where nothing is cached: while a site is checked, and in tests."""
+
+
 class AdapterContext(msgspec.Struct, frozen=True):
     """What the gateway gives an adapter when it opens it.
 
@@ -76,10 +100,12 @@ class AdapterContext(msgspec.Struct, frozen=True):
         name: the adapter's name in the site.
         secret: resolves a secret reference of the settings (`file:…` or `env:…`) to its text;
             raises SetupError.
+        changed: tells the gateway that a holder's records have changed.
     """
 
     name: str
     secret: Callable[[str], str]
+    changed: Changed = nobody_listens
 
 
 class Adapter(ABC, Generic[SettingsT]):

@@ -6,15 +6,15 @@
    sealed must verify for years.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from gateway.crypto.keys import Signer, Verifier, load_verifier, public_jwk
-from gateway.crypto.sdjwt import issue_sd_jwt, present_sd_jwt
+from gateway.crypto.sdjwt import issue_sd_jwt, present_sd_jwt, reveal_fields
 from gateway.errors import RequestError, SetupError, TrustError
 from gateway.model.answer import Found, Sealed
-from gateway.model.certificate import CertificateType
+from gateway.model.certificate import CertificateType, Value
 from gateway.model.instant import format_time_s
 from gateway.ports import Sealer
 
@@ -74,6 +74,10 @@ class DepartmentSealer(Sealer):
             KeyError: a field is not in the sealed certificate; a programming error.
         """
         return present_sd_jwt(sealed, fields)
+
+    def reveal(self, sealed: Sealed, fields: Iterable[str]) -> dict[str, Value]:
+        """The values of these fields, as far as the certificate has them."""
+        return reveal_fields(sealed, fields)
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """Every public key as a JWK Set (RFC 7517 §5), those no longer used included."""

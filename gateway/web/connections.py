@@ -3,10 +3,11 @@
 
 import asyncio
 import time
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import msgspec
 
+from gateway.model.http_section import HTTPSection
 from gateway.web.front import Front
 from gateway.web.metrics import ConnectionMetrics
 
@@ -32,6 +33,18 @@ class Limits(msgspec.Struct, frozen=True):
     max_body_bytes: int = 65_536
     max_connections: int = 4096
     department_connections: int = 0
+
+    @classmethod
+    def of(cls, section: HTTPSection, department_connections: int) -> Self:
+        """As `[http]` says."""
+        return cls(
+            header_timeout_s=section.header_timeout_s,
+            body_timeout_s=section.body_timeout_s,
+            idle_timeout_s=section.idle_timeout_s,
+            max_body_bytes=section.max_body_bytes,
+            max_connections=section.max_connections,
+            department_connections=department_connections,
+        )
 
 
 class Watched(Protocol):

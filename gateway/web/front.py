@@ -75,6 +75,7 @@ class Front:
         jwks: the published key set, encoded.
         pages: of the log.
         pressure: tells when there is more to do than can be done.
+        more: further handlers, by path.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Front:
         jwks: bytes,
         pages: LogPages,
         pressure: Pressure,
+        more: Mapping[str, tuple[str, Page]],
         settings: FrontSettings,
     ) -> None:
         self._identify: Final = identify
@@ -110,6 +112,7 @@ class Front:
             "/openapi.json": ("GET", later(self._openapi_page)),
             "/docs": ("GET", later(self._docs_page)),
             f"{LOG_FOLDER}checkpoint": ("GET", later(pages.checkpoint)),
+            **{path: (method, later(page)) for path, (method, page) in more.items()},
         }
         self._folders: Final[dict[str, tuple[str, Handler]]] = {
             f"{LOG_FOLDER}tile/": ("GET", later(pages.tile)),

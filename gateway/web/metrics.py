@@ -11,11 +11,18 @@ from collections import Counter as Counts
 from collections.abc import Sequence
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from gateway.errors import REFUSALS
+from gateway.model.forget import CacheState
 
 _OUTCOMES: Final = ("found", "not_found", "match", "mismatch", *REFUSALS)
 _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -87,6 +94,42 @@ class ConnectionMetrics:
         ).inc
 
 
+class CacheMetrics:
+    """Tells what one worker's cache has counted; shown each second, so that a hit pays nothing."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self._last = CacheState(0)
+        self._counts: Final = {
+            name: Counter(f"yizheng_cache_{metric}", text, registry=registry).inc
+            for name, metric, text in (
+                ("hit_count", "hits", "Answers from a cache, stale ones included"),
+                ("miss_count", "misses", "Questions that no cache could answer"),
+                ("stale_count", "stale", "Answers given in place of a department that was away"),
+                ("store_count", "stores", "Answers kept"),
+                ("forget_count", "forgets", "Times that a worker was told to forget"),
+                ("hit_age_s", "hit_age_seconds", "Ages of all answers given, summed"),
+            )
+        }
+        self._levels: Final = {
+            name: Gauge(
+                f"yizheng_cache_{metric}", text, multiprocess_mode="livesum", registry=registry
+            ).set
+            for name, metric, text in (
+                ("entry_count", "entries", "Answers kept now"),
+                ("weight_bytes", "bytes", "Memory of the answers kept now, about"),
+            )
+        }
+
+    def show(self, state: CacheState) -> None:
+        """Show the latest state."""
+        for name, count in self._counts.items():
+            count(getattr(state, name) - getattr(self._last, name))
+        for name, show in self._levels.items():
+            show(getattr(state, name))
+        self._last = state
+
+
 class RoomMetrics:
     """Tells the room on the disk of the audit log; set by the one process that writes there."""
 
@@ -154,8 +197,13 @@ class IndexMetrics:
         ).set
 
 
+def mark_process_dead(pid: int) -> None:
+    """Take a process that has ended out of what is shown as it is now; its counts stay."""
+    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call] # the library has no type
+
+
 def exposition() -> tuple[str, bytes]:
     """Content type and text of the metrics of all workers."""
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # the library has no type here
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # the library has no type here
     return CONTENT_TYPE_LATEST, generate_latest(registry)

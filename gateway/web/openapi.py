@@ -14,6 +14,7 @@ import msgspec
 from gateway.audit.receipt import Receipt
 from gateway.errors import REFUSALS, Refusal
 from gateway.exchange.reply import JSON, PROBLEM_JSON
+from gateway.model.invalidation import Invalidated, Invalidation
 from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
 from gateway.web.log_pages import OCTETS
 
@@ -77,6 +78,7 @@ def document() -> dict[str, Any]:
         },
         "paths": {
             "/v1/lookups": {"post": _lookup()},
+            "/v1/invalidations": {"post": _invalidation()},
             "/v1/receipts/{index}": {"get": _receipt()},
             "/log/checkpoint": {
                 "get": _log_page("checkpoint", "Newest checkpoint 最新检查点", "text/plain")
@@ -105,7 +107,8 @@ def encode_document() -> bytes:
 
 def _schemas() -> dict[str, Any]:
     _, found = msgspec.json.schema_components(
-        (LookupRequest, LookupAnswer, Problem, Receipt), ref_template=_SCHEMA_PATH + "{name}"
+        (LookupRequest, LookupAnswer, Problem, Receipt, Invalidation, Invalidated),
+        ref_template=_SCHEMA_PATH + "{name}",
     )
     for schema in found.values():
         schema["description"] = inspect.cleandoc(schema["description"])
@@ -129,6 +132,27 @@ def _lookup() -> dict[str, Any]:
                 "content": _content(JSON, "LookupAnswer"),
             },
             **_problems([*sent, REFUSALS["INTERNAL"]], headers=_reply_headers()),
+        },
+    }
+
+
+def _invalidation() -> dict[str, Any]:
+    asked = ("BODY_MALFORMED", "BODY_TOO_LARGE", "REQUEST_TIMEOUT", "CONTENT_TYPE_UNSUPPORTED",
+             "HOLDER_INVALID", "CERTIFICATE_NOT_OF_DEPARTMENT")  # fmt: skip
+    return {
+        "operationId": "invalidate",
+        "summary": "A holder's records have changed; for departments 部门通知：证照信息已变更",
+        "parameters": [
+            _field(text, name=name, required=True, **{"in": "header"})
+            for name, text in _SIGNED_FIELDS.items()
+        ],
+        "requestBody": {"required": True, "content": _content(JSON, "Invalidation")},
+        "responses": {
+            "200": _done(_content(JSON, "Invalidated")),
+            **_problems(
+                _refusals(*(name for name in _WHO if name != "rate"), *asked),
+                headers=_reply_headers(),
+            ),
         },
     }
 

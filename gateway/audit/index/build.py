@@ -37,7 +37,9 @@ def row_of(index: int, record: Record) -> Row:
             head = (index, record.kind, record.id, time_ms_of(record.time))
             return (
                 *head,
-                *(None,) * 19,
+                *(None,) * 8,
+                *_holder_columns(record.holder or None),
+                *(None,) * 7,
                 record.event,
                 *(None,) * 7,
                 record.detail or None,

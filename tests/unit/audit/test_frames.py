@@ -11,20 +11,28 @@ from hypothesis import strategies as st
 from gateway.audit.frames import (
     MAX_FRAME_BYTES,
     Accepted,
+    Announce,
     Append,
     Decide,
     Decided,
+    Drop,
+    Dropped,
     Durable,
     Failed,
+    Follow,
     FrameBuffer,
     Hello,
+    Notice,
     Reply,
     Request,
+    Survey,
+    Surveyed,
     format_frame,
     parse_reply,
     parse_request,
 )
 from gateway.errors import AuditError
+from gateway.model.forget import CacheState, Forget
 from gateway.ports import Claim, Quota
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
@@ -37,11 +45,36 @@ claims = st.builds(
     expires_at_s=st.integers(-(2**40), 2**40),
     quota=st.none() | quotas,
 )
-requests = st.builds(Decide, claim=claims) | st.builds(
-    Append, entry=st.binary(max_size=4096), claim=st.none() | claims, generation=st.none() | u64
+forgets = st.builds(
+    Forget,
+    tags=st.lists(st.binary(min_size=16, max_size=16), max_size=5).map(tuple),
+    certificates=st.lists(texts, max_size=3).map(tuple),
+    everything=st.booleans(),
+)
+counts = st.integers(0, 2**63 - 1)
+states = st.builds(
+    CacheState,
+    pid=counts,
+    entry_count=counts,
+    hit_age_s=st.floats(0, 1e12),
+)
+requests = (
+    st.builds(Decide, claim=claims)
+    | st.builds(
+        Append,
+        entry=st.binary(max_size=4096),
+        claim=st.none() | claims,
+        generation=st.none() | u64,
+    )
+    | st.builds(Announce, entry=st.binary(max_size=4096), claim=st.none() | claims, forget=forgets)
+    | st.builds(Follow)
+    | st.builds(Survey)
+    | st.builds(Dropped, state=states)
 )
 replies = (
-    st.builds(Hello, origin=texts)
+    st.builds(Hello, origin=texts, secret=st.binary(max_size=64))
+    | st.builds(Drop, forget=forgets)
+    | st.builds(Surveyed, states=st.lists(states, max_size=3).map(tuple))
     | st.builds(Accepted, generation=u64)
     | st.builds(Decided, verdict=st.sampled_from(["replayed", "over_quota"]))
     | st.builds(Durable, index=st.integers(0, 2**63 - 1))
@@ -51,7 +84,7 @@ replies = (
 
 @given(st.lists(st.tuples(st.integers(0, 2**32 - 1), requests), max_size=5), st.integers(1, 999))
 def test_requests_arrive_as_they_were_sent_however_they_are_cut(
-    sent: list[tuple[int, Request]], cut: int
+    sent: list[tuple[int, Request | Notice]], cut: int
 ) -> None:
     stream = b"".join(format_frame(request_id, request) for request_id, request in sent)
     buffer = FrameBuffer()
@@ -64,7 +97,7 @@ def test_requests_arrive_as_they_were_sent_however_they_are_cut(
 
 
 @given(replies)
-def test_replies_arrive_as_they_were_sent(reply: Hello | Reply) -> None:
+def test_replies_arrive_as_they_were_sent(reply: Hello | Reply | Drop) -> None:
     [(request_id, body)] = FrameBuffer().feed(format_frame(7, reply))
     assert (request_id, parse_reply(body)) == (7, reply)
 

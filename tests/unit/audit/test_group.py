@@ -13,6 +13,7 @@ import pytest
 from gateway.audit.claims import Claims
 from gateway.audit.frames import (
     Accepted,
+    Announce,
     Append,
     Decide,
     Decided,
@@ -27,6 +28,7 @@ from gateway.audit.store.reader import DATABASE, LogReader
 from gateway.audit.store.sqlite import SqliteStore
 from gateway.errors import SetupError
 from gateway.model.entry import MAX_ENTRY_BYTES
+from gateway.model.forget import Forget
 from gateway.ports import Claim, Quota
 from tests.unit.audit.samples import KEY, KEYID, NOW_S, SIGNER, entry_bytes
 
@@ -270,3 +272,39 @@ async def test_a_log_that_holds_something_else_is_not_served(tmp_path: Path) -> 
 
 def test_the_sample_day_is_the_one_that_the_tests_name() -> None:
     assert datetime.fromtimestamp(NOW_S + 8 * 3600, UTC).date().isoformat() == DAY
+
+
+async def test_what_is_announced_is_recorded_decided_and_answered_like_an_entry(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path) as groups:
+        inbox, everything = Inbox(), Forget(everything=True)
+        groups.submit(inbox, 1, Append(entry_bytes(1), None, None))
+        groups.submit(inbox, 2, Announce(entry_bytes(2), claim("n1"), everything))
+        groups.submit(inbox, 3, Announce(entry_bytes(3), claim("n1"), everything))
+        groups.submit(inbox, 4, Announce(b"{}", None, everything))
+        groups.submit(inbox, 5, Announce(entry_bytes(5), None, everything))
+        groups.drain()
+    assert inbox.replies == {
+        1: Durable(0),
+        2: Durable(1),
+        3: Decided("replayed"),
+        4: Failed("unacceptable"),
+        5: Durable(2),
+    }
+
+
+async def test_what_could_not_be_recorded_is_told_to_nobody(tmp_path: Path) -> None:
+    class Worker(Inbox):
+        def abort(self) -> None:
+            raise AssertionError
+
+    async with serving(tmp_path) as groups:
+        inbox, worker = Inbox(), Worker()
+        groups._spread.follow(worker)
+        run_sql(tmp_path, BREAK)
+        groups.submit(inbox, 1, Announce(entry_bytes(1), None, Forget(everything=True)))
+        groups.drain()
+        run_sql(tmp_path, MEND)
+    assert inbox.replies == {1: Failed("failed")}
+    assert not worker.replies

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cache.key import cache_key
+from gateway.cache.key import TAG_BYTES, cache_key, holder_tag
+from gateway.crypto.digest import KeyedHash
 from gateway.errors import Text
 from gateway.model.certificate import CacheScope, CertificateType
 from gateway.model.holder import Holder
@@ -48,7 +49,7 @@ def key(
         cache_scope=scope,
     )
     return cache_key(
-        secret,
+        KeyedHash(secret),
         Holder(
             "cn-uscc" if asked["scheme"] == "cn-uscc" else "cn-id",
             asked["number"] or "",
@@ -106,3 +107,21 @@ def test_a_key_holds_nothing_of_the_holder() -> None:
     one = key("public")
     assert one is not None
     assert b"14030219" not in one
+
+
+def test_a_key_begins_with_the_tag_of_its_holder_and_certificate() -> None:
+    tag = holder_tag(KeyedHash(SECRET), "public_security.identity", "cn-id", "140302190001010017")
+    for scope in PARTS:
+        one, other = key(scope), key(scope, changed={"name": None})
+        assert one is not None
+        assert other is not None
+        assert one[:TAG_BYTES] == other[:TAG_BYTES] == tag
+
+
+@pytest.mark.parametrize("part", ["scheme", "number", "certificate"])
+def test_another_holder_or_certificate_has_another_tag(part: str) -> None:
+    one = key("public")
+    other = key("public", changed={part: "cn-uscc" if part == "scheme" else "another"})
+    assert one is not None
+    assert other is not None
+    assert one[:TAG_BYTES] != other[:TAG_BYTES]

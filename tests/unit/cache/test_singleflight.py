@@ -191,3 +191,27 @@ async def test_a_waiter_that_runs_out_of_time_leaves_like_any_other(crowd: Crowd
             await crowd.flights.run(KEY, source)
     source.release.set()
     assert await patient == 1
+
+
+async def test_nobody_joins_a_call_that_was_detached_and_who_waits_gets_its_result(
+    crowd: Crowd,
+) -> None:
+    old, new = Source(), Source()
+    waiting = await crowd.gather(old, 2)
+    crowd.flights.detach(lambda key: key == KEY)
+    later = await crowd.gather(new, 2)
+    old.release.set()
+    assert [await task for task in waiting] == [1, 1]
+    joined = await crowd.gather(new, 1)  # the end of the old call did not end the new one
+    new.release.set()
+    assert [await task for task in later + joined] == [1, 1, 1]
+    assert (old.call_count, new.call_count) == (1, 1)
+
+
+async def test_a_call_of_another_key_is_not_detached(crowd: Crowd) -> None:
+    source = Source()
+    waiting = await crowd.gather(source, 1)
+    crowd.flights.detach(lambda key: key != KEY)
+    joined = await crowd.gather(source, 1)
+    source.release.set()
+    assert [await task for task in waiting + joined] == [1, 1]

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Digests give the published values; decoders refuse what their encoder would not print."""
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.crypto.digest import (
+    KeyedHash,
     b64_decode,
     b64_encode,
     b64url_decode,
@@ -58,3 +61,12 @@ def test_base64_in_another_spelling_is_refused(text: str) -> None:
 def test_base64url_in_another_spelling_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         b64url_decode(text)
+
+
+@given(st.binary(min_size=1, max_size=64), st.lists(st.binary(max_size=200), max_size=3))
+def test_a_keyed_hash_is_keyed_blake2b_however_often_it_is_used(
+    key: bytes, messages: list[bytes]
+) -> None:
+    keyed = KeyedHash(key)
+    for message in messages:
+        assert keyed(message) == hashlib.blake2b(message, key=key, digest_size=16).digest()

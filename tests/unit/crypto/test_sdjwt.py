@@ -97,7 +97,7 @@ def test_the_issuer_part_holds_these_members_in_this_order() -> None:
     assert payload["as_of"] == sealed.as_of == "2026-11-22T08:00:00Z"
     assert payload["_sd_alg"] == "sha-256"
     assert payload["_sd"] == sorted(
-        b64url_encode(sha256(d.encoded.encode())) for d in sealed.disclosures.values()
+        b64url_encode(sha256(d.encode())) for d in sealed.disclosures.values()
     )
 
 
@@ -106,9 +106,8 @@ def test_a_disclosure_is_a_fresh_128_bit_salt_a_name_and_a_value() -> None:
     for sealed in (seal(), seal()):
         assert list(sealed.disclosures) == list(FIELDS)
         for name, disclosure in sealed.disclosures.items():
-            salt, *rest = msgspec.json.decode(b64url_decode(disclosure.encoded))
+            salt, *rest = msgspec.json.decode(b64url_decode(disclosure))
             assert rest == [name, FIELDS[name]]
-            assert disclosure.value == FIELDS[name]
             assert len(b64url_decode(salt)) == 16
             salts.add(salt)
     assert len(salts) == 2 * len(FIELDS)
@@ -132,7 +131,7 @@ def test_a_token_shows_exactly_the_fields_that_were_chosen(
     assert unsealed.issuer == "https://gateway.example"
     assert unsealed.keyid == "hf-2026"
     assert unsealed.issued_at_s == 1_795_334_400
-    hidden = [d.encoded for name, d in sealed.disclosures.items() if name not in shown]
+    hidden = [encoded for name, encoded in sealed.disclosures.items() if name not in shown]
     assert not any(encoded in token for encoded in hidden)
 
 
@@ -181,7 +180,7 @@ def test_a_disclosure_is_shown_once() -> None:
 
 def test_a_disclosure_of_another_certificate_is_refused() -> None:
     one, other = seal(), seal()
-    assert "not sealed" in refuse(f"{one.jwt}~{other.disclosures['name'].encoded}~")
+    assert "not sealed" in refuse(f"{one.jwt}~{other.disclosures['name']}~")
 
 
 @pytest.mark.parametrize("name", ["iss", "_sd", "..."])

@@ -202,6 +202,7 @@ class Corridor:
         self.now_ns = 0
         self.now_s = NOW.timestamp()
         self.address = "127.0.0.1"
+        self.cache_clock_s = 0.0
         self.log = Log()
         self.department = Department()
         self.epochs = Month()
@@ -212,7 +213,9 @@ class Corridor:
         self.lookup = Lookup(
             catalog=ItemCatalog([ITEM]),
             policy=self.policy,
-            cache=MemoryCache(max_entries=100, max_bytes=1 << 20),
+            cache=MemoryCache(
+                max_entries=100, max_bytes=1 << 20, clock_s=lambda: self.cache_clock_s
+            ),
             departments=self.department,
             sealer=DepartmentSealer(
                 {"public_security": load_signer(seal, "seal")},

@@ -5,7 +5,7 @@ import pytest
 from rich.pretty import pretty_repr
 
 from gateway.crypto.sdjwt import Unsealed
-from gateway.model.answer import Disclosure, Found, Sealed
+from gateway.model.answer import Found, Sealed
 from gateway.model.holder import Holder
 from gateway.model.ids import IdCheck
 from gateway.model.lookup import (
@@ -19,7 +19,6 @@ from gateway.model.lookup import (
 NUMBER, NAME = "140302190001010017", "测试甲"
 REFERENCE = HolderReference("cn-id", NUMBER, NAME)
 ATTRIBUTION = Attribution("item", "case", "purpose", OperatorReference("yq-0417", "经办"))
-SHOWN = Disclosure("WyJzYWx0Il0", NAME)
 
 
 @pytest.mark.parametrize(
@@ -31,8 +30,7 @@ SHOWN = Disclosure("WyJzYWx0Il0", NAME)
         LookupRequest(REFERENCE, "a.b", ATTRIBUTION, claims={"name": NAME}),
         LookupAnswer("id", "found", "a.b", "", "source", "g@1", fields={"name": NAME}),
         Found({"name": NAME, "id_number": NUMBER}),
-        SHOWN,
-        Sealed("jwt", {"name": SHOWN}, ""),
+        Sealed("jwt~WyJzYWx0Il0~", ("name",), ""),
         Unsealed("iss", "a.b", "kid", "jti", 0, "", {"name": NAME}),
     ],
     ids=lambda value: type(value).__name__,

@@ -202,3 +202,34 @@ def test_an_adapters_file_is_strict(text: bytes, path: str) -> None:
 def test_an_adapters_file_needs_a_plugin_only() -> None:
     decoded = msgspec.toml.decode(b'plugin = "desk"', type=AdapterSite)
     assert decoded == AdapterSite(plugin="desk", timeout_s=5, concurrency=64, enabled=True)
+
+
+async def test_a_change_that_an_adapter_tells_comes_with_its_name(made: list[Recorded]) -> None:
+    told: list[tuple[object, ...]] = []
+
+    async def on_change(*what: object) -> None:
+        told.append(what)
+
+    class Telling(Recorded):
+        async def open(self, context: AdapterContext) -> None:
+            await super().open(context)
+            await context.changed("cn-id", "140302190001010017")
+            await context.changed("cn-id", "140302190001010017", ("desk.note",))
+
+    found = departments((site("yq"), Telling))
+    await found.open(on_change)
+    await found.aclose()
+    assert told == [
+        ("yq", "cn-id", "140302190001010017", ()),
+        ("yq", "cn-id", "140302190001010017", ("desk.note",)),
+    ]
+
+
+async def test_where_nobody_listens_a_change_is_told_to_nobody() -> None:
+    class Telling(Recorded):
+        async def open(self, context: AdapterContext) -> None:
+            await context.changed("cn-id", "140302190001010017")
+
+    found = departments((site("yq"), Telling))
+    await found.open()
+    await found.aclose()
