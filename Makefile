@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 UV     := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench bench-quick bench-components faults fuzz serve fixtures docs clean
+.PHONY: help demo test lint types bench bench-quick bench-components bench-save bench-compare faults fuzz serve fixtures docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -44,8 +44,18 @@ bench-quick: $(READY) ## the same with few short rounds, a minute
 	$(BENCH)
 	$(BIN)/python -m bench.system --quick
 
+# ONLY narrows them, as `make bench-save ONLY=bench/bench_path.py`; BASE names another base than the last.
+COMPONENTS := $(BIN)/python -m pytest $(or $(ONLY),bench) --benchmark-only --benchmark-enable \
+	--benchmark-columns=min,median,iqr,rounds --benchmark-sort=fullname
+
 bench-components: $(READY) ## what one part costs, without a network
-	$(BIN)/python -m pytest bench --benchmark-only --benchmark-enable
+	$(COMPONENTS)
+
+bench-save: $(READY) ## the same, kept in .benchmarks/ as a base
+	$(COMPONENTS) --benchmark-save=$$(git describe --always --dirty)
+
+bench-compare: $(READY) ## the same beside the base that was saved last
+	$(COMPONENTS) --benchmark-compare$(if $(BASE),=$(BASE)) --benchmark-group-by=fullname
 
 # What `make test` does a few times, as often as the figures in docs/explanation/security.md say.
 FULL := YIZHENG_KILLS=500 YIZHENG_POINTS=25 YIZHENG_INJECT=200 YIZHENG_POWER=10000 \
