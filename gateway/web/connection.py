@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One connection: bytes in, one request after another to the front desk, answers out in order.
 
-The parser is llhttp through httptools, strict; what it leaves open is shut here (ADR 0008):
+The parser is llhttp through httptools, strict; what it leaves open is shut here (ADR 0009):
 
 1. A head (request line and fields) has a deadline and a size, and so has a body. A request goes to
    the front desk only when it is whole, and the next one only when it has been answered.
