@@ -47,7 +47,8 @@ from gateway.signalling import Signalling
 from gateway.web.connections import Limits
 from gateway.web.front import Front, FrontSettings, report_fault
 from gateway.web.log_pages import LogPages
-from gateway.web.metrics import NotaryMetrics, RoomMetrics
+from gateway.web.lookups import LookupDesk
+from gateway.web.metrics import LookupMetrics, NotaryMetrics, RoomMetrics
 from gateway.web.names import authorities_of, default_port
 from gateway.web.respond import Responder
 from gateway.web.server import serve_http
@@ -312,22 +313,27 @@ def _make_front(
     )
     limits = AgencyLimits(config.limits, workers=config.http.workers)
     responder = Responder(keyring.gateway_signer(site), origin=config.site.origin, clock=time.time)
+    metrics = LookupMetrics()
     return Front(
-        identify=live.identify,
-        lookup=_make_lookup(
-            site,
-            live,
-            departments,
-            audit=audit,
-            cache=cache,
-            epochs=epochs,
-            sealer=sealer,
-            limits=limits,
-        ).begin,
-        pressure=TurnPressure(
-            config.http.max_wait_ms / 1000,
-            at_end_of_turn=asyncio.get_running_loop().call_soon,
+        lookups=LookupDesk(
+            examine=live.examine,
+            lookup=_make_lookup(
+                site,
+                live,
+                departments,
+                audit=audit,
+                cache=cache,
+                epochs=epochs,
+                sealer=sealer,
+                limits=limits,
+            ).begin,
+            responder=responder,
+            pressure=TurnPressure(config.http.max_wait_ms / 1000),
+            metrics=metrics,
+            deadline_s=config.lookup.deadline_s,
+            default_port=default_port(config.http),
         ),
+        metrics=metrics,
         more=signalling.handlers(open_door, responder),
         pages=_make_pages(
             site, live, audit, limits=limits, responder=responder, open_door=open_door
@@ -337,7 +343,6 @@ def _make_front(
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
         settings=FrontSettings(
             sandbox=config.site.mode == "sandbox",
-            deadline_s=config.lookup.deadline_s,
             default_port=default_port(config.http),
         ),
     )

@@ -4,28 +4,24 @@
 Every failure ends here: a refusal becomes a problem document, an unforeseen error becomes INTERNAL
 without a word of what it said.
 
-A lookup runs without a coroutine as far as nothing has to be waited for but its record; all else is
-a task.
+A lookup runs without a coroutine as far as nothing has to be waited for but its record
+(`gateway.web.lookups`); all else is a task.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from typing import Final
 
 import msgspec
 import structlog
 
 from gateway.crypto.random import random_piece
-from gateway.errors import AuditError, GatewayError, RequestError
-from gateway.exchange.reply import Refused, Reply, problem_reply
-from gateway.httpsig import RequestSignature
-from gateway.ports import Caller, Pressure
-from gateway.sdk import Deadline
+from gateway.errors import GatewayError, RequestError
+from gateway.exchange.reply import Refused, problem_reply
 from gateway.web.docspage import render_page
-from gateway.web.edge import check_framing, check_json, signed_view, x509_of
+from gateway.web.edge import check_framing, signed_view
 from gateway.web.log_pages import LOG_FOLDER, RECEIPTS_FOLDER, LogPages
+from gateway.web.lookups import LookupDesk, Send
 from gateway.web.metrics import LookupMetrics, exposition
 from gateway.web.openapi import document, encode_document
 from gateway.web.request import Request
@@ -34,18 +30,9 @@ from gateway.web.sandbox import base_to_show
 
 _log = structlog.get_logger()
 
-#: Turns of a worker last milliseconds; whole seconds are the least that can be said.
-_BUSY_RETRY_S: Final = 1
 _FLUSH_S: Final = 1.0
 
-Identify = Callable[..., Caller]
-#: Answers one request of a caller: calls back once, now or when its record is durable.
-LookupCall = Callable[
-    [Caller, str, bytes, Deadline, Callable[[Reply | AuditError], None]],
-    None,
-]
 Readiness = Callable[[], Awaitable[tuple[bool, Mapping[str, str]]]]
-Send = Callable[[Answer], None]
 #: Answers a request by calling `send` once, now or later.
 Handler = Callable[[Request, str, Send], None]
 Page = Callable[[Request, str], Awaitable[Answer]]
@@ -55,12 +42,10 @@ class FrontSettings(msgspec.Struct, frozen=True):
     """Limits of the door.
 
     Attributes:
-        deadline_s: from the last byte of the request to the answer.
         default_port: `:80` behind plain HTTP, `:443` behind TLS.
         sandbox: refusals of who asks show the signature base.
     """
 
-    deadline_s: float
     default_port: str = ":80"
     sandbox: bool = False
 
@@ -69,42 +54,37 @@ class Front:
     """Request in, one buffer out.
 
     Args:
-        identify: `Admission.identify`.
-        lookup: the corridor.
+        lookups: answers `POST /v1/lookups`.
         ready: whether all dependencies answer, and each by name.
         jwks: the published key set, encoded.
         pages: of the log.
-        pressure: tells when there is more to do than can be done.
         more: further handlers, by path.
     """
 
     def __init__(
         self,
         *,
-        identify: Identify,
-        lookup: LookupCall,
+        lookups: LookupDesk,
+        metrics: LookupMetrics,
         responder: Responder,
         ready: Readiness,
         jwks: bytes,
         pages: LogPages,
-        pressure: Pressure,
         more: Mapping[str, tuple[str, Page]],
         settings: FrontSettings,
     ) -> None:
-        self._identify: Final = identify
-        self._lookup: Final = lookup
+        lookups.excuse = self._excuse
         self._responder: Final = responder
         self._ready: Final = ready
         self._jwks: Final = jwks
-        self._pressure: Final = pressure
         self._settings: Final = settings
         self._tasks: Final[set[asyncio.Task[None]]] = set()
         self._openapi: Final = encode_document()
         self._docs: Final = render_page(document())
-        self._metrics: Final = LookupMetrics()
+        self._metrics: Final = metrics
         later = self._later
         self._routes: Final[dict[str, tuple[str, Handler]]] = {
-            "/v1/lookups": ("POST", self._lookups),
+            "/v1/lookups": ("POST", lookups),
             "/healthz": ("GET", later(self._healthz)),
             "/readyz": ("GET", later(self._readyz)),
             "/metrics": ("GET", later(self._metrics_page)),
@@ -210,32 +190,6 @@ class Front:
         reply = problem_reply(Refused.because(error), request_id, signature_base=signature_base)
         self._metrics.count(reply.outcome, 0.0)
         return self._responder.respond(msgspec.structs.replace(reply, allow=allow), None)
-
-    def _lookups(self, request: Request, request_id: str, send: Send) -> None:
-        started_s = time.monotonic()
-        if not self._pressure.admits(request.peer.agency):
-            raise GatewayError("GATEWAY_BUSY", retry_after_s=_BUSY_RETRY_S)
-        check_json(request)
-        signed = signed_view(request, default_port=self._settings.default_port)
-        peer = request.peer
-        caller = self._identify(signed, request.body, peer.address, x509_of(peer))
-        peer.agency = caller.agency.id
-        deadline = Deadline(started_s + self._settings.deadline_s)
-        done = partial(self._reply, caller.signature, request_id, started_s, send)
-        self._lookup(caller, request_id, request.body, deadline, done)
-
-    def _reply(
-        self,
-        signature: RequestSignature,
-        request_id: str,
-        started_s: float,
-        send: Send,
-        reply: Reply | AuditError,
-    ) -> None:
-        if isinstance(reply, AuditError):  # no record, no answer
-            reply = problem_reply(Refused.because(reply), request_id)
-        self._metrics.count(reply.outcome, time.monotonic() - started_s)
-        send(self._responder.respond(reply, signature))
 
     async def _healthz(self, _request: Request, _request_id: str) -> Answer:
         return self._responder.publish(200, "application/json", b'{"status":"ok"}')
