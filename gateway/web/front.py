@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The front desk: which path goes to which room, and how each reply is sent.
 
-Every failure ends here: a refusal becomes a problem document, an unforeseen error becomes INTERNAL
-without a word of what it said.
-
 A lookup runs without a coroutine as far as nothing has to be waited for but its record
 (`gateway.web.lookups`); all else is a task.
 """
@@ -13,22 +10,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
-import structlog
 
 from gateway.crypto.random import random_piece
-from gateway.errors import GatewayError, RequestError
-from gateway.exchange.reply import Refused, problem_reply
+from gateway.errors import RequestError
 from gateway.web.docspage import render_page
-from gateway.web.edge import check_framing, signed_view
+from gateway.web.edge import check_framing
 from gateway.web.log_pages import LOG_FOLDER, RECEIPTS_FOLDER, LogPages
-from gateway.web.lookups import LookupDesk, Send
+from gateway.web.lookups import Send
 from gateway.web.metrics import LookupMetrics, exposition
 from gateway.web.openapi import document, encode_document
+from gateway.web.refusals import MethodUnsupported, Refusals
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Responder
-from gateway.web.sandbox import base_to_show
-
-_log = structlog.get_logger()
 
 _FLUSH_S: Final = 1.0
 
@@ -38,23 +31,12 @@ Handler = Callable[[Request, str, Send], None]
 Page = Callable[[Request, str], Awaitable[Answer]]
 
 
-class FrontSettings(msgspec.Struct, frozen=True):
-    """Limits of the door.
-
-    Attributes:
-        default_port: `:80` behind plain HTTP, `:443` behind TLS.
-        sandbox: refusals of who asks show the signature base.
-    """
-
-    default_port: str = ":80"
-    sandbox: bool = False
-
-
 class Front:
     """Request in, one buffer out.
 
     Args:
         lookups: answers `POST /v1/lookups`.
+        refusals: answers whatever goes wrong.
         ready: whether all dependencies answer, and each by name.
         jwks: the published key set, encoded.
         pages: of the log.
@@ -64,20 +46,20 @@ class Front:
     def __init__(
         self,
         *,
-        lookups: LookupDesk,
+        lookups: Handler,
+        refusals: Refusals,
         metrics: LookupMetrics,
         responder: Responder,
         ready: Readiness,
         jwks: bytes,
         pages: LogPages,
         more: Mapping[str, tuple[str, Page]],
-        settings: FrontSettings,
     ) -> None:
-        lookups.excuse = self._excuse
+        self.refuse: Final = refusals.refuse
+        self._excuse: Final = refusals.excuse
         self._responder: Final = responder
         self._ready: Final = ready
         self._jwks: Final = jwks
-        self._settings: Final = settings
         self._tasks: Final[set[asyncio.Task[None]]] = set()
         self._openapi: Final = encode_document()
         self._docs: Final = render_page(document())
@@ -112,10 +94,6 @@ class Front:
         except Exception as error:  # noqa: BLE001 - the edge: the caller must get an answer, and no traceback
             send(self._excuse(error, request, request_id))
 
-    def refuse(self, error: RequestError) -> Answer:
-        """Answer bytes that were no HTTP request."""
-        return self._refuse(error, random_piece().hex())
-
     async def cancel(self) -> None:
         """End the tasks that are still running."""
         for task in self._tasks:
@@ -140,18 +118,6 @@ class Front:
 
         return handle
 
-    def _excuse(self, error: Exception, request: Request, request_id: str) -> Answer:
-        """Answer by what went wrong."""
-        if not isinstance(error, GatewayError):
-            report_fault(error, request_id)
-            return self._refuse(GatewayError("INTERNAL"), request_id)
-        return self._refuse(
-            error,
-            request_id,
-            allow=self._allowed(request, error),
-            signature_base=self._base_to_show(request, error),
-        )
-
     def _find(self, request: Request) -> tuple[str, Handler]:
         path = request.path
         if (found := self._routes.get(path)) is not None:
@@ -164,32 +130,8 @@ class Front:
     def _route(self, request: Request) -> Handler:
         method, handler = self._find(request)
         if request.method != method:
-            raise RequestError("METHOD_UNSUPPORTED", f"use {method}")
+            raise MethodUnsupported(method)
         return handler
-
-    def _allowed(self, request: Request, error: GatewayError) -> str | None:
-        """For Allow, which a 405 must have (RFC 9110 §15.5.6)."""
-        if error.code != "METHOD_UNSUPPORTED":
-            return None
-        return self._find(request)[0]
-
-    def _base_to_show(self, request: Request, error: GatewayError) -> str | None:
-        if not self._settings.sandbox or not isinstance(error, RequestError):
-            return None
-        port = self._settings.default_port
-        return base_to_show(lambda: signed_view(request, default_port=port), error)
-
-    def _refuse(
-        self,
-        error: GatewayError,
-        request_id: str,
-        *,
-        allow: str | None = None,
-        signature_base: str | None = None,
-    ) -> Answer:
-        reply = problem_reply(Refused.because(error), request_id, signature_base=signature_base)
-        self._metrics.count(reply.outcome, 0.0)
-        return self._responder.respond(msgspec.structs.replace(reply, allow=allow), None)
 
     async def _healthz(self, _request: Request, _request_id: str) -> Answer:
         return self._responder.publish(200, "application/json", b'{"status":"ok"}')
@@ -220,14 +162,3 @@ class Front:
 
     async def _docs_page(self, _request: Request, _request_id: str) -> Answer:
         return self._responder.publish(200, "text/html; charset=utf-8", self._docs)
-
-
-def report_fault(error: BaseException, request_id: str = "") -> None:
-    """Log where our own code failed; an exception's text may hold personal data, so never that."""
-    frames = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}:{code.co_name}")
-        trace = trace.tb_next
-    _log.error("fault", kind=type(error).__name__, frames=frames[-8:], request_id=request_id)

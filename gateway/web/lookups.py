@@ -20,6 +20,7 @@ from gateway.ports import Caller, Examined, Pressure
 from gateway.sdk import Deadline
 from gateway.web.edge import check_json, signed_view, x509_of
 from gateway.web.metrics import LookupMetrics
+from gateway.web.refusals import Refusals
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Draft, Responder
 
@@ -30,8 +31,6 @@ Send = Callable[[Answer], None]
 Examine = Callable[..., Examined]
 #: Answers one request of a caller: calls back once, now or when its record is durable.
 LookupCall = Callable[[Caller, str, bytes, Deadline, Callable[[Reply | AuditError], None]], None]
-#: The answer to what went wrong with a request.
-Excuse = Callable[[Exception, Request, str], Answer]
 
 
 class LookupDesk:
@@ -51,6 +50,7 @@ class LookupDesk:
         lookup: LookupCall,
         responder: Responder,
         pressure: Pressure,
+        refusals: Refusals,
         metrics: LookupMetrics,
         deadline_s: float,
         default_port: str,
@@ -59,6 +59,7 @@ class LookupDesk:
         self._lookup: Final = lookup
         self._responder: Final = responder
         self._pressure: Final = pressure
+        self._excuse: Final = refusals.excuse
         self._metrics: Final = metrics
         self._deadline_s: Final = deadline_s
         self._default_port: Final = default_port
@@ -66,7 +67,6 @@ class LookupDesk:
         self._is_turn_due = False
         self._examined: list[tuple[Examined, Request, str, Send, float]] = []
         self._recorded: list[tuple[Reply, RequestSignature, Send]] = []
-        self.excuse: Excuse
 
     def __call__(self, request: Request, request_id: str, send: Send) -> None:
         """Examine a request; the rest is done when its turn ends.
@@ -92,7 +92,7 @@ class LookupDesk:
         callers: list[Any] = [_verify(each[0]) for each in turn]
         for caller, (_, request, request_id, send, started_s) in zip(callers, turn, strict=True):
             if isinstance(caller, Exception):
-                send(self.excuse(caller, request, request_id))
+                send(self._excuse(caller, request, request_id))
                 continue
             request.peer.agency = caller.agency.id
             done = partial(self._on_recorded, caller.signature, request_id, started_s, send)
@@ -100,7 +100,7 @@ class LookupDesk:
                 deadline = Deadline(started_s + self._deadline_s)
                 self._lookup(caller, request_id, request.body, deadline, done)
             except Exception as error:  # noqa: BLE001 - the others of this turn go on
-                send(self.excuse(error, request, request_id))
+                send(self._excuse(error, request, request_id))
         self._pressure.end_turn()
 
     def _on_recorded(

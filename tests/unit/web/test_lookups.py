@@ -15,6 +15,7 @@ from gateway.httpsig import content_digest
 from gateway.ports import Caller, Examined, Pressure
 from gateway.web.lookups import LookupDesk
 from gateway.web.metrics import LookupMetrics
+from gateway.web.refusals import Refusals
 from gateway.web.request import Peer, Request
 from gateway.web.respond import Answer, Responder
 from tests.unit.exchange.rooms import Corridor
@@ -50,6 +51,18 @@ class Open(Pressure):
         self._diary.append("end of turn")
 
 
+class Excuses(Refusals):
+    """Notes what went wrong."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.excused: list[Exception] = []
+
+    def excuse(self, error: Exception, request: Request, request_id: str) -> Answer:
+        self.excused.append(error)
+        return super().excuse(error, request, request_id)
+
+
 class Desk:
     """The desk with rooms that note what they do."""
 
@@ -57,24 +70,26 @@ class Desk:
         self.diary: list[str] = []
         self.told: list[Tell] = []
         self.answers: list[Answer] = []
-        self.excused: list[Exception] = []
         self.error: Exception | None = None
         self.lookup_error: Exception | None = None
         self.caller = Corridor().caller(b"{}")
         self.pressure = Open(self.diary)
         self.peer = Peer("10.0.0.1")
+        responder = Responder(
+            load_signer(generate_private_key("ed25519"), "gw"), origin="o", clock=lambda: 1.0
+        )
+        metrics = LookupMetrics()
+        self.refusals = Excuses(responder, metrics, default_port=":80", sandbox=False)
         self.desk = LookupDesk(
             examine=self._examine,
             lookup=self._lookup,
-            responder=Responder(
-                load_signer(generate_private_key("ed25519"), "gw"), origin="o", clock=lambda: 1.0
-            ),
+            responder=responder,
             pressure=self.pressure,
-            metrics=LookupMetrics(),
+            refusals=self.refusals,
+            metrics=metrics,
             deadline_s=5,
             default_port=":80",
         )
-        self.desk.excuse = self._excuse
 
     def ask(self, content_type: str = JSON) -> None:
         body = b"{}"
@@ -96,10 +111,6 @@ class Desk:
         if self.lookup_error is not None:
             raise self.lookup_error
         self.told.append(done)
-
-    def _excuse(self, error: Exception, _request: Request, _request_id: str) -> Answer:
-        self.excused.append(error)
-        return Answer("HTTP/1.1 401 refused\r\n", b"")
 
 
 def reply() -> Reply:
@@ -151,7 +162,7 @@ async def test_who_cannot_be_verified_is_no_caller_and_keeps_nobody_waiting(
     desk.error = None
     desk.ask()
     await asyncio.sleep(0)
-    assert desk.excused == [error]
+    assert desk.refusals.excused == [error]
     assert len(desk.told) == 1
     assert desk.diary[-1] == "end of turn"
 
@@ -176,7 +187,7 @@ async def test_a_fault_of_one_lookup_is_its_own(desk: Desk) -> None:
     desk.lookup_error = ZeroDivisionError()
     desk.ask()
     await asyncio.sleep(0)
-    assert len(desk.answers) == len(desk.excused) == 1
+    assert len(desk.answers) == len(desk.refusals.excused) == 1
     assert desk.diary[-1] == "end of turn"
 
 
