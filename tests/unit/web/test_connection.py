@@ -11,7 +11,7 @@ import pytest
 from gateway.errors import RequestError
 from gateway.web.connection import Connection
 from gateway.web.connections import Connections, Limits
-from gateway.web.front import Send
+from gateway.web.lookups import Send
 from gateway.web.request import Request
 from gateway.web.respond import Answer
 
