@@ -76,8 +76,9 @@ fuzz: $(READY) ## coverage-guided fuzzing of every parser, three minutes each
 fixtures: $(READY) ## write the synthetic data again (the result must not differ)
 	$(BIN)/python -m fixtures.generate
 
-docs: $(READY) ## write the generated reference pages again
+docs: $(READY) ## write the generated pages again
 	$(BIN)/python -m gateway docs --output docs/reference
+	$(BIN)/python -m bench.sizing
 
 clean: ## remove everything that git does not track
 	git clean -fdxq -e .idea -e .vscode

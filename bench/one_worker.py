@@ -6,7 +6,7 @@ ones, but for the department.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 from bench.system.requests import signed_writer
@@ -25,7 +25,10 @@ from gateway.sdk import Deadline
 from gateway.sealing.sealer import DepartmentSealer
 from gateway.web.connection import Connection
 from gateway.web.connections import Connections, Limits
-from gateway.web.front import Front, FrontSettings
+from gateway.web.front import Front
+from gateway.web.lookups import LookupDesk
+from gateway.web.metrics import LookupMetrics
+from gateway.web.refusals import Refusals
 from gateway.web.respond import Responder
 from tests.unit.exchange.rooms import (
     AGENCY,
@@ -105,13 +108,9 @@ class AtOnce(AuditLog):
 
 
 class Gateway:
-    """A front desk, its rooms and one connection.
+    """A front desk, its rooms and some connections; made while its loop runs."""
 
-    Args:
-        loop: for the end of turns; it need not run but for a miss.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, connection_count: int) -> None:
         self.log = AtOnce()
         self.signer = load_signer(GATEWAY_PEM, GATEWAY_KEYID)
         self.responder = Responder(self.signer, origin=self.log.origin, clock=now_s)
@@ -151,32 +150,58 @@ class Gateway:
             nonce_life_s=65,
             on_fault=self.faults.append,
         )
+        metrics = LookupMetrics()
+        refusals = Refusals(self.responder, metrics, default_port=":80", sandbox=False)
         front = Front(
-            identify=self.admission.identify,
-            lookup=lookup.begin,
+            lookups=LookupDesk(
+                examine=self.admission.examine,
+                lookup=lookup.begin,
+                responder=self.responder,
+                pressure=TurnPressure(1e9),
+                refusals=refusals,
+                metrics=metrics,
+                deadline_s=5.0,
+                default_port=":80",
+            ),
+            refusals=refusals,
+            metrics=metrics,
             responder=self.responder,
             ready=cast("Any", None),
             jwks=b"",
             pages=cast("Any", _NoPages()),
-            pressure=TurnPressure(1e9, at_end_of_turn=loop.call_soon),
             more={},
-            settings=FrontSettings(deadline_s=5.0),
         )
-        self.wire = Wire()
-        self.connection = Connection(Connections(front, Limits()))
-        self.connection.connection_made(self.wire)
+        self._loop: Final = asyncio.get_running_loop()
+        connections = Connections(front, Limits())
+        self._lines: Final = [self._line(connections) for _ in range(connection_count)]
 
-    def ask(self, raw: bytes) -> bytes:
-        """Bytes in, bytes out: of what waits for no department."""
-        self.connection.data_received(raw)
-        return self.wire.written
+    def ask(self, requests: Sequence[bytes]) -> list[bytes]:
+        """Bytes in, bytes out, within one turn of the loop for each half of the way.
+
+        Args:
+            requests: at most one for each connection, of which none waits for a department.
+        """
+        lines = self._lines[: len(requests)]
+        for (connection, _), raw in zip(lines, requests, strict=True):
+            connection.data_received(raw)
+        for _ in range(2):  # look up, and acknowledge; sign, and send
+            self._loop.call_soon(self._loop.stop)
+            self._loop.run_forever()
+        return [wire.written for _, wire in lines]
 
     async def warm_up(self) -> None:
         """Have the one answer in the cache."""
-        self.connection.data_received(raw_request())
+        connection, wire = self._lines[0]
+        connection.data_received(raw_request())
         async with asyncio.timeout(5):
-            while not self.wire.written:  # noqa: ASYNC110 - a transport has no event
+            while not wire.written:  # noqa: ASYNC110 - a transport has no event
                 await asyncio.sleep(0)
+
+    @staticmethod
+    def _line(connections: Connections) -> tuple[Connection, Wire]:
+        connection, wire = Connection(connections), Wire()
+        connection.connection_made(wire)
+        return connection, wire
 
 
 class _NoPages:

@@ -9,8 +9,11 @@ import pytest
 
 from gateway.crypto.keys import generate_private_key, load_signer
 from gateway.errors import GatewayError, RequestError
-from gateway.ports import Pressure
-from gateway.web.front import Front, FrontSettings
+from gateway.ports import Caller, Examined, Pressure
+from gateway.web.front import Front
+from gateway.web.lookups import LookupDesk
+from gateway.web.metrics import LookupMetrics
+from gateway.web.refusals import Refusals
 from gateway.web.request import Fields, Peer, Request
 from gateway.web.respond import Answer, Responder
 from tests.unit.exchange.rooms import NOW, Corridor, request_body
@@ -29,6 +32,21 @@ class Crowd(Pressure):
     def admits(self, agency: str) -> bool:
         self.asked.append(agency)
         return not self.is_full
+
+    def end_turn(self) -> None:
+        pass
+
+
+class Signed(Examined):
+    """Verifies at once, unless it must not."""
+
+    def __init__(self, caller: Caller, failure: Exception | None) -> None:
+        self._caller, self._failure = caller, failure
+
+    def verify(self) -> Caller:
+        if self._failure is not None:
+            raise self._failure
+        return self._caller
 
 
 class Pages:
@@ -54,27 +72,35 @@ class Door:
         self.corridor = Corridor()
         self.crowd = Crowd()
         self.is_ready = True
-        self.failure: BaseException | None = None
-        self.identified = 0
+        self.failure: Exception | None = None
+        self.examined = 0
         signer = load_signer(generate_private_key("ecdsa-p256-sha256"), "gateway")
         responder = Responder(signer, origin="test/log", clock=NOW.timestamp)
+        metrics = LookupMetrics()
+        refusals = Refusals(responder, metrics, default_port=":80", sandbox=False)
         self.front = Front(
-            identify=self._identify,
-            lookup=self.corridor.lookup.begin,
+            lookups=LookupDesk(
+                examine=self._examine,
+                lookup=self.corridor.lookup.begin,
+                responder=responder,
+                pressure=self.crowd,
+                refusals=refusals,
+                metrics=metrics,
+                deadline_s=5.0,
+                default_port=":80",
+            ),
+            refusals=refusals,
+            metrics=metrics,
             responder=responder,
             ready=self._ready,
             jwks=b'{"keys":[]}',
             pages=cast("Any", Pages(responder)),
-            pressure=self.crowd,
             more={"/v1/invalidations": ("POST", self._broken)},
-            settings=FrontSettings(deadline_s=5.0),
         )
 
-    def _identify(self, _signed: object, body: bytes, _address: str, _x509: object) -> Any:
-        self.identified += 1
-        if self.failure is not None:
-            raise self.failure
-        return self.corridor.caller(body)
+    def _examine(self, _signed: object, body: bytes, _address: str, _x509: object) -> Examined:
+        self.examined += 1
+        return Signed(self.corridor.caller(body), self.failure)
 
     async def _ready(self) -> tuple[bool, dict[str, str]]:
         return self.is_ready, {"audit": "up"}
@@ -172,7 +198,7 @@ async def test_another_method_is_told_which_is_allowed(
     heard = await door.ask(method, target)
     assert (heard.status, heard.document["code"]) == (405, "METHOD_UNSUPPORTED")
     assert heard.fields["allow"] == allowed
-    assert door.identified == 0
+    assert door.examined == 0
 
 
 async def test_to_head_the_fields_are_the_answer(door: Door) -> None:
@@ -199,7 +225,7 @@ async def test_a_handler_that_raises_is_an_internal_error_without_its_words(door
     ids=["ours", "theirs", "unforeseen"],
 )
 async def test_whoever_is_not_identified_is_answered_unsigned_and_unrecorded(
-    door: Door, failure: BaseException, status: int, code: str
+    door: Door, failure: Exception, status: int, code: str
 ) -> None:
     door.failure = failure
     heard = await door.look_up()
@@ -222,7 +248,7 @@ async def test_what_is_too_much_is_refused_before_anything_is_verified(door: Doo
     heard = await door.look_up()
     assert (heard.status, heard.document["code"]) == (503, "GATEWAY_BUSY")
     assert heard.fields["retry-after"] == "1"
-    assert (door.identified, door.corridor.log.entries, door.corridor.log.claims) == (0, [], [])
+    assert (door.examined, door.corridor.log.entries, door.corridor.log.claims) == (0, [], [])
 
 
 async def test_who_is_refused_as_too_much_keeps_the_connection(door: Door) -> None:
