@@ -121,7 +121,8 @@ def _people(results: Results, audit: AuditBytes) -> Iterator[str]:
             size = size_for(people * each, node, audit.stored_bytes)
             yield (
                 f"| {name}, {people / 1e6:,.0f} M | {each} | {size.per_year / 1e6:,.0f} M | "
-                f"{size.peak_per_s:,.0f} | {_number(size.nodes)} | {_terabytes(size.tb_per_year)} | "
+                f"{size.peak_per_s:,.0f} | {_number(size.nodes)} | "
+                f"{_terabytes(size.tb_per_year)} | "
                 f"{_terabytes(size.tb_per_year * _RETENTION_YEARS)} |"
             )
 
