@@ -39,10 +39,12 @@ BENCH := $(UV) sync --quiet --locked --all-packages --all-extras --group bench |
 bench: $(READY) ## the gateway beside its floor and its peers; an idle machine, a quarter of an hour
 	$(BENCH)
 	$(BIN)/python -m bench.system
+	$(BIN)/python -m bench.sizing
 
 bench-quick: $(READY) ## the same with few short rounds, a minute
 	$(BENCH)
 	$(BIN)/python -m bench.system --quick
+	$(BIN)/python -m bench.sizing
 
 # ONLY narrows them, as `make bench-save ONLY=bench/bench_path.py`; BASE names another base than the last.
 COMPONENTS := $(BIN)/python -m pytest $(or $(ONLY),bench) --benchmark-only --benchmark-enable \

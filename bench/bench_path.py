@@ -58,7 +58,7 @@ from gateway.ports import Claim
 from gateway.web.connection import Connection
 from gateway.web.connections import Connections, Limits
 from gateway.web.edge import signed_view
-from gateway.web.front import Send
+from gateway.web.lookups import Send
 from gateway.web.request import Request
 from gateway.web.respond import Answer
 from tests.unit.exchange.rooms import CIPHER, GRANT, NAME, NOW, Corridor, request_body
