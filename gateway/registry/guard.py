@@ -60,11 +60,12 @@ class Guard:
         concurrency: lookups at the department at once; as many again may wait.
         breaker: when a department that fails is left alone.
         probe_interval_s: seconds between two probes of this process.
+        verifies: whether the adapter compares claims by itself.
         ledger: of this event loop.
         observer: told what happens.
 
     Attributes:
-        verifies: whether the adapter compares claims by itself.
+        verifies: as it was given.
         answered_at_s: when the department last answered, monotonic.
         changed: set when the state changes, for who waits for it.
     """
@@ -78,11 +79,12 @@ class Guard:
         concurrency: int,
         breaker: BreakerSection | None = None,
         probe_interval_s: float = 1.0,
+        verifies: bool = False,
         ledger: Ledger | None = None,
         observer: AdapterObserver | None = None,
     ) -> None:
         self.name: Final = name
-        self.verifies: Final = type(adapter).verify is not Adapter.verify
+        self.verifies: Final = verifies
         self.answered_at_s = -math.inf
         self.changed: Final = asyncio.Event()
         self._adapter: Final = adapter
@@ -175,7 +177,17 @@ class Guard:
         self._quarantine.release()
 
     def note_stall(self) -> None:
-        """The adapter's code held the loop; the watchdog has told about it already."""
+        """The adapter's process does not answer."""
+        self.tell_stall()
+        self.count_stall()
+
+    def tell_stall(self) -> None:
+        """Tell that the adapter's code holds the loop; from the watchdog's thread, meanwhile."""
+        _log.error("adapter blocks its event loop", adapter=self.name)
+        self._observer.note_offence(self.name, "blocked")
+
+    def count_stall(self) -> None:
+        """Count a stall that was told; on the loop, afterwards."""
         self._quarantine.offend("blocked")
 
     def note_leak(self, names: list[str]) -> None:
