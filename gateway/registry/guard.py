@@ -17,8 +17,7 @@ Rules:
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -33,7 +32,7 @@ from gateway.model.answer import Found, NotFound, Verified
 from gateway.model.site import BreakerSection
 from gateway.registry.breaker import Breaker, Ending
 from gateway.registry.contract import check_answer, check_verified
-from gateway.registry.foreign import foreign_errors
+from gateway.registry.foreign import await_foreign
 from gateway.registry.observer import AdapterObserver, Outcome, State, Unobserved
 from gateway.registry.quarantine import Quarantine
 from gateway.registry.scope import Ledger, Scope
@@ -161,8 +160,7 @@ class Guard:
             return
         ending: Ending = "left"
         try:
-            async with foreign_errors(deadline):
-                await self._scope().run(self._adapter.ping)
+            await await_foreign(self._scope().run(self._adapter.ping), deadline)
             ending = "answered"
             self._ping_code = "ok"
         except DepartmentError as error:
@@ -213,9 +211,12 @@ class Guard:
         outcome: Outcome = "turned_away"
         began_s = time.monotonic()
         try:
-            async with self._place(limit):
+            await self._enter(limit)
+            try:
                 outcome = "left"
                 answer = await self._call(limit, call)
+            finally:
+                self._slots.release()
             checked = check(answer)
             outcome = "answered"
         except DepartmentError as error:
@@ -229,26 +230,20 @@ class Guard:
         self._quarantine.note_answer(is_sound=True)
         return checked
 
-    @asynccontextmanager
-    async def _place(self, limit: Deadline) -> AsyncIterator[None]:
-        """A place at the department, for whom neither quarantine nor breaker refuses."""
+    async def _enter(self, limit: Deadline) -> None:
+        """Take a place at the department, unless quarantine or breaker refuse."""
         if out_s := self._quarantine.remaining_s():
             raise AdapterUnavailable(
                 f"quarantined: {self._quarantine.reason}", retry_after_s=math.ceil(out_s)
             )
         self._breaker.check()
         await self._slots.acquire(limit)
-        try:
-            yield
-        finally:
-            self._slots.release()
 
     async def _call(self, limit: Deadline, call: Callable[[Deadline], Awaitable[object]]) -> object:
         out = self._breaker.begin()
         ending: Ending = "left"
         try:
-            async with foreign_errors(limit):
-                answer = await self._scope().run(lambda: call(limit))
+            answer = await await_foreign(self._scope().run(lambda: call(limit)), limit)
             ending = "answered"
         except DepartmentError as error:
             ending = _ending_of(error)

@@ -23,7 +23,7 @@ from gateway.errors import DepartmentError, SetupError
 from gateway.log import configure_logs
 from gateway.model.answer import Found, NotFound, Verified
 from gateway.registry.contract import check_answer, check_verified
-from gateway.registry.foreign import foreign_errors
+from gateway.registry.foreign import await_foreign
 from gateway.registry.isolation.frames import (
     Alive,
     Answered,
@@ -122,16 +122,16 @@ class _Server:
         assert life is not None, "Start comes first"
         scope = Scope(life.adapter, self._ledger, self)
         if ask.method == "ping":
-            async with foreign_errors(deadline):
-                await scope.run(adapter.ping)
+            await await_foreign(scope.run(adapter.ping), deadline)
             return None
         query = _query(ask, adapter)
-        async with foreign_errors(deadline):
-            if ask.method == "verify":
-                compared = await scope.run(lambda: adapter.verify(query, query.claims, deadline))
-                return check_verified(compared, query.claims)
-            found = await scope.run(lambda: adapter.lookup(query, deadline))
-            return check_answer(found, query.certificate, query.holder)
+        if ask.method == "verify":
+            compared = await await_foreign(
+                scope.run(lambda: adapter.verify(query, query.claims, deadline)), deadline
+            )
+            return check_verified(compared, query.claims)
+        found = await await_foreign(scope.run(lambda: adapter.lookup(query, deadline)), deadline)
+        return check_answer(found, query.certificate, query.holder)
 
     def _send(self, number: int, message: Any) -> None:
         self._writer.write(format_frame(number, message))
