@@ -8,6 +8,8 @@ import typer
 
 from gateway import __version__
 from gateway.cli import (
+    adapter,
+    adapter_list,
     agency,
     agency_keys,
     agency_x509,
@@ -60,6 +62,8 @@ keys.app.command("rotate-kek")(site_keys.rotate_kek)
 keys.app.command("rotate-seal")(site_keys.rotate_seal)
 app.add_typer(keys.app, name="keys")
 app.add_typer(config.app, name="config")
+adapter.app.command("list")(adapter_list.list_adapters)
+app.add_typer(adapter.app, name="adapter")
 audit.app.command("verify")(audit_verify.verify)
 audit.app.command("evidence")(audit_evidence.evidence)
 audit.app.command("anomalies")(audit_anomalies.anomalies)
