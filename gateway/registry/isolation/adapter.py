@@ -20,7 +20,7 @@ from gateway.model.certificate import Value
 from gateway.model.site import AdapterSite
 from gateway.registry.isolation.frames import Answered, Ask, Failed, Method, Start
 from gateway.registry.isolation.life import Life, Offences
-from gateway.sdk import Adapter, AdapterContext, Deadline, Query
+from gateway.sdk import Adapter, AdapterContext, Changed, Deadline, Query
 
 #: Seconds between the end of a child and the next start, by how many ended in a row unasked.
 _PAUSES_S: Final = (0.1, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -53,6 +53,7 @@ class IsolatedAdapter(Adapter[Any]):
             settings=site.settings,
         )
         self._offences: Offences | None = None
+        self._changed: Changed | None = None
         self._life: Life | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._answer_count = 0
@@ -67,7 +68,7 @@ class IsolatedAdapter(Adapter[Any]):
         Raises:
             SetupError: the adapter cannot be opened.
         """
-        del context
+        self._changed = context.changed
         running = await self._begin()
         self._keeper = asyncio.create_task(self._keep(running))
 
@@ -102,7 +103,8 @@ class IsolatedAdapter(Adapter[Any]):
 
     async def _begin(self) -> asyncio.Task[None]:
         assert self._offences is not None, "report_to() comes first"
-        self._life, running = await Life.begin(self._start, self._offences)
+        assert self._changed is not None, "open() comes first"
+        self._life, running = await Life.begin(self._start, self._offences, self._changed)
         return running
 
     async def _keep(self, running: asyncio.Task[None]) -> None:

@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +34,8 @@ from gateway.registry.isolation.frames import (
     Left,
     Ready,
     Start,
+    Tell,
+    Told,
     Unready,
     format_frame,
     parse_order,
@@ -55,6 +57,8 @@ class _Server:
         self._writer: Final = writer
         self._ledger: Final = Ledger()
         self._calls: Final[dict[int, asyncio.Task[None]]] = {}
+        self._untold: Final[dict[int, asyncio.Future[str | None]]] = {}
+        self._tell_count = 0
         self._adapter: Adapter[Any] | None = None
         self._life: Scope | None = None
 
@@ -65,7 +69,8 @@ class _Server:
         self._life = Scope(start.name, self._ledger, self, is_life=True)
         try:
             adapter = self._adapter = _make(start)
-            context = AdapterContext(start.name, secret_source(Path(start.folder), where))
+            secret = secret_source(Path(start.folder), where)
+            context = AdapterContext(start.name, secret, self._changed)
             await self._life.run(lambda: adapter.open(context))
         except SetupError as error:
             self._send(0, Unready(error.detail, error.where))
@@ -79,13 +84,15 @@ class _Server:
         try:
             while True:
                 number, body = await read_frame(reader)
-                order: Start | Ask | Cancel | Beat = parse_order(body)
+                order: Start | Ask | Cancel | Beat | Told = parse_order(body)
                 match order:
                     case Beat():
                         self._send(0, Alive())
                     case Cancel():
                         if call := self._calls.get(number):
                             call.cancel()
+                    case Told(mistake):
+                        self._note_told(number, mistake)
                     case Ask() as ask:
                         self._begin(number, self._answer(number, ask))
                     case Start() as start:
@@ -103,6 +110,24 @@ class _Server:
     def note_exit(self) -> None:
         """SystemExit of a call or a task: what would have ended a worker ends this process."""
         os._exit(1)
+
+    async def _changed(self, scheme: str, number: str, certificates: Sequence[str] = ()) -> None:
+        """The adapter's `Changed`: the worker has it done."""
+        self._tell_count += 1
+        count = self._tell_count
+        told = self._untold[count] = asyncio.get_running_loop().create_future()
+        try:
+            self._send(count, Tell(scheme, number, list(certificates)))
+            mistake = await told
+        finally:
+            del self._untold[count]
+        if mistake is not None:
+            raise ValueError(mistake)
+
+    def _note_told(self, count: int, mistake: str | None) -> None:
+        told = self._untold.get(count)
+        if told is not None and not told.done():  # the adapter may have stopped waiting
+            told.set_result(mistake)
 
     def _begin(self, number: int, call: Coroutine[Any, Any, None]) -> None:
         task = self._calls[number] = asyncio.create_task(call)

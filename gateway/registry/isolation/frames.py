@@ -7,8 +7,9 @@
 
 The form is that of the sequencer's frames. The worker speaks first (`Start`); `Ready` or `Unready`
 answers it. Then each `Ask` gets one reply under its number, in any order, unless `Cancel` under the
-same number comes first. Both ends run on one machine and share its monotonic clock, so a deadline
-is passed on as the instant that it is.
+same number comes first. `Tell` goes the other way, under a number of the child's own counting, and
+gets one `Told` when the change is known everywhere. Both ends run on one machine and share its
+monotonic clock, so a deadline is passed on as the instant that it is.
 """
 
 import asyncio
@@ -85,6 +86,16 @@ class Beat(_Frame, frozen=True, tag="beat"):
     """Answer with `Alive`, at once."""
 
 
+class Told(_Frame, frozen=True, tag="told"):
+    """A `Tell` of this number has come to every cache, or was wrong.
+
+    Attributes:
+        mistake: the text of the `ValueError`, if it was.
+    """
+
+    mistake: str | None = None
+
+
 class Ready(_Frame, frozen=True, tag="ready"):
     """The adapter is open."""
 
@@ -104,6 +115,14 @@ class Left(_Frame, frozen=True, tag="left"):
     """Calls left tasks behind; these are the names of their functions."""
 
     names: list[str]
+
+
+class Tell(_Frame, frozen=True, tag="tell"):
+    """The adapter has learned that a holder's records have changed; see `gateway.sdk.Changed`."""
+
+    scheme: str
+    number: str
+    certificates: list[str]
 
 
 class Answered(_Frame, frozen=True, tag="answered"):
@@ -128,8 +147,10 @@ class Failed(_Frame, frozen=True, tag="failed"):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-parse_order = msgspec.msgpack.Decoder(Start | Ask | Cancel | Beat).decode
-parse_reply = msgspec.msgpack.Decoder(Ready | Unready | Alive | Left | Answered | Failed).decode
+parse_order = msgspec.msgpack.Decoder(Start | Ask | Cancel | Beat | Told).decode
+parse_reply = msgspec.msgpack.Decoder(
+    Ready | Unready | Alive | Left | Tell | Answered | Failed
+).decode
 
 
 def format_frame(number: int, message: _Frame) -> bytes:

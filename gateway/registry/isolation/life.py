@@ -7,9 +7,11 @@ was stopped itself blames nobody.
 """
 
 import asyncio
+import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from msgspec import MsgspecError
@@ -25,11 +27,14 @@ from gateway.registry.isolation.frames import (
     Left,
     Ready,
     Start,
+    Tell,
+    Told,
     Unready,
     format_frame,
     parse_reply,
     read_frame,
 )
+from gateway.sdk import Changed
 
 BEAT_S: Final = 0.25
 STALL_BEATS: Final = 3
@@ -55,11 +60,17 @@ class Life:
     """A child that runs."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, writer: asyncio.StreamWriter, offences: Offences
+        self,
+        process: asyncio.subprocess.Process,
+        writer: asyncio.StreamWriter,
+        offences: Offences,
+        changed: Changed,
     ) -> None:
         self._process: Final = process
         self._writer: Final = writer
         self._offences: Final = offences
+        self._changed: Final = changed
+        self._tellings: Final[set[asyncio.Task[None]]] = set()
         self._waiting: Final[dict[int, asyncio.Future[Answered | Failed]]] = {}
         self._opened: Final[asyncio.Future[Ready | Unready]] = (
             asyncio.get_running_loop().create_future()
@@ -70,8 +81,15 @@ class Life:
         self._is_over = False
 
     @classmethod
-    async def begin(cls, start: Start, offences: Offences) -> tuple["Life", asyncio.Task[None]]:
+    async def begin(
+        cls, start: Start, offences: Offences, changed: Changed
+    ) -> tuple["Life", asyncio.Task[None]]:
         """Start a child and open its adapter.
+
+        Args:
+            start: what the child is told first.
+            offences: told what it does.
+            changed: told what its adapter learns of holders.
 
         Returns:
             The life, and the task that ends when it does.
@@ -93,7 +111,7 @@ class Life:
             ours.close()
             raise
         reader, writer = await asyncio.open_connection(sock=ours)
-        life = cls(process, writer, offences)
+        life = cls(process, writer, offences, changed)
         running = asyncio.create_task(life._run(reader))
         try:
             writer.write(format_frame(0, start))
@@ -148,7 +166,8 @@ class Life:
         except (EOFError, OSError, MsgspecError):
             pass  # it died, or speaks in tongues
         finally:
-            beats.cancel()
+            for task in (beats, *self._tellings):
+                task.cancel()
             if not self._is_told_to_end:
                 self._kill()
             self._is_over = True
@@ -164,6 +183,10 @@ class Life:
                 self._missed = 0
             case Left(names):
                 self._offences.note_leak(names)
+            case Tell() as tell:
+                telling = asyncio.create_task(self._tell(number, tell))
+                self._tellings.add(telling)
+                telling.add_done_callback(self._tellings.discard)
             case Ready() | Unready():
                 if not self._opened.done():
                     self._opened.set_result(reply)
@@ -171,6 +194,14 @@ class Life:
                 waiting = self._waiting.pop(number, None)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(answer)
+
+    async def _tell(self, number: int, tell: Tell) -> None:
+        mistake = None
+        try:
+            await self._changed(tell.scheme, tell.number, tell.certificates)
+        except ValueError as error:
+            mistake = str(error)
+        self._writer.write(format_frame(number, Told(mistake)))
 
     async def _beat(self) -> None:
         await asyncio.wait((self._opened,))  # importing a large library is no stall
@@ -185,7 +216,9 @@ class Life:
 
     def _kill(self) -> None:
         if self._process.returncode is None:
-            self._process.kill()
+            # Not `Process.kill`: it may reap a child that has just died, and the code is lost then.
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
 
     def _fail_all(self, cause: str) -> None:
         if not self._opened.done():

@@ -158,7 +158,7 @@ class Department(AdapterDirectory):
         self.certificates = {certificate.name: certificate}
         self.serves: str | None = None
         self.answer: Found | NotFound | Exception = RECORD
-        self.verified: Verified | NotFound | None = None
+        self.verified: Verified | NotFound | Exception | None = None
         self.compares = False
         self.queries: list[Query] = []
         self.delay_s = 0.0
@@ -181,6 +181,8 @@ class Department(AdapterDirectory):
 
     async def verify(self, query: Query, deadline: Deadline) -> Verified | NotFound | None:
         self.queries.append(query)
+        if isinstance(self.verified, Exception):
+            raise self.verified
         return self.verified
 
     async def health(self) -> Mapping[str, str]:

@@ -106,3 +106,12 @@ async def test_the_place_goes_with_the_question() -> None:
     await walked.ask(attribution__division="140302")
     assert walked.department.queries[0].division == "140302"
     assert NUMBER not in repr(walked.department.queries[0])
+
+
+async def test_the_same_words_go_to_the_same_place_without_being_understood_again() -> None:
+    walked = corridor(None)
+    for _ in range(4):
+        await walked.ask(claims={"mother_id": MOTHER}, attribution__division="140302001002")
+    assert walked.policy.decided_count == 1
+    assert [query.division for query in walked.department.queries] == ["140302001002"]
+    assert [entry.fields_requested for entry in walked.log.entries] == [("name", "mother_id")] * 4

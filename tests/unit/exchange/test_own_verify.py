@@ -44,6 +44,15 @@ async def test_it_is_asked_each_time_also_when_the_record_is_cached() -> None:
     assert len(corridor.department.queries) == 3
 
 
+async def test_no_wording_stands_in_for_it() -> None:
+    corridor = comparing(name="match", valid_to="match")
+    for _ in range(4):  # often enough for a wording, were it one from the cache
+        await corridor.ask(operation="verify", fields=[], claims=CLAIMS)
+    assert len(corridor.department.queries) == 4
+    assert [entry.served_from for entry in corridor.log.entries] == ["source"] * 4
+    assert corridor.policy.decided_count == 1
+
+
 async def test_not_found_is_an_answer_and_is_not_kept() -> None:
     corridor = comparing()
     corridor.department.verified = NotFound()

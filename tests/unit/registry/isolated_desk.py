@@ -25,6 +25,7 @@ class Isolated(Desk):
     secret = ""
 
     async def open(self, context: AdapterContext) -> None:
+        self.changed = context.changed
         if self.settings.secret is not None:
             self.secret = context.secret(self.settings.secret)
         if self.settings.tries == 0:
@@ -41,6 +42,13 @@ class Isolated(Desk):
             case "hang":
                 while True:
                     pass
+            case "tell":
+                await self.changed("cn-id", NUMBER, ["desk.note"])
+            case "tell wrongly":
+                try:
+                    await self.changed("cn-id", "1")
+                except ValueError as error:
+                    return Found({"id_number": NUMBER, "name": str(error)})
             case "wait":
                 await asyncio.Event().wait()
             case _:

@@ -4,7 +4,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,12 @@ from gateway.errors import (
     SetupError,
 )
 from gateway.model.site import AdapterSite
-from gateway.registry.directory import Departments
+from gateway.registry.directory import Departments, OnChange
 from gateway.registry.isolation import life
 from gateway.registry.observer import Unobserved
 from gateway.registry.quarantine import Offence
 from gateway.sdk import Deadline, Found, NotFound, Query, Verified
-from tests.unit.registry.desk import FOUND, query
+from tests.unit.registry.desk import FOUND, NUMBER, query
 from tests.unit.registry.isolated_desk import Isolated
 
 LONG_S = 30.0
@@ -42,13 +42,17 @@ class Heard(Unobserved):
 
 @asynccontextmanager
 async def running(
-    folder: Path = Path(), *, heard: Heard | None = None, **settings: Any
+    folder: Path = Path(),
+    *,
+    heard: Heard | None = None,
+    on_change: OnChange | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Departments]:
     site = AdapterSite(
         plugin="desk", name="desk", isolation="process", timeout_s=10, settings=settings
     )
     found = Departments([(site, Isolated)], folder=folder, observer=heard)
-    await found.open()
+    await found.open(on_change)
     try:
         yield found
     finally:
@@ -118,6 +122,48 @@ async def test_it_verifies_by_itself() -> None:
         answer = await found.verify(asked, Deadline.after(LONG_S))
         assert answer == Verified({"name": "match", "open": "mismatch"})
         assert await found.verify(asking("leave it"), Deadline.after(LONG_S)) is None
+
+
+async def test_what_it_learns_of_a_holder_is_told_and_then_it_goes_on() -> None:
+    told: list[tuple[str, str, str, Sequence[str]]] = []
+    known_everywhere = asyncio.Event()
+
+    async def on_change(name: str, scheme: str, number: str, certificates: Sequence[str]) -> None:
+        told.append((name, scheme, number, certificates))
+        await known_everywhere.wait()
+
+    async with running(on_change=on_change) as found:
+        telling = asyncio.create_task(ask(found, "tell"))
+        await until(lambda: told == [("desk", "cn-id", NUMBER, ["desk.note"])])
+        assert await ask(found, "") == FOUND
+        assert not telling.done()
+        known_everywhere.set()
+        assert await telling == FOUND
+
+
+async def test_what_it_tells_wrongly_is_its_own_value_error() -> None:
+    async def on_change(name: str, scheme: str, number: str, certificates: Sequence[str]) -> None:
+        raise ValueError("no such number")
+
+    async with running(on_change=on_change) as found:
+        answer = await ask(found, "tell wrongly")
+        assert isinstance(answer, Found)
+        assert answer.fields["name"] == "no such number"
+
+
+async def test_who_ends_while_it_tells_waits_for_nothing() -> None:
+    began = asyncio.Event()
+
+    async def on_change(name: str, scheme: str, number: str, certificates: Sequence[str]) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    heard = Heard()
+    async with running(on_change=on_change, heard=heard) as found:
+        telling = asyncio.create_task(failure(found, "tell", AdapterUnavailable))
+        await began.wait()
+    await telling
+    assert heard.offences == []
 
 
 async def test_many_at_once_do_not_wait_for_each_other() -> None:
