@@ -17,7 +17,7 @@ _COLUMNS: Final = {
     "uscc": "SHTYXYDM", "name": "QYMC", "entity_type": "QYLX", "legal_representative": "FDDBR",
     "registered_capital": "ZCZB", "currency": "BZ", "established_on": "CLRQ",
     "approved_on": "HZRQ", "term_from": "JYQXQ", "term_to": "JYQXZ", "domicile": "ZS",
-    "business_scope": "JYFW", "registrar": "DJJG", "status": "QYZT",
+    "business_scope": "JYFW", "registrar": "DJJG", "entity_status": "QYZT",
 }  # fmt: skip
 _STATUSES: Final = {"存续": "1", "注销": "2", "吊销": "3"}
 
@@ -36,7 +36,7 @@ def deliver_licences(folder: Path, records: tuple[dict[str, Any], ...], at: date
 
 
 def _cell(name: str, value: Any) -> str:
-    if name == "status":
+    if name == "entity_status":
         return _STATUSES[value]
     if name.endswith(("_on", "_from", "_to")):
         return str(value).replace("-", "")

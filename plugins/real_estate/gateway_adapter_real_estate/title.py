@@ -55,7 +55,7 @@ TITLE: Final = CertificateType(
         Field("registered_on", Text("Registered on", "登记时间"), "date", "personal"),
         Field("mortgaged", Text("Mortgaged", "是否抵押"), "boolean", "sensitive"),
         Field("sealed", Text("Seized", "是否查封"), "boolean", "sensitive"),
-        Field("status", Text("Status", "权属状态"), "code", "normal", codes=_STATUSES),
+        Field("title_status", Text("Status", "权属状态"), "code", "normal", codes=_STATUSES),
         Field("title_count", Text("Current titles", "现势产权数"), "integer", "sensitive"),
     ),
     ttl_s=600,
@@ -103,6 +103,6 @@ ORIGINS: Final[Mapping[str, Origin]] = {
     "registered_on": Origin(source="djsj"),
     "mortgaged": Origin(source="sfdy"),
     "sealed": Origin(source="sfcf"),
-    "status": Origin(source="qszt"),
+    "title_status": Origin(source="qszt"),
     "title_count": Origin(source="xsqs"),
 }
