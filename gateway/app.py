@@ -37,7 +37,7 @@ from gateway.errors import AuditError, SetupError
 from gateway.exchange.lookup import Lookup
 from gateway.policy.policy import GrantPolicy
 from gateway.registry.directory import Departments
-from gateway.registry.loader import load_adapter_classes
+from gateway.registry.loader import load_adapter_class
 from gateway.reload import LiveSite, check_grants
 from gateway.sdk import Deadline
 from gateway.sealing.sealer import DepartmentSealer
@@ -73,12 +73,7 @@ def departments_of(site: Site) -> Departments:
     for adapter in site.adapters:
         if not adapter.enabled:
             continue
-        try:
-            classes = load_adapter_classes({adapter.plugin})
-        except SetupError as error:
-            where = f"adapters/{adapter.name}.toml: $.plugin"
-            raise SetupError(error.detail, where=where) from None
-        found.append((adapter, classes[adapter.plugin]))
+        found.append((adapter, load_adapter_class(adapter)))
     return Departments(found, folder=site.folder)
 
 
