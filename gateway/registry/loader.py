@@ -18,8 +18,8 @@ from typing import Any, Final
 import pluggy
 
 from gateway.errors import SetupError
-from gateway.registry.declaration import check_class
 from gateway.sdk import Adapter, hookspecs
+from gateway.sdk.declaration import check_class
 
 GROUP: Final = "gateway.adapters"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.errors import AdapterContractBroken
 from gateway.model.answer import Found, NotFound
 from gateway.model.holder import Holder
-from gateway.registry.contract import LONG_TERM, check_answer
+from gateway.sdk.contract import LONG_TERM, check_answer
 from tests.unit.registry.desk import FOUND, NOTE, NUMBER, OTHER, certificate
 
 HOLDER = Holder("cn-id", NUMBER, "测试甲")
