@@ -28,7 +28,7 @@
     "YZ-N02" = "the register takes 20 ms by itself"
 
 Rules: unknown keys are refused. In text, `{here}` is the folder of this file, `{work}` an empty
-folder that is removed at the end, `{python}` the interpreter, and any other `{word}` a member of the
+folder that is removed at the end, `{python}` the interpreter, any other `{word}` a member of the
 line that the simulator printed; what is none of these stays as it is. `[files]` puts text into
 `{work}`.
 """
