@@ -13,15 +13,17 @@ public          anyone who may ask
 2. What is hashed is a MessagePack array of strings: each carries its length, so no two questions
    read alike ("ab","c" is not "a","bc").
 3. The holder's name is part of the question, since a department may answer by number *and* name:
-   a wrong name must not hide the record from the next caller.
+   a wrong name must not hide the record from the next caller. So are the claims of key fields, and
+   the adapter that is asked: what one division's department says is no answer of another's.
 """
 
+from collections.abc import Mapping
 from typing import Final, assert_never
 
 import msgspec
 
 from gateway.crypto.digest import hmac_sha256
-from gateway.model.certificate import CertificateType
+from gateway.model.certificate import CertificateType, Value
 from gateway.model.holder import Holder
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -36,6 +38,8 @@ def cache_key(
     item: str,
     case: str,
     grant: str,
+    adapter: str = "",
+    keys: Mapping[str, Value] | None = None,
 ) -> bytes | None:
     """Derive the 32-byte key of a question, or None where no answer may be kept.
 
@@ -47,6 +51,8 @@ def cache_key(
         item: code of the service item.
         case: number of the case.
         grant: `id@version`, so that a new version starts afresh.
+        adapter: name of the adapter that would be asked.
+        keys: claims of the certificate's key fields, by name.
     """
     if certificate.ttl_s == 0:
         return None
@@ -61,5 +67,8 @@ def cache_key(
             sharers = ()
         case scope:
             assert_never(scope)
-    asked = (certificate.name, holder.scheme, holder.number, holder.name)
+    asked = (
+        *(certificate.name, holder.scheme, holder.number, holder.name),
+        *(adapter, sorted((keys or {}).items())),
+    )
     return hmac_sha256(secret, _encode((certificate.cache_scope, *asked, *sharers)))

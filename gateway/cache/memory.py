@@ -12,7 +12,7 @@
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -21,7 +21,7 @@ from cachebox import VTTLCache
 from gateway.cache.key import cache_key
 from gateway.cache.singleflight import SingleFlight
 from gateway.model.answer import Absent, Sealed
-from gateway.model.certificate import CertificateType
+from gateway.model.certificate import CertificateType, Value
 from gateway.model.holder import Holder
 from gateway.ports import Cached, ResultCache
 
@@ -84,10 +84,20 @@ class MemoryCache(ResultCache):
         item: str,
         case: str,
         grant: str,
+        adapter: str = "",
+        keys: Mapping[str, Value] | None = None,
     ) -> bytes | None:
         """The keyed hash under which this question may share an answer; None is never."""
         return cache_key(
-            self._secret, holder, certificate, agency=agency, item=item, case=case, grant=grant
+            self._secret,
+            holder,
+            certificate,
+            agency=agency,
+            item=item,
+            case=case,
+            grant=grant,
+            adapter=adapter,
+            keys=keys,
         )
 
     def get(self, key: bytes, max_age_s: int | None) -> Cached | None:

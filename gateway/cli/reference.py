@@ -28,18 +28,20 @@ _BOUNDS: Final = {
 
 
 def docs(output: Annotated[Path, typer.Option(help="Folder of the reference pages.")]) -> None:
-    """Write errors.md, config.md and openapi.json."""
+    """Write errors.md, config.md, departments.md and openapi.json."""
     for name, text in pages().items():
         (output / name).write_text(text, encoding="utf-8")
 
 
 def pages() -> dict[str, str]:
     """The generated pages by file name."""
+    from gateway.cli.departments_page import departments_page
     from gateway.web.openapi import encode_document
 
     return {
         "errors.md": _errors_page(),
         "config.md": _config_page(),
+        "departments.md": departments_page(),
         "openapi.json": encode_document().decode(),
     }
 

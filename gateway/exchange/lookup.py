@@ -28,14 +28,14 @@ from gateway.exchange.access import Access, check_x509
 from gateway.exchange.body import parse_lookup
 from gateway.exchange.compare import compare_claims
 from gateway.exchange.reply import Refused, Reply, answer_reply, problem_reply
-from gateway.model.answer import Absent, Found, NotFound, Sealed
-from gateway.model.asked import asked_fields, claims_of
+from gateway.model.answer import Absent, Found, NotFound, Sealed, Verified
+from gateway.model.asked import asked_fields, claims_of, keys_of
 from gateway.model.certificate import CertificateType
 from gateway.model.grant import Deny, Grant, Permit
 from gateway.model.holder import Holder
 from gateway.model.ids import parse_holder
 from gateway.model.instant import format_time_s
-from gateway.model.lookup import LookupAnswer, LookupRequest
+from gateway.model.lookup import ClaimResult, LookupAnswer, LookupRequest
 from gateway.model.screening import screen_request
 from gateway.ports import (
     AccessPolicy,
@@ -144,8 +144,10 @@ class Lookup:
             today = self._clock().astimezone(self._zone).date()
             holder = access.holder = parse_holder(request.holder, today=today)
             certificate = self._departments.certificates.get(request.certificate)
+            adapter = ""
             if certificate is not None:
                 access.asked = asked_fields(request, certificate)
+                adapter = self._adapter_of(certificate, request.attribution.division)
             decision = self._policy.decide(
                 access.caller.agency,
                 request,
@@ -160,11 +162,12 @@ class Lookup:
                     return Refused(refusal, detail, rule)
                 case Permit(grant, _):
                     assert certificate is not None  # a permit names a known certificate
-                    adapter = self._departments.adapter_of(certificate.name)
                     access.keep_within(self._limits.take_department(access.caller.agency, adapter))
                     access.permit = decision
                     access.claim = _with_quota(access.claim, grant, today.isoformat())
-            cached = await self._obtain(access, request, holder, certificate, deadline)
+            cached = await self._obtain(
+                access, request, holder, certificate, adapter=adapter, deadline=deadline
+            )
             if isinstance(cached, str):
                 return self._by_verdict(access, cached)
             return self._answer(access, request, certificate, cached)
@@ -178,14 +181,22 @@ class Lookup:
             self._on_fault(error)
             return Refused(REFUSALS["INTERNAL"], "")
 
+    def _adapter_of(self, certificate: CertificateType, division: str | None) -> str:
+        adapter = self._departments.adapter_of(certificate.name, division)
+        if adapter is None:
+            raise RequestError("DIVISION_UNSERVED", "`attribution.division` decides who is asked")
+        return adapter
+
     async def _obtain(
         self,
         access: Access,
         request: LookupRequest,
         holder: Holder,
         certificate: CertificateType,
+        *,
+        adapter: str,
         deadline: Deadline,
-    ) -> Cached | Verdict:
+    ) -> Cached | Verified | Verdict:
         """From the cache, or else from the department once the sequencer has accepted the claim."""
         assert access.permit is not None
         assert access.claim is not None
@@ -197,65 +208,86 @@ class Lookup:
             item=attribution.item,
             case=attribution.case,
             grant=access.permit.grant.reference,
+            adapter=adapter,
+            keys=keys_of(request, certificate),
         )
-        if key is not None and (kept := self._cache.get(key, request.max_age_s)) is not None:
+        own = request.operation == "verify" and self._departments.verifies(adapter)
+        if (
+            not own
+            and key is not None
+            and (kept := self._cache.get(key, request.max_age_s)) is not None
+        ):
             access.served_from = "cache"
             return kept
         held = await self._audit.claim(access.claim, deadline)
         if not isinstance(held, Held):
             return held
         access.held = held
-        access.adapter = self._departments.adapter_of(certificate.name)
-        query = Query(
-            holder=holder,
-            certificate=certificate,
-            request_id=access.request_id,
-            agency=access.caller.agency.id,
-            operator=attribution.operator.id,
-            item=attribution.item,
-            case=attribution.case,
-            purpose=attribution.purpose,
-        )
+        access.adapter = adapter
+        query = _query(access, request, holder, certificate)
         sooner = Deadline(deadline.at_s - RECORD_RESERVE_S)
         started = time.monotonic()
         try:
             async with asyncio.timeout(sooner.remaining_s):
-                loaded = await self._cache.load(key, certificate, lambda: self._ask(query, sooner))
+                loaded = (await self._verify(query, request, sooner) if own else None) or (
+                    await self._cache.load(
+                        key, certificate, lambda: self._ask(query, adapter, sooner)
+                    )
+                )
         finally:
             access.adapter_ms = round((time.monotonic() - started) * 1000)
         access.served_from = "source"
         return loaded
 
-    async def _ask(self, query: Query, deadline: Deadline) -> Cached:
+    async def _verify(
+        self, query: Query, request: LookupRequest, deadline: Deadline
+    ) -> Verified | Absent | None:
+        """Let the department compare; None where it leaves that to us. Never cached."""
+        claims = claims_of(request, query.certificate)
+        asked = msgspec.structs.replace(query, claims=claims)
+        match await self._departments.verify(asked, deadline):
+            case NotFound(as_of):
+                return Absent(format_time_s(as_of or self._clock()))
+            case verified:
+                return verified
+
+    async def _ask(self, query: Query, adapter: str, deadline: Deadline) -> Cached:
         match await self._departments.lookup(query, deadline):
             case Found() as found:
-                adapter = self._departments.adapter_of(query.certificate.name)
                 return self._sealer.seal(query.certificate, adapter, found)
             case NotFound(as_of):
                 return Absent(format_time_s(as_of or self._clock()))
 
     def _answer(
-        self, access: Access, request: LookupRequest, certificate: CertificateType, cached: Cached
+        self,
+        access: Access,
+        request: LookupRequest,
+        certificate: CertificateType,
+        cached: Cached | Verified,
     ) -> LookupAnswer:
         assert access.permit is not None
         assert access.served_from is not None
-        access.as_of = cached.as_of
+        as_of = cached.as_of
+        access.as_of = as_of if isinstance(as_of, str) else format_time_s(as_of or self._clock())
         answer = LookupAnswer(
             request_id=access.request_id,
             outcome="not_found",
             certificate=certificate.name,
-            as_of=cached.as_of,
+            as_of=access.as_of,
             served_from=access.served_from,
             grant=access.permit.grant.reference,
         )
         if isinstance(cached, Absent):
             return answer
-        values = {name: shown.value for name, shown in cached.disclosures.items()}
-        results = compare_claims(claims_of(request, certificate), values, certificate)
+        if isinstance(cached, Verified):
+            results = dict(cached.results)
+        else:
+            results = _compare(request, certificate, cached)
         if "mismatch" in results.values():
             return msgspec.structs.replace(answer, outcome="mismatch", results=results)
         if request.operation == "verify":
             return msgspec.structs.replace(answer, outcome="match", results=results)
+        assert isinstance(cached, Sealed)  # only a verification is answered without a record
         return self._disclose(answer, request, cached)
 
     def _disclose(
@@ -300,6 +332,38 @@ class Lookup:
                 return msgspec.structs.replace(reply, index=index, limits=access.limits)
             case verdict:
                 return verdict
+
+
+def _query(
+    access: Access, request: LookupRequest, holder: Holder, certificate: CertificateType
+) -> Query:
+    attribution = request.attribution
+    return Query(
+        holder=holder,
+        certificate=certificate,
+        request_id=access.request_id,
+        agency=access.caller.agency.id,
+        operator=attribution.operator.id,
+        item=attribution.item,
+        case=attribution.case,
+        purpose=attribution.purpose,
+        claims=keys_of(request, certificate),
+        division=attribution.division,
+    )
+
+
+def _compare(
+    request: LookupRequest, certificate: CertificateType, sealed: Sealed
+) -> dict[str, ClaimResult]:
+    """Compare claims with the record.
+
+    What the record was asked by and does not repeat has been compared by the department.
+    """
+    values = {name: shown.value for name, shown in sealed.disclosures.items()}
+    for name, key in keys_of(request, certificate).items():
+        if values.get(name) is None:
+            values[name] = key
+    return compare_claims(claims_of(request, certificate), values, certificate)
 
 
 def _with_quota(claim: Claim | None, grant: Grant, day: str) -> Claim | None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Certificate types 电子证照类型: what a department's adapter can answer."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -26,12 +27,15 @@ class Field(msgspec.Struct, frozen=True):
         title: words for people.
         type: how `Value` is to be read.
         sensitivity: decides what a grant must name on its own.
+        codes: the code list of a field of type `code`, words by code; an answer with a code that
+            is not in a list that has entries is refused. Empty is without a list.
     """
 
     name: str
     title: Text
     type: FieldType = "string"
     sensitivity: Sensitivity = "personal"
+    codes: Mapping[str, Text] = {}
 
 
 class CertificateType(msgspec.Struct, frozen=True):
@@ -48,6 +52,10 @@ class CertificateType(msgspec.Struct, frozen=True):
             holder that was asked about. None where the department does not repeat it.
         name_field: the field with the holder's name: a query that gives another name is answered
             `mismatch` and discloses nothing. None where there is no such field.
+        legal_basis: the rule under which the department may share it, in words.
+        key_fields: fields that the department must be asked by besides the number (a birth
+            certificate: the mother's number). A caller states each in `claims`, also for a query;
+            they are granted, recorded and part of the cache key.
     """
 
     name: str
@@ -58,6 +66,8 @@ class CertificateType(msgspec.Struct, frozen=True):
     cache_scope: CacheScope = "never"
     holder_field: str | None = None
     name_field: str | None = None
+    legal_basis: Text | None = None
+    key_fields: tuple[str, ...] = ()
 
     @property
     def field_names(self) -> frozenset[str]:

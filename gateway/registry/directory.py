@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All departments of a site, found by the certificates that they answer.
+"""All departments of a site, found by the certificates and divisions that they answer.
 
 Making a directory decodes settings and touches nothing outside; `open` builds clients. A department
 that is away keeps nobody from starting.
@@ -15,11 +15,12 @@ from typing import Any, Final
 import msgspec
 
 from gateway.errors import DepartmentError, SetupError
-from gateway.model.answer import Found, NotFound
+from gateway.model.answer import Found, NotFound, Verified
 from gateway.model.certificate import CertificateType
 from gateway.model.site import AdapterSite
 from gateway.ports import AdapterDirectory
 from gateway.registry.guard import Guard
+from gateway.registry.routing import Routes
 from gateway.sdk import Adapter, AdapterContext, Deadline, Query
 from gateway.secret_source import secret_source
 
@@ -38,7 +39,7 @@ class Departments(AdapterDirectory):
         folder: the site folder; `file:` secrets are relative to it.
 
     Raises:
-        SetupError: settings that do not fit, or two adapters for one certificate.
+        SetupError: settings that do not fit, or two adapters for one certificate and division.
     """
 
     def __init__(
@@ -46,8 +47,7 @@ class Departments(AdapterDirectory):
     ) -> None:
         self._folder: Final = folder
         self._guards: Final[dict[str, Guard]] = {}
-        self._certificates: Final[dict[str, CertificateType]] = {}
-        self._adapter_of: Final[dict[str, str]] = {}
+        self._routes: Final = Routes()
         for site, adapter in sites:
             self._add(site, adapter)
         self._stack: Final = AsyncExitStack()
@@ -56,15 +56,7 @@ class Departments(AdapterDirectory):
         self._health_until_s = 0.0
 
     def _add(self, site: AdapterSite, adapter: type[Adapter[Any]]) -> None:
-        for certificate in adapter.certificates:
-            other = self._adapter_of.setdefault(certificate.name, site.name)
-            if certificate.name in self._certificates:
-                raise SetupError(
-                    f"answers {certificate.name}, which adapters/{other}.toml answers already",
-                    where=_where(site.name),
-                    remedy="disable one of the two.",
-                )
-            self._certificates[certificate.name] = certificate
+        self._routes.add(site, adapter)
         self._guards[site.name] = Guard(
             site.name,
             adapter(_settings(site, adapter)),
@@ -93,19 +85,34 @@ class Departments(AdapterDirectory):
     @property
     def certificates(self) -> Mapping[str, CertificateType]:
         """All certificate types, by name."""
-        return self._certificates
+        return self._routes.certificates
 
-    def adapter_of(self, certificate: str) -> str:
-        """Name of the adapter that answers this certificate; KeyError when there is none."""
-        return self._adapter_of[certificate]
+    def adapter_of(self, certificate: str, division: str | None) -> str | None:
+        """Name of the adapter that answers this certificate there, the nearest one; or None."""
+        return self._routes.adapter_of(certificate, division)
+
+    def verifies(self, adapter: str) -> bool:
+        """Whether the department compares claims by itself."""
+        return self._guards[adapter].verifies
 
     async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
         """Ask the department, guarded.
 
         Raises:
             DepartmentError: and nothing else.
+            KeyError: no adapter answers this certificate there; a programming error.
         """
-        return await self._guards[self._adapter_of[query.certificate.name]].lookup(query, deadline)
+        return await self._guard_of(query).lookup(query, deadline)
+
+    async def verify(self, query: Query, deadline: Deadline) -> Verified | NotFound | None:
+        """Let the department compare `query.claims`, guarded; raises as `lookup` does."""
+        return await self._guard_of(query).verify(query, deadline)
+
+    def _guard_of(self, query: Query) -> Guard:
+        name = self.adapter_of(query.certificate.name, query.division)
+        if name is None:
+            raise KeyError(query.certificate.name)
+        return self._guards[name]
 
     async def health(self) -> Mapping[str, str]:
         """`ok` or the code of what is wrong, by adapter name; asked anew every 2 s at most."""

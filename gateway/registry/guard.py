@@ -23,10 +23,10 @@ from gateway.errors import (
     AdapterUnavailable,
     DepartmentError,
 )
-from gateway.model.answer import Found, NotFound
+from gateway.model.answer import Found, NotFound, Verified
 from gateway.model.holder import Holder
 from gateway.sdk import Adapter, AdapterContext, Deadline, Query
-from gateway.sdk.contract import check_answer
+from gateway.sdk.contract import check_answer, check_verified
 
 #: Seconds after which a caller that found the queue full may try again.
 _BUSY_RETRY_S: Final = 1
@@ -40,12 +40,16 @@ class Guard:
         adapter: made, not yet opened; the guard takes over its life.
         timeout_s: seconds for one lookup.
         concurrency: lookups at the department at once; as many again may wait.
+
+    Attributes:
+        verifies: whether the adapter compares claims by itself.
     """
 
     def __init__(
         self, name: str, adapter: Adapter[Any], *, timeout_s: float, concurrency: int
     ) -> None:
         self.name: Final = name
+        self.verifies: Final = type(adapter).verify is not Adapter.verify
         self._adapter: Final = adapter
         self._timeout_s: Final = timeout_s
         self._slots: Final = asyncio.Semaphore(concurrency)
@@ -71,6 +75,16 @@ class Guard:
             async with self._slot(limit), _foreign_errors(limit):
                 answer = await self._adapter.lookup(query, limit)
             return check_answer(answer, query.certificate, query.holder)
+        except DepartmentError as error:
+            raise self._named(error, query.holder) from None
+
+    async def verify(self, query: Query, deadline: Deadline) -> Verified | NotFound | None:
+        """Let the department compare `query.claims`; raises as `lookup` does."""
+        limit = deadline.within(self._timeout_s)
+        try:
+            async with self._slot(limit), _foreign_errors(limit):
+                answer = await self._adapter.verify(query, query.claims, limit)
+            return check_verified(answer, query.claims)
         except DepartmentError as error:
             raise self._named(error, query.holder) from None
 

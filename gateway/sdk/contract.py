@@ -3,30 +3,28 @@
 
 Rules:
 
-1. Only declared fields, each with a value of its `FieldType`, or None where the source has none.
+1. Only declared fields, each with a value of its `FieldType`, or None where the source has none; a
+   code stands in the field's code list, where it has one.
 2. The holder field repeats the number that was asked about: an answer about somebody else is the
    worst mistake that an adapter can make.
 3. A name that differs from the caller's is no breach: that is for the exchange to decide.
-4. A cause names declared fields and counts others; it holds no value, and no name that an adapter
+4. A verification has one result for each claim that was asked about, and none that was not.
+5. A cause names declared fields and counts others; it holds no value, and no name that an adapter
    made up, since that may be personal data too.
 """
 
-import re
-from collections.abc import Callable, Mapping
-from datetime import date, datetime
-from typing import Final
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, get_args
 
 from gateway.errors import AdapterContractBroken
-from gateway.model.answer import Found, NotFound
-from gateway.model.certificate import CertificateType, FieldType
+from gateway.model.answer import Found, NotFound, Verified
+from gateway.model.certificate import CertificateType, Value
 from gateway.model.holder import Holder
+from gateway.model.lookup import ClaimResult
+from gateway.model.value import is_of_type
 
-#: A validity without an end, as identity documents print it (GA 490).
-LONG_TERM: Final = "长期"
-
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
-_DECIMAL: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+_RESULTS: Final = get_args(ClaimResult)
 
 
 def check_answer(answer: object, certificate: CertificateType, holder: Holder) -> Found | NotFound:
@@ -37,12 +35,38 @@ def check_answer(answer: object, certificate: CertificateType, holder: Holder) -
     """
     if not isinstance(answer, Found | NotFound):
         raise AdapterContractBroken("the answer is neither Found nor NotFound")
-    if answer.as_of is not None and not _is_aware(answer.as_of):
-        raise AdapterContractBroken("as_of is not an aware datetime")
+    _check_as_of(answer.as_of)
     if isinstance(answer, Found):
         _check_fields(answer.fields, certificate)
         _check_holder(answer.fields, certificate, holder)
     return answer
+
+
+def check_verified(answer: object, claims: Mapping[str, Value]) -> Verified | NotFound | None:
+    """Return what an adapter's own `verify` answered if it fits the claims; None is no answer.
+
+    Raises:
+        AdapterContractBroken: it does not fit; the cause names the first breach.
+    """
+    if answer is None:
+        return None
+    if not isinstance(answer, Verified | NotFound):
+        raise AdapterContractBroken("the verification is neither Verified, NotFound nor None")
+    _check_as_of(answer.as_of)
+    if isinstance(answer, Verified):
+        results = answer.results
+        if not isinstance(results, Mapping):
+            raise AdapterContractBroken("results is not a mapping")
+        if results.keys() != claims.keys():
+            raise AdapterContractBroken("the results are not those of the claims")
+        if not all(result in _RESULTS for result in results.values()):
+            raise AdapterContractBroken("a result is neither match nor mismatch")
+    return answer
+
+
+def _check_as_of(as_of: object) -> None:
+    if as_of is not None and not (isinstance(as_of, datetime) and as_of.utcoffset() is not None):
+        raise AdapterContractBroken("as_of is not an aware datetime")
 
 
 def _check_fields(fields: object, certificate: CertificateType) -> None:
@@ -52,8 +76,12 @@ def _check_fields(fields: object, certificate: CertificateType) -> None:
         raise AdapterContractBroken(f"{undeclared} undeclared fields")
     for field in certificate.fields:
         value = fields.get(field.name)
-        if value is not None and not _IS_A[field.type](value):
+        if value is None:
+            continue
+        if not is_of_type(value, field.type):
             raise AdapterContractBroken(f"field {field.name} is not a {field.type}")
+        if field.codes and value not in field.codes:
+            raise AdapterContractBroken(f"field {field.name} has a code that is not in its list")
 
 
 def _check_holder(
@@ -62,56 +90,3 @@ def _check_holder(
     role = certificate.holder_field
     if role is not None and fields.get(role) != holder.number:
         raise AdapterContractBroken(f"field {role} is not the holder that was asked about")
-
-
-def _is_aware(value: object) -> bool:
-    return isinstance(value, datetime) and value.utcoffset() is not None
-
-
-def _is_string(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_code(value: object) -> bool:
-    return isinstance(value, str) and value != ""
-
-
-def _is_boolean(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_decimal(value: object) -> bool:
-    return isinstance(value, str) and _DECIMAL.fullmatch(value) is not None
-
-
-def _is_month(value: object) -> bool:
-    return isinstance(value, str) and _MONTH.fullmatch(value) is not None
-
-
-def _is_date(value: object) -> bool:
-    if not isinstance(value, str):
-        return False
-    if value == LONG_TERM:
-        return True
-    if _DATE.fullmatch(value) is None:
-        return False
-    try:
-        date.fromisoformat(value)
-    except ValueError:
-        return False
-    return True
-
-
-_IS_A: Final[Mapping[FieldType, Callable[[object], bool]]] = {
-    "string": _is_string,
-    "code": _is_code,
-    "boolean": _is_boolean,
-    "integer": _is_integer,
-    "decimal": _is_decimal,
-    "month": _is_month,
-    "date": _is_date,
-}

@@ -6,7 +6,16 @@ from typing import Annotated, ClassVar, Final
 import msgspec
 from msgspec import Meta
 
-from gateway.sdk import Adapter, AdapterContext, CertificateType, Deadline, Found, NotFound, Query
+from gateway.sdk import (
+    Adapter,
+    AdapterContext,
+    CertificateType,
+    Deadline,
+    Found,
+    NotFound,
+    Query,
+    Text,
+)
 from gateway.sdk.kits.sql import SqlSource
 from gateway_adapter_housing_fund.account import ACCOUNT, COLUMNS, parse_row
 
@@ -34,10 +43,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HousingFund(Adapter[Settings]):
-    """A person's housing fund account."""
+    """A person's account, from the fund centre's view for exchange (PostgreSQL)."""
 
     plugin = "housing_fund"
     api_version = 1
+    department = Text("Housing fund centre", "住房公积金管理中心")
     certificates: ClassVar[tuple[CertificateType, ...]] = (ACCOUNT,)
     settings_type: ClassVar[type[msgspec.Struct]] = Settings
 

@@ -17,6 +17,7 @@ from gateway.sdk import (
     Found,
     NotFound,
     Query,
+    Text,
 )
 from gateway.sdk.kits.http import HttpSource
 from gateway.sdk.kits.signin import NationalSignIn
@@ -55,10 +56,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PublicSecurity(Adapter[Settings]):
-    """The resident's identity, from the population register."""
+    """A resident's identity, from the population register (JSON over HTTP)."""
 
     plugin = "public_security"
     api_version = 1
+    department = Text("Public security", "公安机关")
     certificates: ClassVar[tuple[CertificateType, ...]] = (IDENTITY,)
     settings_type: ClassVar[type[msgspec.Struct]] = Settings
 

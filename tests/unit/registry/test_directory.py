@@ -60,7 +60,7 @@ def refusal(settings: Mapping[str, Any]) -> SetupError:
 def test_certificates_are_found_by_name() -> None:
     found = departments()
     assert found.certificates == {"desk.note": NOTE, "other.list": LIST}
-    assert found.adapter_of("other.list") == "other"
+    assert found.adapter_of("other.list", None) == "other"
 
 
 def test_settings_reach_the_adapter(made: list[Recorded]) -> None:
