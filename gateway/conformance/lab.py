@@ -5,7 +5,7 @@ All that the adapter raises is kept, so that checks of privacy see it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +26,7 @@ from gateway.sdk import (
     Found,
     NotFound,
     Query,
+    Value,
 )
 
 #: Seconds that an answer from a sound department may take.
@@ -98,8 +99,8 @@ class Lab:
             path = copy_of(Path(self.subject.department.address), Path(folder))
             yield self.subject.at(str(path)), path
 
-    def query(self, sample: Sample) -> Query:
-        """The question about one holder."""
+    def query(self, sample: Sample, claims: Mapping[str, Value] | None = None) -> Query:
+        """The question about one holder; `claims` in place of the sample's key fields."""
         return Query(
             holder=sample.holder,
             certificate=self.subject.certificate_of(sample),
@@ -109,6 +110,8 @@ class Lab:
             item="conformance-001",
             case="CONFORMANCE-0001",
             purpose="conformance check of the adapter",
+            claims=sample.claims if claims is None else claims,
+            division=sample.division,
         )
 
     async def ask(

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """D: a found record is what was promised, about whom was asked, and of its time."""
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from gateway.conformance.breach import Breach, demand, listed
 from gateway.conformance.check import WIRE, check
 from gateway.conformance.faults import Fault
-from gateway.conformance.lab import Lab, described
+from gateway.conformance.lab import ANSWER_S, Lab, described
 from gateway.conformance.subject import Sample
 from gateway.errors import AdapterContractBroken, Text
-from gateway.sdk import Found, NotFound
-from gateway.sdk.contract import check_answer
+from gateway.model.certificate import FieldType
+from gateway.sdk import Adapter, Deadline, Found, NotFound, Value, Verified
+from gateway.sdk.contract import check_answer, check_verified
 
 #: Clocks of two machines differ; an answer may be that much from the future.
 _SKEW = timedelta(minutes=10)
@@ -119,3 +121,93 @@ async def answers_share_nothing(lab: Lab) -> None:
                 first.fields.clear()
         second = await lab.ask(adapter, sample)
         demand_expected(sample, second)
+
+
+@check(
+    "YZ-D06",
+    Text("A verification agrees with the record", "核验结果与记录一致"),
+    Text("Compare each claim with the value that `lookup` answers, or return None.",
+         "逐项与 lookup 的取值比对，或返回 None 由网关比对。"),
+)  # fmt: skip
+async def verifies_as_it_answers(lab: Lab) -> None:
+    async with lab.adapter() as adapter:
+        for sample in lab.subject.found:
+            certificate = lab.subject.certificate_of(sample)
+            true = {n: v for n, v in sample.fields.items() if n != certificate.holder_field}
+            await _demand_results(lab, adapter, sample, true, wrong=None)
+            for name in true.keys() - set(certificate.key_fields):
+                types = {field.name: field.type for field in certificate.fields}
+                claims = true | {name: _other_value(true[name], types[name])}
+                await _demand_results(lab, adapter, sample, claims, wrong=name)
+
+
+async def _demand_results(
+    lab: Lab, adapter: Adapter[Any], sample: Sample, claims: Mapping[str, Value], wrong: str | None
+) -> None:
+    answer = await _verified(lab, adapter, sample, claims)
+    if answer is None:
+        return  # the gateway compares
+    if isinstance(answer, NotFound):
+        raise Breach("a holder with a record was not found by `verify`")
+    for name, result in answer.results.items():
+        expected = "mismatch" if name == wrong else "match"
+        demand(result == expected, f"`{name}` is a {result}, and `lookup` says {expected}")
+
+
+async def _verified(
+    lab: Lab, adapter: Adapter[Any], sample: Sample, claims: Mapping[str, Value]
+) -> Verified | NotFound | None:
+    try:
+        answer = await adapter.verify(lab.query(sample, claims), claims, Deadline.after(ANSWER_S))
+    except Exception as error:  # noqa: BLE001 - adapters are foreign code
+        lab.watch.errors.append(error)
+        raise Breach(f"{described(error)} came from `verify`") from None
+    try:
+        return check_verified(answer, claims)
+    except AdapterContractBroken as error:
+        raise Breach(error.cause) from None
+
+
+def _other_value(value: Value, kind: FieldType) -> Value:
+    """A value of the same type that is not this one."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    others: dict[FieldType, str] = {"date": "1800-01-01", "month": "1800-01", "decimal": "9000001"}
+    return others.get(kind, f"{value}零")
+
+
+@check(
+    "YZ-D07",
+    Text("Nobody is verified who has no record", "无记录的主体不得核验通过"),
+    Text("Return NotFound from `verify` as from `lookup`.", "verify 与 lookup 一样返回 NotFound。"),
+)  # fmt: skip
+async def stranger_is_not_verified(lab: Lab) -> None:
+    async with lab.adapter() as adapter:
+        for sample in lab.subject.not_found:
+            certificate = lab.subject.certificate_of(sample)
+            like = next(
+                s for s in lab.subject.found if lab.subject.certificate_of(s) is certificate
+            )
+            claims = {n: v for n, v in like.fields.items() if n != certificate.holder_field}
+            answer = await _verified(lab, adapter, sample, claims | sample.claims)
+            is_denied = answer is None or isinstance(answer, NotFound)
+            demand(is_denied, "a holder without a record was compared")
+
+
+@check(
+    "YZ-D08",
+    Text("Many questions in one call get the answers that each gets alone", "批量查询与逐个查询结果一致"),
+    Text("Return one outcome for each query, in their order.", "按查询顺序逐一返回结果。"),
+)  # fmt: skip
+async def many_are_as_one(lab: Lab) -> None:
+    samples = [*lab.subject.samples, *reversed(lab.subject.samples)]
+    async with lab.adapter() as adapter:
+        queries = [lab.query(sample) for sample in samples]
+        answers = await adapter.lookup_many(queries, Deadline.after(ANSWER_S))
+    demand(len(answers) == len(samples), f"{len(answers)} outcomes for {len(samples)} queries")
+    for sample, answer in zip(samples, answers, strict=True):
+        if isinstance(answer, BaseException):
+            raise Breach(f"{described(answer)} came for one of them")
+        demand_expected(sample, answer)

@@ -5,10 +5,11 @@ import re
 
 import msgspec
 
-from gateway.conformance.breach import demand
+from gateway.conformance.breach import Breach, demand
 from gateway.conformance.check import check
 from gateway.conformance.lab import Lab
 from gateway.errors import SetupError, Text
+from gateway.sdk import API_VERSIONS
 from gateway.sdk.declaration import check_class
 
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -105,3 +106,27 @@ def _demand_both(title: Text, where: str) -> None:
 async def says_what_it_asks(lab: Lab) -> None:
     own = lab.subject.adapter.__dict__.get("__doc__")
     demand(bool(own and own.strip()), "the class has no docstring")
+
+
+@check(
+    "YZ-A07",
+    Text("The department is named in both languages", "部门名称有中英文"),
+    Text("Set `department = Text(english, chinese)` in the class.", "在类中设置 department = Text(英文, 中文)。"),
+)  # fmt: skip
+async def department_is_named(lab: Lab) -> None:
+    department = getattr(lab.subject.adapter, "department", None)
+    if not isinstance(department, Text):
+        raise Breach("the class has no `department`")
+    _demand_both(department, "department")
+
+
+@check(
+    "YZ-A08",
+    Text("The contract version is one that this gateway runs", "适配器契约版本在网关支持范围内"),
+    Text("Set `api_version` to the contract that the adapter was written for (docs/explanation/api-version.md).",
+         "api_version 须为编写时所依据的契约版本。"),
+)  # fmt: skip
+async def version_is_in_range(lab: Lab) -> None:
+    version = getattr(lab.subject.adapter, "api_version", None)
+    is_known = isinstance(version, int) and not isinstance(version, bool)
+    demand(is_known and version in API_VERSIONS, f"api_version is {version}")

@@ -96,3 +96,42 @@ async def personal_is_not_public(lab: Lab) -> None:
             not (public and (personal or "cn-id" in certificate.schemes)),
             f"{certificate.name} is cached for everybody",
         )
+
+
+@check(
+    "YZ-B07",
+    Text("Every code has its list", "代码字段均有代码表"),
+    Text("Give `Field.codes`: words by code; an answer outside the list is refused.",
+         "为字段给出 codes：代码对应的中英文含义；表外取值会被拒绝。"),
+    level="advisory",
+)  # fmt: skip
+async def codes_are_listed(lab: Lab) -> None:
+    for certificate in lab.subject.adapter.certificates:
+        bare = [f.name for f in certificate.fields if f.type == "code" and not f.codes]
+        demand(not bare, f"{certificate.name}: no list for {listed(bare)}")
+
+
+@check(
+    "YZ-B08",
+    Text("Every certificate names its legal basis", "每种证照注明共享依据"),
+    Text("Set `legal_basis=Text(english, chinese)`: the rule under which it may be shared.",
+         "设置 legal_basis：共享所依据的规定。"),
+    level="advisory",
+)  # fmt: skip
+async def basis_is_named(lab: Lab) -> None:
+    bare = [c.name for c in lab.subject.adapter.certificates if c.legal_basis is None]
+    demand(not bare, f"no legal basis for {listed(bare)}")
+
+
+@check(
+    "YZ-B09",
+    Text("Samples give every key field and nothing else", "样例给出全部查询字段且无多余"),
+    Text("Give the certificate's key fields as `claims` of each sample.",
+         "在样例的 claims 中给出证照的全部 key_fields。"),
+)  # fmt: skip
+async def key_fields_are_given(lab: Lab) -> None:
+    for sample in lab.subject.samples:
+        certificate = lab.subject.certificate_of(sample)
+        keys = set(certificate.key_fields)
+        demand(sample.claims.keys() >= keys, f"{certificate.name}: a sample lacks a key field")
+        demand(sample.claims.keys() <= keys, f"{certificate.name}: a sample claims no key field")
