@@ -21,6 +21,7 @@ from gateway.errors import (
 )
 from gateway.sdk import Deadline
 from gateway.sdk.kits.http import HttpSource
+from gateway.sdk.kits.sessions import SignInExpired
 
 NUMBER = "140302190001010017"
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -110,7 +111,7 @@ async def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (401, AdapterRefused),
+        (401, SignInExpired),
         (403, AdapterRefused),
         (429, AdapterUnavailable),
         (503, AdapterUnavailable),
