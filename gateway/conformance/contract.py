@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The checks as tests: what an adapter's own test class inherits.
 
-pytest collects the class below it and finds one test for each check, named by its id::
+pytest collects one test for each check, named by its id::
+
+    @pytest.fixture(scope="module")
+    def subject() -> Iterator[Subject]:
+        with subject_of(Path(__file__).parents[1] / "conformance.toml") as subject:
+            yield subject
+
 
     class TestHousingFund(AdapterContract):
-        @pytest.fixture(scope="class")
-        def subject(self) -> Iterator[Subject]:
-            with subject_of(HERE / "conformance.toml") as subject:
-                yield subject
+        pass
 """
 
 from typing import TYPE_CHECKING
@@ -21,7 +24,7 @@ if TYPE_CHECKING:  # at run time only where pytest runs already
 
 
 class AdapterContract:
-    """Inherit, and give one fixture `subject`, best of scope `class`.
+    """Inherit, and give one fixture `subject`, best of scope `module`.
 
     A failed required check fails, with what was seen and how to mend it. An exempt check, one that
     cannot be made of this department, and an advisory one that did not hold are skipped with the

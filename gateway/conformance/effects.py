@@ -2,7 +2,7 @@
 """What code does beside computing: connections, processes, threads, files that it writes.
 
 The interpreter tells by audit events (PEP 578). A hook cannot be taken away again, so there is one,
-which listens only for the thread that asked.
+which listens only for the thread that asked. Of threads older interpreters do not tell.
 """
 
 import importlib
@@ -28,8 +28,6 @@ _NAMED: Final = {
     "subprocess.Popen": "a process",
     "os.fork": "a process",
     "os.posix_spawn": "a process",
-    "_thread.start_new_thread": "a thread",
-    "_thread.start_joinable_thread": "a thread",
 }
 _IMPORT_LIMIT_S: Final = 60
 _listening: Final[dict[int, set[str]]] = {}
@@ -48,9 +46,17 @@ def effects_of(work: Callable[[], object]) -> set[str]:
     _hook()
     mine: set[str] = set()
     _listening[threading.get_ident()] = mine
+    start = threading.Thread.start
+
+    def heard_start(thread: threading.Thread) -> None:
+        _listening.get(threading.get_ident(), set()).add("a thread")
+        start(thread)
+
+    threading.Thread.start = heard_start  # type: ignore[assignment,method-assign]
     try:
         work()
     finally:
+        threading.Thread.start = start  # type: ignore[method-assign]
         del _listening[threading.get_ident()]
     return mine
 

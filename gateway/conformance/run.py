@@ -83,7 +83,7 @@ def _outcome(check: Check, lab: Lab, watch: Watch) -> tuple[Outcome, str]:
     try:
         with watch.running():
             asyncio.run(_bounded(check, lab, watch))
-    except (Exception, SystemExit) as raised:  # noqa: BLE001 - adapters are foreign code
+    except (Exception, SystemExit, asyncio.CancelledError) as raised:  # noqa: BLE001 - foreign code
         error = _first(raised)
         match error:
             case Breach():

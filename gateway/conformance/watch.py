@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import msgspec
 
+_REST_S: Final = 0.05
 _DESCRIPTORS: Final = Path("/proc/self/fd")
 
 
@@ -108,6 +109,12 @@ class Census(msgspec.Struct, frozen=True):
         """Count; descriptors are 0 where the system does not tell."""
         count = sum(1 for _ in _DESCRIPTORS.iterdir()) if sys.platform == "linux" else 0
         return cls(count, threading.active_count(), len(asyncio.all_tasks()))
+
+    @classmethod
+    async def at_rest(cls) -> "Census":
+        """Count once tasks that were cancelled and sockets that were closed have ended."""
+        await asyncio.sleep(_REST_S)
+        return cls.now()
 
     def more_than(self, before: "Census") -> str:
         """What has been added since, in words; empty when nothing has."""

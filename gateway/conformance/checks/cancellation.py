@@ -40,7 +40,14 @@ def _lookup(lab: Lab, adapter: Adapter[Any]) -> Coroutine[Any, Any, object]:
          "放行 asyncio.CancelledError：捕获 Exception，不捕获 BaseException。"),
 )  # fmt: skip
 async def lookup_obeys(lab: Lab) -> None:
-    async with lab.adapter() as adapter:
+    for step in range(1, _MAX_STEPS):  # on new connections
+        async with lab.adapter() as adapter:
+            cut = await cancelled_at(step, _lookup(lab, adapter))
+        if not cut.reached:
+            break
+        _demand_clean(cut, step)
+    async with lab.adapter() as adapter:  # on one that was used before
+        await lab.ask(adapter, lab.subject.found[0])
         for number, cut in enumerate(await _cuts(lambda: _lookup(lab, adapter)), start=1):
             _demand_clean(cut, number)
 
@@ -53,12 +60,15 @@ async def lookup_obeys(lab: Lab) -> None:
 )  # fmt: skip
 async def next_is_right(lab: Lab) -> None:
     sample = lab.subject.found[0]
-    async with lab.adapter() as adapter:
-        for step in range(1, _MAX_STEPS):
-            cut = await cancelled_at(step, _lookup(lab, adapter))
-            demand_expected(sample, await lab.ask(adapter, sample))
-            if not cut.reached:
-                return
+    for is_used in (False, True):
+        async with lab.adapter() as adapter:
+            if is_used:
+                await lab.ask(adapter, sample)
+            for step in range(1, _MAX_STEPS):
+                cut = await cancelled_at(step, _lookup(lab, adapter))
+                demand_expected(sample, await lab.ask(adapter, sample))
+                if not cut.reached:
+                    break
 
 
 @check(
@@ -70,7 +80,7 @@ async def next_is_right(lab: Lab) -> None:
 async def nothing_is_left(lab: Lab) -> None:
     async with lab.adapter() as adapter:
         await lab.ask(adapter, lab.subject.found[0])  # what is made once is made
-    before = Census.now()
+    before = await Census.at_rest()
     async with lab.adapter() as adapter:
         await _cuts(lambda: _lookup(lab, adapter))
     left = await settled(before)
@@ -86,7 +96,7 @@ async def nothing_is_left(lab: Lab) -> None:
 async def ping_obeys(lab: Lab) -> None:
     async with lab.adapter() as adapter:
         await lab.ping(adapter)
-    before = Census.now()
+    before = await Census.at_rest()
     async with lab.adapter() as adapter:
         for number, cut in enumerate(await _cuts(adapter.ping), start=1):
             _demand_clean(cut, number)
@@ -103,7 +113,7 @@ async def ping_obeys(lab: Lab) -> None:
 async def open_obeys(lab: Lab) -> None:
     async with lab.adapter():
         pass
-    before = Census.now()
+    before = await Census.at_rest()
     for step in range(1, _MAX_STEPS):
         adapter = lab.make()
         cut = await cancelled_at(step, adapter.open(lab.context()))
@@ -125,6 +135,7 @@ async def connections_end(lab: Lab) -> None:
     found, other = lab.subject.found[0], lab.subject.found[-1]
     with lab.line() as line:
         async with lab.adapter(line.subject) as adapter:
+            await lab.ask(adapter, found)
             for step in range(1, _MAX_STEPS):
                 cut = await cancelled_at(step, _lookup(lab, adapter))
                 demand_expected(other, await lab.ask(adapter, other))

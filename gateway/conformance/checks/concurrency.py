@@ -73,6 +73,8 @@ async def _ask_all(lab: Lab, adapter: Adapter[object], samples: list[Sample]) ->
             group.create_task(lab.outcome(adapter, sample, limit.remaining_s)) for sample in samples
         ]
     for sample, task in zip(samples, tasks, strict=True):
+        if task.cancelled():
+            raise Breach("it was cancelled although nobody cancelled it")
         answer = task.result()
         if isinstance(answer, BaseException):
             raise Breach(f"{type(answer).__name__} came for one of {len(samples)}")
