@@ -94,10 +94,10 @@ class Lab:
 
     @contextmanager
     def copied(self) -> Iterator[tuple[Subject, Path]]:
-        """A copy of the department's file or folder, to be spoilt."""
-        with TemporaryDirectory(prefix="yz-") as folder:
+        """A copy of the department's file or folder, to be spoilt, and nothing read of it yet."""
+        with TemporaryDirectory(prefix="yz-") as folder, TemporaryDirectory(prefix="yz-") as state:
             path = copy_of(Path(self.subject.department.address), Path(folder))
-            yield self.subject.at(str(path)), path
+            yield self.subject.at(str(path), state), path
 
     def query(self, sample: Sample, claims: Mapping[str, Value] | None = None) -> Query:
         """The question about one holder; `claims` in place of the sample's key fields."""

@@ -164,7 +164,8 @@ def _filled(value: Any, words: Mapping[str, str]) -> Any:
 
 
 def _filled_department(department: Department, words: Mapping[str, str]) -> Department:
-    return Department(department.protocol, _filled(department.address, words))
+    address, state = _filled([department.address, department.state], words)
+    return Department(department.protocol, address, state)
 
 
 @contextmanager

@@ -56,10 +56,13 @@ class Department(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         protocol: `http`, `soap`, `postgres`, `sqlite` or `file`.
         address: text that stands in a setting or a secret and is replaced there: `host:port`; for
             `postgres` also the folder of its Unix socket; for files the path of the file or folder.
+        state: of a file drop, the folder in which the adapter keeps what it has read. Each fault
+            gets an empty one, since the last good delivery is what hides a bad one.
     """
 
     protocol: Protocol
     address: str
+    state: str = ""
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,14 +134,15 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
             )
         return named[0]
 
-    def at(self, address: str) -> "Subject":
-        """The same subject with its department somewhere else."""
-        mine = self.department.address
+    def at(self, address: str, state: str = "") -> "Subject":
+        """The same subject with its department, and what is kept of it, somewhere else."""
+        mine = self.department
 
         def moved(value: object) -> object:
             match value:
                 case str():
-                    return value.replace(mine, address)
+                    text = value.replace(mine.state, state) if mine.state and state else value
+                    return text.replace(mine.address, address)
                 case Mapping():
                     return {key: moved(inner) for key, inner in value.items()}
                 case list() | tuple():
@@ -150,7 +154,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
             self,
             settings={key: moved(value) for key, value in self.settings.items()},
             secrets={key: str(moved(value)) for key, value in self.secrets.items()},
-            department=Department(self.department.protocol, address),
+            department=Department(mine.protocol, address, state or mine.state),
         )
 
     def secret_source(self) -> Callable[[str], str]:
