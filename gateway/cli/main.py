@@ -8,6 +8,8 @@ import typer
 
 from gateway import __version__
 from gateway.cli import (
+    adapter,
+    adapter_check,
     agency,
     agency_keys,
     agency_x509,
@@ -45,6 +47,8 @@ app.command("init")(config.init)
 app.command("serve")(serve.serve)
 app.command("lookup")(lookup.lookup)
 app.command("explain")(explain.explain)
+adapter.app.command("check")(adapter_check.check)
+app.add_typer(adapter.app, name="adapter")
 agency.app.add_typer(agency_x509.app, name="x509")
 app.add_typer(agency.app, name="agency")
 app.add_typer(auditor.app, name="auditor")

@@ -25,8 +25,8 @@ from gateway.errors import (
 )
 from gateway.model.answer import Found, NotFound, Verified
 from gateway.model.holder import Holder
-from gateway.registry.contract import check_answer, check_verified
 from gateway.sdk import Adapter, AdapterContext, Deadline, Query
+from gateway.sdk.contract import check_answer, check_verified
 
 #: Seconds after which a caller that found the queue full may try again.
 _BUSY_RETRY_S: Final = 1

@@ -20,8 +20,8 @@ import pluggy
 
 from gateway.errors import SetupError
 from gateway.model.site import AdapterSite
-from gateway.registry.declaration import check_class
 from gateway.sdk import Adapter, hookspecs
+from gateway.sdk.declaration import check_class
 
 GROUP: Final = "gateway.adapters"
 #: `plugin = ` of an adapter that the site itself declares.

@@ -9,9 +9,8 @@ import msgspec
 import pytest
 
 from gateway.errors import SetupError
-from gateway.registry import declaration
 from gateway.registry.loader import load_adapter_classes
-from gateway.sdk import Adapter, CertificateType, Field, Text, hookimpl
+from gateway.sdk import Adapter, CertificateType, Field, Text, declaration, hookimpl
 from tests.unit.registry.desk import NOTE, Desk, certificate
 
 

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a distribution's folder to its adapter class, installed or not.
+
+A folder whose package is not installed is put on the import path, so that a check needs no
+installation; the entry point is read from its `pyproject.toml` then.
+"""
+
+import importlib
+import sys
+import tomllib
+from collections.abc import Mapping
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, entry_points
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from gateway.errors import SetupError
+from gateway.sdk import Adapter
+
+GROUP: Final = "gateway.adapters"
+
+
+def plugin_of(folder: Path, name: str | None = None) -> type[Adapter[Any]]:
+    """The adapter class that a distribution's entry point registers.
+
+    Args:
+        folder: of its `pyproject.toml`, or of an installed package.
+        name: of the entry point; None where there is only one.
+
+    Raises:
+        SetupError: no entry point, or none of that name, or it registers no single class.
+    """
+    points = _declared(folder)
+    if name is not None and name not in points:
+        points = {p.name: p.value for p in entry_points(group=GROUP, name=name)}
+    if len(points) != 1 and name not in points:
+        raise SetupError(
+            f"has {len(points)} entry points of the group {GROUP}",
+            where=str(folder / "pyproject.toml"),
+            remedy="declare one, or name one as `plugin` in conformance.toml.",
+        )
+    value = points[name] if name is not None else next(iter(points.values()))
+    return _registered(value, folder)
+
+
+def folder_of(named: str) -> Path:
+    """The folder with the `conformance.toml` of a path, a plugin or a distribution.
+
+    Raises:
+        SetupError: nothing of that name is there or installed.
+    """
+    path = Path(named)
+    if path.is_dir():
+        return path
+    if path.is_file():
+        return path.parent
+    found = [p.dist for p in entry_points(group=GROUP, name=named) if p.dist is not None]
+    try:
+        dist = found[0] if found else distribution(named)
+    except (PackageNotFoundError, ValueError):
+        raise SetupError(
+            "is no folder, no installed plugin and no installed distribution",
+            where=named,
+            remedy="name the adapter's folder, or install it.",
+        ) from None
+    return _source(dist, named)
+
+
+def _source(dist: Distribution, named: str) -> Path:
+    """Where a distribution was installed from, or where it keeps its `conformance.toml`."""
+    url = dist.read_text("direct_url.json")
+    if url is not None:
+        parts = urlsplit(msgspec.json.decode(url)["url"])
+        folder = Path(unquote(parts.path))
+        if parts.scheme == "file" and (folder / "conformance.toml").is_file():
+            return folder
+    for file in dist.files or ():
+        if file.name == "conformance.toml":
+            return Path(str(file.locate())).parent
+    raise SetupError(
+        f"the distribution {dist.name} brings no conformance.toml",
+        where=named,
+        remedy="name the folder of its source, or ship the file inside the package.",
+    )
+
+
+def _declared(folder: Path) -> Mapping[str, str]:
+    """Entry points of `pyproject.toml`; empty without the file."""
+    try:
+        text = (folder / "pyproject.toml").read_text(encoding="utf-8")
+        project = tomllib.loads(text).get("project", {})
+    except OSError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SetupError(
+            str(error), where=str(folder / "pyproject.toml"), remedy="write valid TOML."
+        ) from None
+    declared: Mapping[str, str] = project.get("entry-points", {}).get(GROUP, {})
+    return declared
+
+
+def _registered(value: str, folder: Path) -> type[Adapter[Any]]:
+    """Import what an entry point names, and take the one class that it registers."""
+    module, _, attribute = value.partition(":")
+    for source in (folder / "src", folder):
+        if (source / module.partition(".")[0]).is_dir() and str(source) not in sys.path:
+            sys.path.append(str(source))  # behind what is installed
+    try:
+        plugin: Any = importlib.import_module(module.strip())
+        for part in filter(None, attribute.strip().split(".")):
+            plugin = getattr(plugin, part)
+    except Exception as error:
+        raise SetupError(
+            f"cannot be imported: {type(error).__name__}: {error}",
+            where=value,
+            remedy="install its dependencies, and mend the entry point.",
+        ) from error
+    registered: list[type[Adapter[Any]]] = []
+    register = getattr(plugin, "register_adapters", None)
+    if callable(register):
+        register(register=registered.append)
+    if len(registered) != 1:
+        raise SetupError(
+            f"registers {len(registered)} adapters",
+            where=value,
+            remedy="let `register_adapters(register)` register one class.",
+        )
+    return registered[0]
