@@ -90,9 +90,13 @@ class HttpSimulator:
         async def handle(request: web.Request) -> Answer:
             if not self._is_signed(request):
                 return self._unsigned()
+            try:
+                body = await request.read()
+            except ConnectionError:
+                return web.Response(status=400)  # nobody waits for it, and nothing is logged
             self._asked_count += 1
             await asyncio.sleep(self._given.latency_s)
-            made = handler(await request.read())
+            made = handler(body)
             return made if isinstance(made, web.Response) else await made
 
         self.application.router.add_post(path, handle)
