@@ -28,6 +28,11 @@ def client_tls(
         raise SetupError(
             "a client's chain and its key come together", remedy="give both, or neither."
         )
+    if authorities is not None and not authorities.strip():
+        raise SetupError(
+            "names no authority",  # an empty text would mean: whomever the system believes
+            remedy="give PEM text, or leave `authorities` out to believe the system's.",
+        )
     try:
         context = ssl.create_default_context(cadata=authorities)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
