@@ -10,6 +10,7 @@ from gateway import __version__
 from gateway.cli import (
     adapter,
     adapter_check,
+    adapter_new,
     agency,
     agency_keys,
     agency_x509,
@@ -47,6 +48,7 @@ app.command("init")(config.init)
 app.command("serve")(serve.serve)
 app.command("lookup")(lookup.lookup)
 app.command("explain")(explain.explain)
+adapter.app.command("new")(adapter_new.new)
 adapter.app.command("check")(adapter_check.check)
 app.add_typer(adapter.app, name="adapter")
 agency.app.add_typer(agency_x509.app, name="x509")
