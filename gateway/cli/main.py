@@ -10,6 +10,7 @@ from gateway import __version__
 from gateway.cli import (
     adapter,
     adapter_check,
+    adapter_dev,
     adapter_new,
     agency,
     agency_keys,
@@ -50,6 +51,7 @@ app.command("lookup")(lookup.lookup)
 app.command("explain")(explain.explain)
 adapter.app.command("new")(adapter_new.new)
 adapter.app.command("check")(adapter_check.check)
+adapter.app.command("dev")(adapter_dev.dev)
 app.add_typer(adapter.app, name="adapter")
 agency.app.add_typer(agency_x509.app, name="x509")
 app.add_typer(agency.app, name="agency")

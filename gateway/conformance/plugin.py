@@ -32,6 +32,11 @@ def plugin_of(folder: Path, name: str | None = None) -> type[Adapter[Any]]:
     Raises:
         SetupError: no entry point, or none of that name, or it registers no single class.
     """
+    return _registered(entry_point_of(folder, name), folder)
+
+
+def entry_point_of(folder: Path, name: str | None = None) -> str:
+    """What the entry point names, `module` or `module:attribute`; raises as `plugin_of` does."""
     points = _declared(folder)
     if name is not None and name not in points:
         points = {p.name: p.value for p in entry_points(group=GROUP, name=name)}
@@ -41,8 +46,12 @@ def plugin_of(folder: Path, name: str | None = None) -> type[Adapter[Any]]:
             where=str(folder / "pyproject.toml"),
             remedy="declare one, or name one as `plugin` in conformance.toml.",
         )
-    value = points[name] if name is not None else next(iter(points.values()))
-    return _registered(value, folder)
+    return points[name] if name is not None else next(iter(points.values()))
+
+
+def import_folders(folder: Path) -> tuple[Path, ...]:
+    """Where a distribution's package may lie in its source."""
+    return tuple(path for path in (folder / "src", folder) if path.is_dir())
 
 
 def folder_of(named: str) -> Path:
@@ -104,7 +113,7 @@ def _declared(folder: Path) -> Mapping[str, str]:
 def _registered(value: str, folder: Path) -> type[Adapter[Any]]:
     """Import what an entry point names, and take the one class that it registers."""
     module, _, attribute = value.partition(":")
-    for source in (folder / "src", folder):
+    for source in import_folders(folder):
         if (source / module.partition(".")[0]).is_dir() and str(source) not in sys.path:
             sys.path.append(str(source))  # behind what is installed
     try:
