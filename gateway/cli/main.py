@@ -12,6 +12,7 @@ from gateway.cli import (
     adapter_check,
     adapter_dev,
     adapter_new,
+    adapter_shadow,
     agency,
     agency_keys,
     agency_x509,
@@ -52,6 +53,7 @@ app.command("explain")(explain.explain)
 adapter.app.command("new")(adapter_new.new)
 adapter.app.command("check")(adapter_check.check)
 adapter.app.command("dev")(adapter_dev.dev)
+adapter.app.command("shadow")(adapter_shadow.shadow)
 app.add_typer(adapter.app, name="adapter")
 agency.app.add_typer(agency_x509.app, name="x509")
 app.add_typer(agency.app, name="agency")
