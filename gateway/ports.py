@@ -212,7 +212,7 @@ class AdapterDirectory(Protocol):
         """
 
     async def health(self) -> Mapping[str, str]:
-        """`ok` or the code of what is wrong, by adapter name."""
+        """`ok`, or the code or state of what is wrong, by adapter name."""
 
 
 class Sealer(Protocol):

@@ -6,6 +6,9 @@ writes its numbers to a file of its own and any worker can answer for all. Label
 adapter names only.
 """
 
+import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -13,6 +16,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from gateway.errors import REFUSALS
+from gateway.registry.observer import STATES, AdapterObserver, Outcome, State
+from gateway.registry.quarantine import Offence
 
 _OUTCOMES: Final = ("found", "not_found", "match", "mismatch", *REFUSALS)
 _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -52,6 +57,51 @@ class ConnectionMetrics:
             "Connections closed at once because the worker had max_connections already",
             registry=CollectorRegistry(),
         ).inc
+
+
+class AdapterMetrics(AdapterObserver):
+    """Counts and times of what departments are asked, and the states of their guards."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self._calls: Final = Histogram(
+            "yizheng_adapter_seconds",
+            "Seconds of questions to a department, by what became of them",
+            ["adapter", "outcome"],
+            buckets=_BUCKETS_S,
+            registry=registry,
+        )
+        self._states: Final = Gauge(
+            "yizheng_adapter_workers",
+            "Workers by the state in which they have an adapter",
+            ["adapter", "state"],
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._offences: Final = Counter(
+            "yizheng_adapter_offences",
+            "What adapter code did to its worker: blocked its loop, leaked tasks, exited",
+            ["adapter", "offence"],
+            registry=registry,
+        )
+        self._observe: Final[dict[tuple[str, Outcome], Callable[[float], None]]] = {}
+
+    def note_call(self, adapter: str, outcome: Outcome, seconds: float) -> None:
+        """A lookup or a verification is over."""
+        observe = self._observe.get((adapter, outcome))
+        if observe is None:  # bound once: binding takes longer than counting
+            observe = self._calls.labels(adapter=adapter, outcome=outcome).observe
+            self._observe[adapter, outcome] = observe
+        observe(seconds)
+
+    def note_state(self, adapter: str, state: State) -> None:
+        """The adapter is in another state, or was loaded."""
+        for each in STATES:
+            self._states.labels(adapter=adapter, state=each).set(each == state)
+
+    def note_offence(self, adapter: str, offence: Offence, count: int = 1) -> None:
+        """Adapter code did harm; called from any thread."""
+        self._offences.labels(adapter=adapter, offence=offence).inc(count)
 
 
 class RoomMetrics:
@@ -123,6 +173,18 @@ class IndexMetrics:
 
 def exposition() -> tuple[str, bytes]:
     """Content type and text of the metrics of all workers."""
+    forget_the_dead(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # the library has no type here
     return CONTENT_TYPE_LATEST, generate_latest(registry)
+
+
+def forget_the_dead(folder: Path) -> None:
+    """Drop what counts the living of processes that are no more."""
+    for file in folder.glob("gauge_live*_*.db"):
+        try:
+            os.kill(int(file.stem.rpartition("_")[2]), 0)
+        except ProcessLookupError:
+            file.unlink(missing_ok=True)
+        except PermissionError:
+            continue  # another user's, and alive
