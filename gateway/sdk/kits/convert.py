@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.errors import AdapterContractBroken
-from gateway.model.certificate import Field, FieldType, Value
+from gateway.model.certificate import CertificateType, Field, FieldType, Value
 from gateway.model.value import LONG_TERM
 
 #: Where the parts of a day stand, e.g. `YYYYMMDD`, `YYYY/MM/DD`, `YYYY年MM月DD日`.
@@ -77,10 +77,24 @@ def convert(raw: object, field: Field, origin: Origin) -> Value:
         ) from None
 
 
+def fields_of(
+    record: Mapping[str, Any], certificate: CertificateType, origins: Mapping[str, Origin]
+) -> dict[str, Value]:
+    """The fields of one record, by the origin of each.
+
+    Raises:
+        AdapterContractBroken: a value in another form than was declared.
+    """
+    return {
+        field.name: convert(member(record, origins[field.name].source), field, origins[field.name])
+        for field in certificate.fields
+    }
+
+
 def member(record: object, path: str) -> object:
     """What stands at a path of members; None where a member is missing or nothing can have any."""
     for name in path.split("."):
-        if not isinstance(record, dict):
+        if not isinstance(record, Mapping):
             return None
         record = record.get(name)
     return record

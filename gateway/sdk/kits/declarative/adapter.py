@@ -5,6 +5,12 @@ In a distribution, beside the module that registers it::
 
     register(declared_adapter("education", Path(__file__).with_name("adapter.toml")))
 
+or, where a method is to be added, as a base::
+
+    class CivilAffairs(DeclaredAdapter):
+        plugin = "civil_affairs"
+        declaration = read_declaration(Path(__file__).with_name("adapter.toml"))
+
 In a site, `adapters/<name>.toml` has `plugin = "declarative"` and the declaration itself under
 `[declarative]`; the gateway calls `declared_in_site`.
 """
@@ -50,14 +56,23 @@ _QUESTIONS: Final[Mapping[Kind, Any]] = {
 
 
 class DeclaredAdapter(Adapter[Any]):
-    """Base of classes that are made from declarations; may be derived from as any other.
+    """Base of classes that are made from declarations.
 
     Attributes:
-        declaration: what the class was made from.
+        declaration: what the class is made from; everything else that an adapter class sets, but
+            `plugin`, follows from it.
         questions: how the department is asked, after `open`.
     """
 
     declaration: ClassVar[Declaration]
+
+    def __init_subclass__(cls) -> None:
+        """Take from the declaration what the contract asks of a class."""
+        declared = cls.declaration
+        cls.api_version = declared.api_version
+        cls.department = declared.department
+        cls.certificates = tuple(certificate.type() for certificate in declared.certificates)
+        cls.settings_type = _SETTINGS[declared.kind]
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
@@ -96,13 +111,22 @@ def declared_adapter(plugin: str, file: Path) -> type[DeclaredAdapter]:
     Raises:
         SetupError: names file, key and remedy.
     """
+    return _make(plugin, read_declaration(file))
+
+
+def read_declaration(file: Path) -> Declaration:
+    """Read a declaration that a distribution brings.
+
+    Raises:
+        SetupError: names file, key and remedy.
+    """
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise SetupError(
             "cannot be read", where=file.name, remedy="install the distribution again."
         ) from None
-    return _make(plugin, decode_declaration(text, file.name))
+    return decode_declaration(text, file.name)
 
 
 def declared_in_site(members: object, where: str) -> type[DeclaredAdapter]:
@@ -119,18 +143,12 @@ def declared_in_site(members: object, where: str) -> type[DeclaredAdapter]:
 
 
 def _make(plugin: str, declaration: Declaration) -> type[DeclaredAdapter]:
-    made = type(
-        f"Declared_{plugin}",
-        (DeclaredAdapter,),
-        {
-            "__doc__": declaration.description,
-            "plugin": plugin,
-            "api_version": declaration.api_version,
-            "department": declaration.department,
-            "certificates": tuple(c.type() for c in declaration.certificates),
-            "settings_type": _SETTINGS[declaration.kind],
-            "declaration": declaration,
-        },
-    )
+    members = {
+        "__doc__": declaration.description,
+        "__module__": __name__,
+        "plugin": plugin,
+        "declaration": declaration,
+    }
+    made = type("Declared", (DeclaredAdapter,), members)
     assert issubclass(made, DeclaredAdapter)
     return made

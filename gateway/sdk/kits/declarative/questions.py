@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A declared question over HTTP, over SQL, or of a file drop, with the kits of the same names."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol
@@ -11,9 +10,8 @@ from msgspec import Meta
 
 from gateway.errors import AdapterContractBroken, AdapterUnavailable, DepartmentError, Text
 from gateway.model.answer import Found, NotFound
-from gateway.model.certificate import CertificateType, Value
 from gateway.sdk.adapter import AdapterContext, Deadline, Query
-from gateway.sdk.kits.convert import Origin, convert, member
+from gateway.sdk.kits.convert import convert, fields_of, member
 from gateway.sdk.kits.declarative.declaration import (
     CertificateDeclaration,
     Declaration,
@@ -164,10 +162,11 @@ class _HttpQuestion:
         origin = self._origins[self.http.newest]
         [field] = (f for f in self._type.fields if f.name == self.http.newest)
 
-        def rank(record: dict[str, Any]) -> str:
-            return str(convert(member(record, origin.source), field, origin) or "")
-
-        return max(records, key=rank)
+        ranks = [str(convert(member(r, origin.source), field, origin) or "") for r in records]
+        newest = max(ranks)
+        if ranks.count(newest) > 1:
+            raise AdapterContractBroken("which record is the newest cannot be told")
+        return records[ranks.index(newest)]
 
 
 class SqlQuestions:
@@ -239,20 +238,6 @@ class FileQuestions:
         """Look at the deliveries in use."""
         for source in self._sources.values():
             await source.ping()
-
-
-def fields_of(
-    record: Mapping[str, Any], certificate: CertificateType, origins: Mapping[str, Origin]
-) -> dict[str, Value]:
-    """The fields of one record.
-
-    Raises:
-        AdapterContractBroken: a value in another form than was declared.
-    """
-    return {
-        field.name: convert(member(record, origins[field.name].source), field, origins[field.name])
-        for field in certificate.fields
-    }
 
 
 def _file_source(

@@ -2,7 +2,6 @@
 """What a delivery looks like, and its rows as texts. Reads; decides nothing about values."""
 
 import csv
-import io
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
@@ -145,25 +144,35 @@ def rows(file: IO[bytes], layout: Layout) -> Iterator[tuple[int, Mapping[str, st
 
 
 def _csv_rows(file: IO[bytes], layout: Layout) -> Iterator[tuple[int, Mapping[str, str]]]:
-    encoding = "utf-8-sig" if layout.encoding == "utf-8" else layout.encoding
-    with io.TextIOWrapper(file, encoding=encoding, newline="") as text:
-        reader = csv.reader(text, delimiter=layout.delimiter, strict=True)
-        heading: list[str] = []
+    reader = csv.reader(_lines(file, layout.encoding), delimiter=layout.delimiter, strict=True)
+    try:
+        heading = next(reader, [])
+        if len(set(heading)) != len(heading) or not heading:
+            raise Refused("the heading is empty or names a column twice", row=1)
+        for cells in reader:
+            if len(cells) != len(heading):
+                raise Refused(
+                    f"{len(cells)} columns, and the heading has {len(heading)}",
+                    row=reader.line_num,
+                )
+            yield reader.line_num, dict(zip(heading, cells, strict=True))
+    except csv.Error:
+        raise Refused("not CSV: a quote is open or misplaced", row=reader.line_num) from None
+
+
+def _lines(file: IO[bytes], encoding: Encoding) -> Iterator[str]:
+    """Line by line, so that a wrong character is known by its row.
+
+    Neither encoding has the byte of a line's end inside a character.
+    """
+    number = 0
+    while line := file.readline(_MAX_LINE_BYTES):
+        number += 1
         try:
-            heading = next(reader, [])
-            if len(set(heading)) != len(heading) or not heading:
-                raise Refused("the heading is empty or names a column twice", row=1)
-            for cells in reader:
-                if len(cells) != len(heading):
-                    raise Refused(
-                        f"{len(cells)} columns, and the heading has {len(heading)}",
-                        row=reader.line_num,
-                    )
-                yield reader.line_num, dict(zip(heading, cells, strict=True))
+            text = line.decode(encoding)
         except UnicodeDecodeError:
-            raise Refused(f"not {layout.encoding} text", row=reader.line_num + 1) from None
-        except csv.Error:
-            raise Refused("not CSV: a quote is open or misplaced", row=reader.line_num) from None
+            raise Refused(f"not {encoding} text", row=number) from None
+        yield text.removeprefix("\ufeff") if number == 1 else text
 
 
 def _fixed_rows(file: IO[bytes], layout: Layout) -> Iterator[tuple[int, Mapping[str, str]]]:

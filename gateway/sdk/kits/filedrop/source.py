@@ -3,13 +3,15 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 import msgspec
-import structlog
 
 from gateway.errors import AdapterUnavailable
 from gateway.model.answer import Found, NotFound
@@ -23,10 +25,13 @@ _LOOKUP: Final = """
 SELECT delivery.as_of, delivery.form, record.fields
 FROM delivery LEFT JOIN record ON record.key = $1
 """
+_HELD: Final = "SELECT as_of FROM delivery"
+_PING_S: Final = 5.0
 _LOADER: Final = ("-m", "gateway.sdk.kits.filedrop.load")
 _CONNECTIONS: Final = 4
 
-_log: Final = structlog.get_logger("filedrop")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class FileDropSource:
@@ -49,6 +54,7 @@ class FileDropSource:
         self._meaning: Final = meaning
         self._file: Final = state / f"{name}.filedrop"
         self._index: Final = SqliteDriver(self._file, connections=_CONNECTIONS)
+        self._disk: ThreadPoolExecutor | None = None
         self._refused: set[tuple[Delivery, int]] = set()
         self._looked: Final = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
@@ -56,6 +62,7 @@ class FileDropSource:
     async def open(self) -> None:
         """Begin to watch the folder; a folder that is away fails lookups, not this."""
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._disk = ThreadPoolExecutor(1, "yizheng-filedrop")
         await self._index.open()
         self._watch = asyncio.create_task(self._keep_watching(), name=f"filedrop {self._name}")
 
@@ -65,6 +72,8 @@ class FileDropSource:
             self._watch.cancel()
             with suppress(asyncio.CancelledError):
                 await self._watch
+        if self._disk is not None:
+            self._disk.shutdown(wait=False, cancel_futures=True)
         await self._index.aclose()
 
     async def lookup(self, *key: Value, deadline: Deadline) -> Found | NotFound:
@@ -96,10 +105,8 @@ class FileDropSource:
         Raises:
             AdapterUnavailable: there is none, or it is too old.
         """
-        held = await asyncio.to_thread(held_by, self._file)
-        if held is None:
-            raise AdapterUnavailable("no good delivery yet")
-        self._check_age(held.as_of)
+        [held] = await self._index.fetch(_HELD, (), Deadline.after(_PING_S))
+        self._check_age(datetime.fromisoformat(held["as_of"]))
 
     def _check_age(self, as_of: datetime) -> None:
         if (datetime.now(UTC) - as_of).total_seconds() > self._meaning.layout.max_age_s:
@@ -110,7 +117,9 @@ class FileDropSource:
             try:
                 await self.refresh()
             except Exception as error:  # noqa: BLE001 - to watch on is all that helps
-                _log.warning("delivery_unreadable", adapter=self._name, error=type(error).__name__)
+                _log().warning(
+                    "delivery_unreadable", adapter=self._name, error=type(error).__name__
+                )
             self._looked.set()
             await asyncio.sleep(self._poll_s)
 
@@ -120,25 +129,31 @@ class FileDropSource:
         Raises:
             OSError: the folder cannot be read.
         """
-        held = await asyncio.to_thread(held_by, self._file)
+        held = await self._off_loop(held_by, self._file)
         usable = held is not None and held.form == self._meaning.form
-        for delivery in await asyncio.to_thread(deliveries, self._folder, self._meaning.layout):
+        for delivery in await self._off_loop(deliveries, self._folder, self._meaning.layout):
             if usable and held is not None and delivery.as_of <= held.as_of:
                 return
-            attempt = (delivery, (await asyncio.to_thread(delivery.path.stat)).st_mtime_ns)
+            attempt = (delivery, (await self._off_loop(delivery.path.stat)).st_mtime_ns)
             if attempt in self._refused:
                 continue
             report = await self._load(delivery)
             if report.refused is None:
-                _log.info("delivery_in_use", adapter=self._name, rows=report.rows)
+                _log().info("delivery_in_use", adapter=self._name, rows=report.rows)
                 return
             self._refused.add(attempt)
-            _log.error(
+            _log().error(
                 "delivery_refused",
                 adapter=self._name,
                 delivery=delivery.path.name,
                 reason=report.refused,
             )
+
+    async def _off_loop(self, look: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Look at a disk that may be slow, or another machine's."""
+        assert self._disk is not None, "open() comes first"
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._disk, partial(look, *args, **kwargs))
 
     async def _load(self, delivery: Delivery) -> Report:
         job = Job(str(delivery.path), delivery.as_of, str(self._file), self._meaning)
@@ -156,3 +171,10 @@ class FileDropSource:
         if process.returncode != 0:
             raise OSError("the loader failed")
         return msgspec.json.decode(output, type=Report)
+
+
+def _log() -> Any:
+    """The logger; imported when there is something to say, since that takes a while."""
+    import structlog  # noqa: PLC0415
+
+    return structlog.get_logger("filedrop")
