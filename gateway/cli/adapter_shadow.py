@@ -30,7 +30,7 @@ _MAX_SHOWN: Final = 100
 
 
 def shadow(
-    old: Annotated[str, typer.Argument(help="The adapter in use; see below.")],
+    old: Annotated[str, typer.Argument(help="The adapter in use; see above.")],
     new: Annotated[str, typer.Argument(help="The one that shall take its place.")],
     holders: Annotated[
         Path | None, typer.Option(help="File of questions; standard input unless given.")

@@ -28,13 +28,14 @@ _BOUNDS: Final = {
 
 
 def docs(output: Annotated[Path, typer.Option(help="Folder of the reference pages.")]) -> None:
-    """Write errors.md, config.md, departments.md and openapi.json."""
+    """Write errors.md, config.md, departments.md, conformance.md and openapi.json."""
     for name, text in pages().items():
         (output / name).write_text(text, encoding="utf-8")
 
 
 def pages() -> dict[str, str]:
     """The generated pages by file name."""
+    from gateway.cli.conformance_page import conformance_page
     from gateway.cli.departments_page import departments_page
     from gateway.web.openapi import encode_document
 
@@ -42,6 +43,7 @@ def pages() -> dict[str, str]:
         "errors.md": _errors_page(),
         "config.md": _config_page(),
         "departments.md": departments_page(),
+        "conformance.md": conformance_page(),
         "openapi.json": encode_document().decode(),
     }
 
