@@ -308,9 +308,9 @@ class _Connection:
             self._writer.write_eof()
 
     async def _give(self, piece: bytes) -> None:
+        self._proxy.answer_bytes += len(piece)  # before whoever gets it can look
         self._writer.write(piece)
         await self._writer.drain()
-        self._proxy.answer_bytes += len(piece)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
