@@ -101,7 +101,7 @@ def python_path(folder: Path, subjects: Sequence[Subject]) -> str:
 
 
 def format_value(value: object) -> str:
-    """A TOML value of JSON's kinds; a text in JSON is a basic string in TOML."""
+    """A TOML value of JSON's kinds; a text in JSON is a basic string in TOML, but for DEL."""
     match value:
         case Mapping():
             inner = (f"{format_value(key)} = {format_value(item)}" for key, item in value.items())
@@ -109,7 +109,7 @@ def format_value(value: object) -> str:
         case list() | tuple():
             return f"[{', '.join(format_value(item) for item in value)}]"
         case _:
-            return msgspec.json.encode(value).decode()
+            return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
 
 
 def _agency(public: str) -> str:
