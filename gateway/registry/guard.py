@@ -30,7 +30,7 @@ from gateway.errors import (
 )
 from gateway.model.answer import Found, NotFound, Verified
 from gateway.model.site import BreakerSection
-from gateway.registry.breaker import Breaker, Ending
+from gateway.registry.breaker import Breaker, Call, Ending
 from gateway.registry.foreign import await_foreign
 from gateway.registry.observer import AdapterObserver, Outcome, State, Unobserved
 from gateway.registry.quarantine import Quarantine
@@ -211,12 +211,9 @@ class Guard:
         outcome: Outcome = "turned_away"
         began_s = time.monotonic()
         try:
-            await self._enter(limit)
-            try:
-                outcome = "left"
-                answer = await self._call(limit, call)
-            finally:
-                self._slots.release()
+            out = await self._enter(limit)
+            outcome = "left"
+            answer = await self._call(out, limit, call)
             checked = check(answer)
             outcome = "answered"
         except DepartmentError as error:
@@ -230,17 +227,23 @@ class Guard:
         self._quarantine.note_answer(is_sound=True)
         return checked
 
-    async def _enter(self, limit: Deadline) -> None:
-        """Take a place at the department, unless quarantine or breaker refuse."""
+    async def _enter(self, limit: Deadline) -> Call:
+        """Take a place at the department, unless quarantine or breaker refuse; `_call` leaves."""
         if out_s := self._quarantine.remaining_s():
             raise AdapterUnavailable(
                 f"quarantined: {self._quarantine.reason}", retry_after_s=math.ceil(out_s)
             )
         self._breaker.check()
         await self._slots.acquire(limit)
+        try:
+            return self._breaker.begin()
+        except AdapterUnavailable:
+            self._slots.release()
+            raise
 
-    async def _call(self, limit: Deadline, call: Callable[[Deadline], Awaitable[object]]) -> object:
-        out = self._breaker.begin()
+    async def _call(
+        self, out: Call, limit: Deadline, call: Callable[[Deadline], Awaitable[object]]
+    ) -> object:
         ending: Ending = "left"
         try:
             answer = await await_foreign(self._scope().run(lambda: call(limit)), limit)
@@ -253,6 +256,7 @@ class Guard:
             raise
         finally:
             self._breaker.end(out, ending)
+            self._slots.release()
         self.answered_at_s = time.monotonic()
         return answer
 

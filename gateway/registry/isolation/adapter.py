@@ -18,7 +18,7 @@ from gateway.errors import (
 from gateway.model.answer import Found, NotFound, Verified
 from gateway.model.certificate import Value
 from gateway.model.site import AdapterSite
-from gateway.registry.isolation.frames import Answered, Ask, Failed, Start
+from gateway.registry.isolation.frames import Answered, Ask, Failed, Method, Start
 from gateway.registry.isolation.life import Life, Offences
 from gateway.sdk import Adapter, AdapterContext, Deadline, Query
 
@@ -134,7 +134,7 @@ class IsolatedAdapter(Adapter[Any]):
         return reply
 
 
-def _question(method: Any, query: Query, deadline: Deadline) -> Ask:
+def _question(method: Method, query: Query, deadline: Deadline) -> Ask:
     return Ask(
         method,
         deadline.at_s,

@@ -28,6 +28,9 @@ _HEADER: Final = struct.Struct(">II")
 T = TypeVar("T")
 
 
+Method = Literal["lookup", "verify", "ping"]
+
+
 class _Frame(Discreet, msgspec.Struct, frozen=True, array_like=True):
     """Base of all messages; their representations show nothing."""
 
@@ -60,7 +63,7 @@ class Ask(_Frame, frozen=True, tag="ask"):
         certificate: name of the type.
     """
 
-    method: Literal["lookup", "verify", "ping"]
+    method: Method
     at_s: float
     certificate: str = ""
     holder: Holder | None = None
