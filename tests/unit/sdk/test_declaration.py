@@ -82,6 +82,16 @@ def test_a_mistake_names_the_key_and_the_remedy(
     assert remedy in error.remedy
 
 
+def test_the_documented_declaration_is_one() -> None:
+    import tomllib
+
+    page = (Path(__file__).parents[3] / "docs/how-to/declare-an-adapter.md").read_text()
+    text = page.partition("```toml\n")[2].partition("```")[0]
+    made = load_adapter_class(AdapterSite(**(tomllib.loads(text) | {"name": "disability"})))
+    [certificate] = made.certificates
+    assert certificate.field_names == {"id_number", "name", "grade", "valid_to"}
+
+
 def site(**changes: object) -> AdapterSite:
     import tomllib
 

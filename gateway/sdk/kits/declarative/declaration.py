@@ -105,7 +105,7 @@ class FieldDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         type: of the value.
         sensitivity: decides what a grant must name on its own.
         codes: code list, words by code.
-        source: `from`: the department's name of it; without it, the field's name.
+        from: the department's name of it, with dots into members; without it, the field's name.
         form: of a day or a month that is written as text.
         map: our value for each of the department's.
         true: texts that mean yes.
@@ -147,7 +147,20 @@ class FieldDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 class CertificateDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[[certificates]]`: a certificate type, and the question that it needs.
 
-    Attributes are those of `CertificateType`, and exactly one of `http`, `sql` and `file`.
+    Attributes:
+        name: `<department>.<certificate>`.
+        title: words for people.
+        schemes: which holder numbers it can be asked by.
+        fields: what an answer holds.
+        ttl_s: seconds for which a found answer may be served again; 0 is never.
+        cache_scope: who may share a cached answer.
+        holder_field: the field that repeats the holder's number.
+        name_field: the field with the holder's name.
+        legal_basis: the rule under which it may be shared.
+        key_fields: fields that the department is asked by besides the number.
+        http: how a service is asked; exactly one of `http`, `sql` and `file`.
+        sql: how a database is asked.
+        file: what a delivery looks like.
     """
 
     name: str
