@@ -5,6 +5,7 @@ A change of a file ends the process that runs everything, and starts a new one: 
 twice, so what runs is what stands in the files.
 """
 
+import os
 import signal
 import socket
 import subprocess
@@ -99,10 +100,11 @@ def _snapshot(paths: Sequence[Path]) -> Mapping[Path, tuple[int, int]]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        hidden = any(part.startswith((".", "__pycache__")) for part in path.parts)
-        if path.suffix in _WATCHED and not hidden and path.is_file():
-            yield path
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith((".", "__pycache__"))]
+        for name in files:
+            if Path(name).suffix in _WATCHED:
+                yield Path(parent, name)
 
 
 def _changed(

@@ -7,6 +7,9 @@ if TYPE_CHECKING:  # not at run time, so that `--help` stays fast
     from gateway.conformance.subject import Protocol
 
 _BAR: Final = "\\|"  # a bar inside a cell of a Markdown table
+_TIERS: Final = (
+    "Computed from a run, never claimed. A tier needs all of the tiers below it as well."
+)
 _HEAD: Final = """\
 <!-- SPDX-License-Identifier: Apache-2.0 -->
 # Conformance checks 一致性检查
@@ -46,8 +49,7 @@ def conformance_page() -> str:
 def _tiers() -> list[str]:
     from gateway.conformance.report import NEEDS
 
-    lines = ["", "## Tiers 等级", "", "Computed from a run, never claimed. A tier needs all of the"]
-    lines += ["tiers below it as well.", "", "| tier | needs |", "|---|---|"]
+    lines = ["", "## Tiers 等级", "", _TIERS, "", "| tier | needs |", "|---|---|"]
     for tier in dict.fromkeys(need.tier for need in NEEDS):
         needs = "<br>".join(f"{n.title.en} {n.title.zh}" for n in NEEDS if n.tier == tier)
         lines.append(f"| {tier} | {needs} |")

@@ -17,7 +17,7 @@ def subject(**changes: Any) -> Subject:
         "adapter": Desk,
         "settings": {"url": f"http://{HERE}/base", "peers": [{"url": HERE}], "tries": 3},
         "secrets": {"env:DSN": f"postgresql://reader:hush@{HERE}/fund"},
-        "found": (Sample(NUMBER),),
+        "found": (Sample(NUMBER, fields={"id_number": NUMBER}),),
         "not_found": (Sample(OTHER),),
         "department": Department("http", HERE),
     }
@@ -47,6 +47,8 @@ def test_what_is_kept_of_a_delivery_moves_apart_from_it() -> None:
     [
         ({"found": ()}, "a holder with a record and one without"),
         ({"not_found": ()}, "a holder with a record and one without"),
+        ({"found": (Sample(NUMBER),)}, "needs fields, and one who is not has none"),
+        ({"not_found": (Sample(OTHER, fields={"a": 1}),)}, "has none"),
         ({"department": Department("http", "db.example:1")}, "in no setting and no secret"),
         ({"exempt": {"YZ-A01": "  "}}, "YZ-A01 has no reason"),
     ],
