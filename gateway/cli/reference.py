@@ -15,13 +15,14 @@ _LICENCE: Final = "<!-- SPDX-License-Identifier: Apache-2.0 -->"
 
 
 def docs(output: Annotated[Path, typer.Option(help="Folder of the reference pages.")]) -> None:
-    """Write errors.md, config.md, departments.md and openapi.json."""
+    """Write errors.md, config.md, departments.md, conformance.md and openapi.json."""
     for name, text in pages().items():
         (output / name).write_text(text, encoding="utf-8")
 
 
 def pages() -> dict[str, str]:
     """The generated pages by file name."""
+    from gateway.cli.conformance_page import conformance_page
     from gateway.cli.departments_page import departments_page
     from gateway.cli.kits_pages import declarations_page, return_codes_page
     from gateway.web.openapi import encode_document
@@ -31,6 +32,7 @@ def pages() -> dict[str, str]:
         "config.md": _config_page(),
         "declarative-adapters.md": declarations_page(),
         "departments.md": departments_page(),
+        "conformance.md": conformance_page(),
         "openapi.json": encode_document().decode(),
         "return-codes.md": return_codes_page(),
     }

@@ -115,6 +115,7 @@ class FaultProxy:
         connection_count: connections that were ever made.
         open_count: those that are open.
         answer_bytes: bytes that went back since the fault was set last.
+        answered: the first of them.
         swap_count: times that `Fault.swap` found its text.
     """
 
@@ -125,6 +126,7 @@ class FaultProxy:
         self.connection_count = 0
         self.open_count = 0
         self.answer_bytes = 0
+        self.answered = bytearray()
         self.swap_count = 0
         self._loop: Final = asyncio.new_event_loop()
         self._thread: Final = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -159,6 +161,7 @@ class FaultProxy:
     @fault.setter
     def fault(self, fault: Fault) -> None:
         self.answer_bytes = 0
+        self.answered = bytearray()
         self._fault = fault
 
     @property
@@ -212,6 +215,11 @@ class FaultProxy:
             self.open_count -= 1
             self._tasks.discard(task)
             writer.close()
+
+    def note(self, piece: bytes) -> None:
+        """Count what goes back, and keep the beginning of it."""
+        self.answer_bytes += len(piece)
+        self.answered += piece[: max(0, _CHUNK - len(self.answered))]
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect to the department."""
@@ -308,9 +316,9 @@ class _Connection:
             self._writer.write_eof()
 
     async def _give(self, piece: bytes) -> None:
+        self._proxy.note(piece)  # before whoever gets it can look
         self._writer.write(piece)
         await self._writer.drain()
-        self._proxy.answer_bytes += len(piece)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

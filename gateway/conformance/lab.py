@@ -34,7 +34,7 @@ ANSWER_S: Final = 10.0
 #: Seconds for one question to a department that will not answer it.
 SHORT_S: Final = 0.3
 #: Seconds after its deadline at which a call must have ended, on a busy machine too.
-GRACE_S: Final = 1.0
+GRACE_S: Final = 2.0
 _LIFE_CYCLE_S: Final = 10.0
 #: Text that is shorter stands in any log by chance: codes, yes and no.
 _TELLING_LENGTH: Final = 6

@@ -8,7 +8,8 @@ installation; the entry point is read from its `pyproject.toml` then.
 import importlib
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, entry_points
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +33,11 @@ def plugin_of(folder: Path, name: str | None = None) -> type[Adapter[Any]]:
     Raises:
         SetupError: no entry point, or none of that name, or it registers no single class.
     """
+    return _registered(entry_point_of(folder, name), folder)
+
+
+def entry_point_of(folder: Path, name: str | None = None) -> str:
+    """What the entry point names, `module` or `module:attribute`; raises as `plugin_of` does."""
     points = _declared(folder)
     if name is not None and name not in points:
         points = {p.name: p.value for p in entry_points(group=GROUP, name=name)}
@@ -41,8 +47,12 @@ def plugin_of(folder: Path, name: str | None = None) -> type[Adapter[Any]]:
             where=str(folder / "pyproject.toml"),
             remedy="declare one, or name one as `plugin` in conformance.toml.",
         )
-    value = points[name] if name is not None else next(iter(points.values()))
-    return _registered(value, folder)
+    return points[name] if name is not None else next(iter(points.values()))
+
+
+def import_folders(folder: Path) -> tuple[Path, ...]:
+    """Where a distribution's package may lie in its source."""
+    return tuple(path for path in (folder / "src", folder) if path.is_dir())
 
 
 def folder_of(named: str) -> Path:
@@ -101,14 +111,37 @@ def _declared(folder: Path) -> Mapping[str, str]:
     return declared
 
 
+@contextmanager
+def _found_first(package: str, folder: Path) -> Iterator[None]:
+    """Import a package from this folder, where it lies there, whatever is installed or loaded.
+
+    Two folders may hold two versions of one package; the classes of the first stay as they are.
+    """
+    source = next((path for path in import_folders(folder) if (path / package).is_dir()), None)
+    if source is None:
+        yield
+        return
+    loaded = getattr(sys.modules.get(package), "__file__", None) or ""
+    if source.resolve() not in Path(loaded).resolve().parents:
+        for name in [n for n in sys.modules if n == package or n.startswith(f"{package}.")]:
+            del sys.modules[name]
+    sys.path.insert(0, str(source))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(source))
+        if str(source) not in sys.path:
+            sys.path.append(str(source))  # for what is imported later; behind what is installed
+
+
 def _registered(value: str, folder: Path) -> type[Adapter[Any]]:
     """Import what an entry point names, and take the one class that it registers."""
     module, _, attribute = value.partition(":")
-    for source in (folder / "src", folder):
-        if (source / module.partition(".")[0]).is_dir() and str(source) not in sys.path:
-            sys.path.append(str(source))  # behind what is installed
+    package = module.strip().partition(".")[0]
     try:
-        plugin: Any = importlib.import_module(module.strip())
+        with _found_first(package, folder):
+            plugin: Any = importlib.import_module(module.strip())
         for part in filter(None, attribute.strip().split(".")):
             plugin = getattr(plugin, part)
     except Exception as error:

@@ -99,6 +99,13 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
                 "a subject needs a holder with a record and one without",
                 remedy="give `found` and `not_found` at least one holder each.",
             )
+        for what, samples in (("found", self.found), ("not_found", self.not_found)):
+            if any(bool(sample.fields) != (what == "found") for sample in samples):
+                raise SetupError(
+                    "a holder who is found needs fields, and one who is not has none",
+                    where=what,
+                    remedy="write exactly the fields that are found.",
+                )
         held = msgspec.json.encode((self.settings, self.secrets)).decode()
         if msgspec.json.encode(self.department.address).decode()[1:-1] not in held:
             raise SetupError(

@@ -22,6 +22,8 @@ from typing import Any, Final
 
 import msgspec
 
+#: Threads of the loop's default executor, which come when they are needed and stay.
+_LOOPS_OWN: Final = "asyncio_"
 _REST_S: Final = 0.05
 _DESCRIPTORS: Final = Path("/proc/self/fd")
 
@@ -108,7 +110,8 @@ class Census(msgspec.Struct, frozen=True):
     def now(cls) -> "Census":
         """Count; descriptors are 0 where the system does not tell."""
         count = sum(1 for _ in _DESCRIPTORS.iterdir()) if sys.platform == "linux" else 0
-        return cls(count, threading.active_count(), len(asyncio.all_tasks()))
+        threads = [t for t in threading.enumerate() if not t.name.startswith(_LOOPS_OWN)]
+        return cls(count, len(threads), len(asyncio.all_tasks()))
 
     @classmethod
     async def at_rest(cls) -> "Census":

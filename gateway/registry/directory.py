@@ -21,6 +21,7 @@ from gateway.model.site import AdapterSite
 from gateway.ports import AdapterDirectory
 from gateway.registry.guard import Guard
 from gateway.registry.heartbeat import Heartbeat, beat_all
+from gateway.registry.isolation.adapter import IsolatedAdapter
 from gateway.registry.observer import AdapterObserver, Unobserved
 from gateway.registry.routing import Routes
 from gateway.registry.scope import Ledger, watch_tasks
@@ -72,9 +73,14 @@ class Departments(AdapterDirectory):
 
     def _add(self, site: AdapterSite, adapter: type[Adapter[Any]]) -> None:
         self._routes.add(site, adapter)
+        settings = _settings(site, adapter)
+        isolated = None
+        if site.isolation == "process":
+            isolated = IsolatedAdapter(adapter, site, self._folder)
         guard = self._guards[site.name] = Guard(
             site.name,
-            adapter(_settings(site, adapter)),
+            isolated or adapter(settings),
+            verifies=adapter.verify is not Adapter.verify,
             timeout_s=site.timeout_s,
             concurrency=site.concurrency,
             breaker=site.breaker,
@@ -82,6 +88,8 @@ class Departments(AdapterDirectory):
             ledger=self._ledger,
             observer=self._observer,
         )
+        if isolated is not None:
+            isolated.report_to(guard)
         self._heartbeats[site.name] = Heartbeat(
             guard, interval_s=site.heartbeat_s, probe_interval_s=self._probe_interval_s
         )
@@ -118,9 +126,9 @@ class Departments(AdapterDirectory):
 
     def _note_stall(self, name: str, loop: asyncio.AbstractEventLoop) -> None:
         """In the watchdog's thread, while the loop is held."""
-        _log.error("adapter blocks the event loop", adapter=name)
-        self._observer.note_offence(name, "blocked")
-        loop.call_soon_threadsafe(self._guards[name].note_stall)
+        guard = self._guards[name]
+        guard.tell_stall()
+        loop.call_soon_threadsafe(guard.count_stall)
 
     @property
     def certificates(self) -> Mapping[str, CertificateType]:

@@ -6,20 +6,25 @@ name, and exceptions are not chained, since messages and tracebacks may quote th
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from gateway.errors import AdapterContractBroken, AdapterTimeout, DepartmentError
 from gateway.sdk import Deadline
 
+T = TypeVar("T")
 
-@asynccontextmanager
-async def foreign_errors(limit: Deadline) -> AsyncIterator[None]:
-    """Run adapter code until `limit`; let only department errors and our own cancellation out."""
+
+async def await_foreign(answer: Awaitable[T], limit: Deadline) -> T:
+    """Await adapter code until `limit`.
+
+    Raises:
+        DepartmentError: and nothing else, but our own cancellation.
+    """
     scope = asyncio.timeout(limit.remaining_s)
     try:
         async with scope:
-            yield
+            return await answer
     except DepartmentError:
         raise
     except asyncio.CancelledError:

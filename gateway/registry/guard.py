@@ -17,8 +17,7 @@ Rules:
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -31,8 +30,8 @@ from gateway.errors import (
 )
 from gateway.model.answer import Found, NotFound, Verified
 from gateway.model.site import BreakerSection
-from gateway.registry.breaker import Breaker, Ending
-from gateway.registry.foreign import foreign_errors
+from gateway.registry.breaker import Breaker, Call, Ending
+from gateway.registry.foreign import await_foreign
 from gateway.registry.observer import AdapterObserver, Outcome, State, Unobserved
 from gateway.registry.quarantine import Quarantine
 from gateway.registry.scope import Ledger, Scope
@@ -60,11 +59,12 @@ class Guard:
         concurrency: lookups at the department at once; as many again may wait.
         breaker: when a department that fails is left alone.
         probe_interval_s: seconds between two probes of this process.
+        verifies: whether the adapter compares claims by itself.
         ledger: of this event loop.
         observer: told what happens.
 
     Attributes:
-        verifies: whether the adapter compares claims by itself.
+        verifies: as it was given.
         answered_at_s: when the department last answered, monotonic.
         changed: set when the state changes, for who waits for it.
     """
@@ -78,11 +78,12 @@ class Guard:
         concurrency: int,
         breaker: BreakerSection | None = None,
         probe_interval_s: float = 1.0,
+        verifies: bool = False,
         ledger: Ledger | None = None,
         observer: AdapterObserver | None = None,
     ) -> None:
         self.name: Final = name
-        self.verifies: Final = type(adapter).verify is not Adapter.verify
+        self.verifies: Final = verifies
         self.answered_at_s = -math.inf
         self.changed: Final = asyncio.Event()
         self._adapter: Final = adapter
@@ -159,8 +160,7 @@ class Guard:
             return
         ending: Ending = "left"
         try:
-            async with foreign_errors(deadline):
-                await self._scope().run(self._adapter.ping)
+            await await_foreign(self._scope().run(self._adapter.ping), deadline)
             ending = "answered"
             self._ping_code = "ok"
         except DepartmentError as error:
@@ -175,7 +175,17 @@ class Guard:
         self._quarantine.release()
 
     def note_stall(self) -> None:
-        """The adapter's code held the loop; the watchdog has told about it already."""
+        """The adapter's process does not answer."""
+        self.tell_stall()
+        self.count_stall()
+
+    def tell_stall(self) -> None:
+        """Tell that the adapter's code holds the loop; from the watchdog's thread, meanwhile."""
+        _log.error("adapter blocks its event loop", adapter=self.name)
+        self._observer.note_offence(self.name, "blocked")
+
+    def count_stall(self) -> None:
+        """Count a stall that was told; on the loop, afterwards."""
         self._quarantine.offend("blocked")
 
     def note_leak(self, names: list[str]) -> None:
@@ -201,9 +211,9 @@ class Guard:
         outcome: Outcome = "turned_away"
         began_s = time.monotonic()
         try:
-            async with self._place(limit):
-                outcome = "left"
-                answer = await self._call(limit, call)
+            out = await self._enter(limit)
+            outcome = "left"
+            answer = await self._call(out, limit, call)
             checked = check(answer)
             outcome = "answered"
         except DepartmentError as error:
@@ -217,9 +227,8 @@ class Guard:
         self._quarantine.note_answer(is_sound=True)
         return checked
 
-    @asynccontextmanager
-    async def _place(self, limit: Deadline) -> AsyncIterator[None]:
-        """A place at the department, for whom neither quarantine nor breaker refuses."""
+    async def _enter(self, limit: Deadline) -> Call:
+        """Take a place at the department, unless quarantine or breaker refuse; `_call` leaves."""
         if out_s := self._quarantine.remaining_s():
             raise AdapterUnavailable(
                 f"quarantined: {self._quarantine.reason}", retry_after_s=math.ceil(out_s)
@@ -227,16 +236,17 @@ class Guard:
         self._breaker.check()
         await self._slots.acquire(limit)
         try:
-            yield
-        finally:
+            return self._breaker.begin()
+        except AdapterUnavailable:
             self._slots.release()
+            raise
 
-    async def _call(self, limit: Deadline, call: Callable[[Deadline], Awaitable[object]]) -> object:
-        out = self._breaker.begin()
+    async def _call(
+        self, out: Call, limit: Deadline, call: Callable[[Deadline], Awaitable[object]]
+    ) -> object:
         ending: Ending = "left"
         try:
-            async with foreign_errors(limit):
-                answer = await self._scope().run(lambda: call(limit))
+            answer = await await_foreign(self._scope().run(lambda: call(limit)), limit)
             ending = "answered"
         except DepartmentError as error:
             ending = _ending_of(error)
@@ -246,6 +256,7 @@ class Guard:
             raise
         finally:
             self._breaker.end(out, ending)
+            self._slots.release()
         self.answered_at_s = time.monotonic()
         return answer
 

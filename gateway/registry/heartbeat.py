@@ -55,7 +55,8 @@ class Heartbeat:
         while True:
             guard = self._guard
             guard.changed.clear()
-            if time.monotonic() - guard.answered_at_s >= self._interval_s:
+            is_silent = time.monotonic() - guard.answered_at_s >= self._interval_s
+            if is_silent or guard.health != "ok":
                 await self.ask(max_age_s=0)
             is_well = guard.health == "ok"
             try:

@@ -17,9 +17,7 @@ Outcome = Literal[
     "left",
 ]
 State = Literal["closed", "open", "half_open", "quarantined"]
-OUTCOMES: Final = get_args(Outcome)
 STATES: Final = get_args(State)
-OFFENCES: Final = get_args(Offence)
 
 
 class AdapterObserver(Protocol):

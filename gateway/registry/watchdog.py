@@ -15,8 +15,9 @@ from typing import Final
 from gateway.registry.scope import Ledger
 
 LOOK_S: Final = 0.1
-#: Looks at one and the same step that make a stall: between 0.3 and 0.4 s.
-LOOKS: Final = 4
+#: Looks at one and the same step that make a stall: between 0.5 and 0.6 s. Less would blame
+#: adapters for a machine that has no time for them.
+LOOKS: Final = 6
 
 
 class Watchdog:

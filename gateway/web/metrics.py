@@ -173,16 +173,18 @@ class IndexMetrics:
 
 def exposition() -> tuple[str, bytes]:
     """Content type and text of the metrics of all workers."""
-    _forget_the_dead(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
+    forget_the_dead(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # the library has no type here
     return CONTENT_TYPE_LATEST, generate_latest(registry)
 
 
-def _forget_the_dead(folder: Path) -> None:
+def forget_the_dead(folder: Path) -> None:
     """Drop what counts the living of processes that are no more."""
     for file in folder.glob("gauge_live*_*.db"):
         try:
             os.kill(int(file.stem.rpartition("_")[2]), 0)
         except ProcessLookupError:
             file.unlink(missing_ok=True)
+        except PermissionError:
+            continue  # another user's, and alive

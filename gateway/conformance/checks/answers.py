@@ -187,10 +187,9 @@ async def stranger_is_not_verified(lab: Lab) -> None:
     async with lab.adapter() as adapter:
         for sample in lab.subject.not_found:
             certificate = lab.subject.certificate_of(sample)
-            like = next(
-                s for s in lab.subject.found if lab.subject.certificate_of(s) is certificate
-            )
-            claims = {n: v for n, v in like.fields.items() if n != certificate.holder_field}
+            same = (s for s in lab.subject.found if lab.subject.certificate_of(s) is certificate)
+            fields = next((sample.fields for sample in same), {})
+            claims = {n: v for n, v in fields.items() if n != certificate.holder_field}
             answer = await _verified(lab, adapter, sample, claims | sample.claims)
             is_denied = answer is None or isinstance(answer, NotFound)
             demand(is_denied, "a holder without a record was compared")

@@ -70,7 +70,7 @@ async def takes_secrets_by_reference(lab: Lab) -> None:
     settings = msgspec.json.encode(lab.subject.settings).decode()
     for secret in lab.subject.secrets.values():
         demand(secret not in settings, "a setting holds the text of a secret")
-    words = re.compile(r"password|secret|token|passwd|口令|密码", re.IGNORECASE)
+    words = re.compile(r"(password|passwd|secret|token|口令|密码)$", re.IGNORECASE)
     for name, value in lab.subject.settings.items():
         if isinstance(value, str) and words.search(name):
             demand(

@@ -4,6 +4,7 @@
 from gateway.conformance.breach import demand, listed
 from gateway.conformance.check import check
 from gateway.conformance.lab import Lab
+from gateway.crypto.sdjwt import RESERVED_NAMES
 from gateway.errors import Text
 
 
@@ -135,3 +136,15 @@ async def key_fields_are_given(lab: Lab) -> None:
         keys = set(certificate.key_fields)
         demand(sample.claims.keys() >= keys, f"{certificate.name}: a sample lacks a key field")
         demand(sample.claims.keys() <= keys, f"{certificate.name}: a sample claims no key field")
+
+
+@check(
+    "YZ-B10",
+    Text("No field has the name of a claim of SD-JWT", "字段名不与 SD-JWT 声明重名"),
+    Text("Give the field another name, `card_status` instead of `status`: the gateway refuses it at start.",
+         "更换字段名（如以 card_status 代替 status）；网关启动时会拒绝。"),
+)  # fmt: skip
+async def names_are_free(lab: Lab) -> None:
+    for certificate in lab.subject.adapter.certificates:
+        taken = certificate.field_names & RESERVED_NAMES
+        demand(not taken, f"{certificate.name}: {listed(taken)}")

@@ -38,8 +38,8 @@ NOTE = CertificateType(
         Field("id_number", Text("Number", "号码"), "string", "sensitive"),
         Field("name", Text("Name", "姓名")),
         Field(
-            "status",
-            Text("Status", "状态"),
+            "state",
+            Text("State", "状态"),
             "code",
             codes={"1": Text("open", "开放"), "2": Text("closed", "关闭")},
         ),

@@ -12,8 +12,8 @@ from gateway.sdk.kits.simulator import announce, stop_event
 
 FIRST, SECOND, STRANGER = "140302190001010017", "140303190001100027", "140105194912310017"
 NOTES: dict[str, dict[str, Any]] = {
-    FIRST: {"id_number": FIRST, "name": "测试甲", "status": "1", "remark": "first remark"},
-    SECOND: {"id_number": SECOND, "name": "测试乙", "status": "2", "remark": "second remark"},
+    FIRST: {"id_number": FIRST, "name": "测试甲", "state": "1", "remark": "first remark"},
+    SECOND: {"id_number": SECOND, "name": "测试乙", "state": "2", "remark": "second remark"},
 }
 ENVELOPE = (
     '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>'

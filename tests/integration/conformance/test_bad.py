@@ -10,9 +10,10 @@ from gateway.conformance.check import CHECKS
 from tests.integration.conformance.bad_answers import ANSWERS, FILES, of_file
 from tests.integration.conformance.bad_declared import DECLARED
 from tests.integration.conformance.bad_manners import MANNERS
+from tests.integration.conformance.bad_timing import TIMING
 from tests.integration.conformance.desk import FOUND, SECRET, desk_subject
 
-WIRE = DECLARED | ANSWERS | MANNERS
+WIRE = DECLARED | ANSWERS | TIMING | MANNERS
 VALUES = [str(value) for sample in FOUND for value in sample.fields.values() if len(str(value)) > 2]
 
 

@@ -174,6 +174,7 @@ class Corridor:
         grant: Grant = GRANT,
         *,
         certificate: CertificateType = IDENTITY,
+        departments: AdapterDirectory | None = None,
         limits: LimitsSection | None = None,
         x509_required: bool = False,
     ) -> None:
@@ -188,7 +189,7 @@ class Corridor:
             catalog=ItemCatalog([ITEM]),
             policy=GrantPolicy([grant]),
             cache=MemoryCache(max_entries=100, max_bytes=1 << 20),
-            departments=self.department,
+            departments=departments or self.department,
             sealer=DepartmentSealer(
                 {"public_security": load_signer(seal, "seal")},
                 {"seal": public_pem(seal)},

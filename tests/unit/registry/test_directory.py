@@ -17,6 +17,7 @@ from gateway.registry import directory, heartbeat
 from gateway.registry.directory import Departments
 from gateway.registry.observer import Unobserved
 from gateway.registry.quarantine import Offence
+from gateway.registry.watchdog import LOOK_S, LOOKS
 from gateway.sdk import Adapter, AdapterContext, Deadline, Found, NotFound, Query
 from tests.unit.registry.desk import FOUND, NOTE, Desk, Settings, certificate, query
 
@@ -219,7 +220,7 @@ async def test_code_that_holds_the_loop_is_named_and_quarantined(
 ) -> None:
     class Blocking(Recorded):
         async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
-            time.sleep(0.6)  # noqa: ASYNC251 - the point
+            time.sleep(LOOK_S * (LOOKS + 3))  # noqa: ASYNC251 - the point
             return FOUND
 
     class Heard(Unobserved):

@@ -17,7 +17,7 @@ LONG_S = 30.0
 
 
 async def test_who_waits_longest_comes_first() -> None:
-    order = []
+    order: list[int] = []
 
     async def visit(place: int) -> None:
         await slots.acquire(Deadline.after(LONG_S))
