@@ -82,14 +82,14 @@ def _side(named: str, stack: ExitStack) -> "Side":
 def _site_side(folder: Path, name: str) -> "Side":
     from gateway.config import load_site
     from gateway.conformance.shadow import Side
-    from gateway.registry.loader import load_adapter_classes
+    from gateway.registry.loader import load_adapter_class
     from gateway.secret_source import secret_source
 
     found = next((adapter for adapter in load_site(folder).adapters if adapter.name == name), None)
     where = f"{folder}/adapters/{name}.toml"
     if found is None:
         raise SetupError("is not there", where=where, remedy="name an adapter of the site.")
-    adapter = load_adapter_classes({found.plugin})[found.plugin]
+    adapter = load_adapter_class(found)
     return Side(name, adapter, found.settings, secret_source(folder, where))
 
 

@@ -140,8 +140,11 @@ class _Server:
 def _make(start: Start) -> Adapter[Any]:
     sys.path[:] = start.path
     found: Any = importlib.import_module(start.module)
-    for name in start.qualname.split("."):
-        found = getattr(found, name)
+    if start.declaration is not None:
+        found = found.remade(start.declaration)
+    else:
+        for name in start.qualname.split("."):
+            found = getattr(found, name)
     adapter: Adapter[Any] = found(msgspec.convert(start.settings, found.settings_type))
     return adapter
 

@@ -119,7 +119,9 @@ FIELDS = {
 }
 
 
-def query(adapter: Adapter[Any], number: str = NUMBER, card_no: str = "A-1") -> Query:
+def query(
+    adapter: Adapter[Any] | type[Adapter[Any]], number: str = NUMBER, card_no: str = "A-1"
+) -> Query:
     """A question about a card."""
     return Query(
         holder=Holder("cn-id", number, "测试甲"),

@@ -19,6 +19,8 @@ from gateway.errors import (
     AdapterUnavailable,
     DepartmentError,
 )
+from gateway.model.site import AdapterSite
+from gateway.registry.directory import Departments
 from gateway.sdk import AdapterContext, Deadline, Found, NotFound
 from gateway.sdk.contract import check_answer
 from gateway.sdk.kits.declarative.adapter import DeclaredAdapter, declared_adapter
@@ -240,6 +242,24 @@ async def test_a_delivery_is_asked_by_its_keys(tmp_path: Path) -> None:
         missing = await adapter.lookup(query(adapter, card_no="A-2"), Deadline.after(10))
         assert isinstance(missing, NotFound)
         await adapter.ping()
+
+
+async def test_it_answers_from_a_process_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "dsn").write_text(database(tmp_path, ROW))
+    (tmp_path / "dsn").chmod(0o600)
+    (tmp_path / "adapter.toml").write_text(SQL)
+    made = declared_adapter("desk", tmp_path / "adapter.toml")
+    site = AdapterSite(
+        plugin="desk", name="desk", isolation="process", settings={"dsn": "file:dsn"}
+    )
+    departments = Departments([(site, made)], folder=tmp_path)
+    await departments.open()
+    try:
+        answer = await departments.lookup(query(made), Deadline.after(30))
+    finally:
+        await departments.aclose()
+    assert isinstance(answer, Found)
+    assert answer.fields == FIELDS
 
 
 async def test_closing_without_opening_is_fine(tmp_path: Path) -> None:

@@ -61,10 +61,13 @@ class DeclaredAdapter(Adapter[Any]):
     Attributes:
         declaration: what the class is made from; everything else that an adapter class sets, but
             `plugin`, follows from it.
+        made_from: the declaration as JSON, of a class that stands in no module; `remade` makes it
+            again in another process.
         questions: how the department is asked, after `open`.
     """
 
     declaration: ClassVar[Declaration]
+    made_from: ClassVar[str | None] = None
 
     def __init_subclass__(cls) -> None:
         """Take from the declaration what the contract asks of a class."""
@@ -142,12 +145,18 @@ def declared_in_site(members: object, where: str) -> type[DeclaredAdapter]:
     return _make(PLUGIN, check_declaration(members, where))
 
 
+def remade(made_from: str) -> type[DeclaredAdapter]:
+    """The same class once more, for a process that cannot import it."""
+    return _make(PLUGIN, msgspec.json.decode(made_from, type=Declaration))
+
+
 def _make(plugin: str, declaration: Declaration) -> type[DeclaredAdapter]:
     members = {
         "__doc__": declaration.description,
         "__module__": __name__,
         "plugin": plugin,
         "declaration": declaration,
+        "made_from": msgspec.json.encode(declaration).decode(),
     }
     made = type("Declared", (DeclaredAdapter,), members)
     assert issubclass(made, DeclaredAdapter)
