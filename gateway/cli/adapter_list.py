@@ -34,11 +34,11 @@ def list_adapters(site: SiteOption = Path(), as_json: JsonOption = False) -> Non
 
 
 def _row(adapter: "AdapterSite", figures: "AdapterFigures") -> dict[str, Any]:
-    from gateway.registry.loader import load_adapter_classes
+    from gateway.registry.loader import load_adapter_class
 
     certificates: list[str] = []
     if adapter.enabled:
-        loaded = load_adapter_classes({adapter.plugin})[adapter.plugin]
+        loaded = load_adapter_class(adapter)
         certificates = [certificate.name for certificate in loaded.certificates]
     return {
         "adapter": adapter.name,

@@ -60,6 +60,8 @@ class AdapterSite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         breaker: when a department that fails is left alone.
         enabled: a disabled adapter is neither imported nor opened.
         settings: the adapter's own settings; its `settings_type` decides what may stand here.
+        declarative: with `plugin = "declarative"`, the adapter itself: docs/reference/
+            declarative-adapters.md says what may stand here.
     """
 
     plugin: Annotated[
@@ -88,4 +90,7 @@ class AdapterSite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     enabled: Annotated[bool, Meta(description="Whether the adapter is loaded at all.")] = True
     settings: Annotated[
         dict[str, Any], Meta(description="Settings of the adapter itself; see its README.")
+    ] = {}
+    declarative: Annotated[
+        dict[str, Any], Meta(description='The adapter itself, for `plugin = "declarative"`.')
     ] = {}

@@ -31,13 +31,13 @@ from gateway.errors import (
 from gateway.model.answer import Found, NotFound, Verified
 from gateway.model.site import BreakerSection
 from gateway.registry.breaker import Breaker, Call, Ending
-from gateway.registry.contract import check_answer, check_verified
 from gateway.registry.foreign import await_foreign
 from gateway.registry.observer import AdapterObserver, Outcome, State, Unobserved
 from gateway.registry.quarantine import Quarantine
 from gateway.registry.scope import Ledger, Scope
 from gateway.registry.slots import Slots
 from gateway.sdk import Adapter, AdapterContext, Deadline, Query
+from gateway.sdk.contract import check_answer, check_verified
 
 _log = structlog.get_logger()
 T = TypeVar("T")

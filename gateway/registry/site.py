@@ -2,9 +2,8 @@
 """From a site's adapter files to its departments."""
 
 from gateway.config import Site
-from gateway.errors import SetupError
 from gateway.registry.directory import Departments
-from gateway.registry.loader import load_adapter_classes
+from gateway.registry.loader import load_adapter_class
 from gateway.registry.observer import AdapterObserver
 
 
@@ -22,12 +21,7 @@ def load_departments(site: Site, *, observer: AdapterObserver | None = None) -> 
     for adapter in site.adapters:
         if not adapter.enabled:
             continue
-        try:
-            classes = load_adapter_classes({adapter.plugin})
-        except SetupError as error:
-            where = f"adapters/{adapter.name}.toml: $.plugin"
-            raise SetupError(error.detail, where=where) from None
-        found.append((adapter, classes[adapter.plugin]))
+        found.append((adapter, load_adapter_class(adapter)))
     return Departments(
         found, folder=site.folder, workers=site.config.http.workers, observer=observer
     )

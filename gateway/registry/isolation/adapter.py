@@ -51,6 +51,7 @@ class IsolatedAdapter(Adapter[Any]):
             name=site.name,
             folder=str(folder),
             settings=site.settings,
+            declaration=getattr(adapter, "made_from", None),
         )
         self._offences: Offences | None = None
         self._changed: Changed | None = None

@@ -22,7 +22,6 @@ import uvloop
 from gateway.errors import DepartmentError, SetupError
 from gateway.log import configure_logs
 from gateway.model.answer import Found, NotFound, Verified
-from gateway.registry.contract import check_answer, check_verified
 from gateway.registry.foreign import await_foreign
 from gateway.registry.isolation.frames import (
     Alive,
@@ -43,6 +42,7 @@ from gateway.registry.isolation.frames import (
 )
 from gateway.registry.scope import Ledger, Scope, watch_tasks
 from gateway.sdk import Adapter, AdapterContext, Deadline, Query
+from gateway.sdk.contract import check_answer, check_verified
 from gateway.secret_source import secret_source
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -165,8 +165,11 @@ class _Server:
 def _make(start: Start) -> Adapter[Any]:
     sys.path[:] = start.path
     found: Any = importlib.import_module(start.module)
-    for name in start.qualname.split("."):
-        found = getattr(found, name)
+    if start.declaration is not None:
+        found = found.remade(start.declaration)
+    else:
+        for name in start.qualname.split("."):
+            found = getattr(found, name)
     adapter: Adapter[Any] = found(msgspec.convert(start.settings, found.settings_type))
     return adapter
 

@@ -43,6 +43,7 @@ class Start(_Frame, frozen=True, tag="start"):
         path: where modules are imported from.
         module: of the adapter's class.
         qualname: of the class in it.
+        declaration: what the class was made from, where it stands in no module.
         name: of the adapter in the site.
         folder: the site's, for secrets.
         settings: as the site's file has them; references, never a secret.
@@ -54,6 +55,7 @@ class Start(_Frame, frozen=True, tag="start"):
     name: str
     folder: str
     settings: dict[str, Any]
+    declaration: str | None = None
 
 
 class Ask(_Frame, frozen=True, tag="ask"):

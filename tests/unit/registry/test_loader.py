@@ -9,9 +9,8 @@ import msgspec
 import pytest
 
 from gateway.errors import SetupError
-from gateway.registry import declaration
 from gateway.registry.loader import load_adapter_classes
-from gateway.sdk import Adapter, CertificateType, Field, Text, hookimpl
+from gateway.sdk import Adapter, CertificateType, Field, Text, declaration, hookimpl
 from tests.unit.registry.desk import NOTE, Desk, certificate
 
 
@@ -73,8 +72,8 @@ def test_two_loads_do_not_know_each_other() -> None:
 
 
 def test_a_missing_plugin_names_the_distribution() -> None:
-    with pytest.raises(SetupError, match="gateway-adapter-real-estate"):
-        load_adapter_classes(["real_estate"])
+    with pytest.raises(SetupError, match="gateway-adapter-lost-property"):
+        load_adapter_classes(["lost_property"])
 
 
 def test_a_coroutine_hook_is_refused() -> None:

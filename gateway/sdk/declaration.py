@@ -18,7 +18,7 @@ import msgspec
 
 from gateway.errors import SetupError
 from gateway.model.certificate import CertificateType
-from gateway.sdk import API_VERSION, API_VERSIONS, Adapter
+from gateway.sdk.adapter import API_VERSION, API_VERSIONS, Adapter
 
 #: `<department>.<certificate>`; 64 characters is what a request may name.
 _CERTIFICATE_NAME: Final = re.compile(r"(?=.{3,64}\Z)[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")

@@ -13,7 +13,7 @@ from gateway.model.answer import Found, NotFound, Verified
 from gateway.model.certificate import Field, Value
 from gateway.model.holder import Holder
 from gateway.model.value import LONG_TERM
-from gateway.registry.contract import check_answer, check_verified
+from gateway.sdk.contract import check_answer, check_verified
 from tests.unit.registry.desk import FOUND, NOTE, NUMBER, OTHER, certificate
 
 HOLDER = Holder("cn-id", NUMBER, "测试甲")
