@@ -3,7 +3,7 @@
 
 Rules:
 
-1. The class speaks this gateway's `API_VERSION`, and names the entry point that brought it.
+1. The class speaks a contract of `API_VERSIONS`, and names the entry point that brought it.
 2. Settings are a frozen struct that refuses unknown keys, so that a typing error is found at start.
 3. Certificates are well-formed values with unique names and fields. They are made in code, where
    msgspec checks nothing, so they are decoded once more here.
@@ -18,7 +18,7 @@ import msgspec
 
 from gateway.errors import SetupError
 from gateway.model.certificate import CertificateType
-from gateway.sdk import API_VERSION, Adapter
+from gateway.sdk.adapter import API_VERSION, API_VERSIONS, Adapter
 
 #: `<department>.<certificate>`; 64 characters is what a request may name.
 _CERTIFICATE_NAME: Final = re.compile(r"(?=.{3,64}\Z)[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
@@ -67,18 +67,28 @@ def check_class(name: str, adapter: object, distribution: str) -> None:
 
 def _check_version(adapter: type[Adapter[Any]], where: str, distribution: str) -> None:
     version = getattr(adapter, "api_version", API_VERSION)
-    if version > API_VERSION:
+    if not isinstance(version, int) or isinstance(version, bool):
         raise SetupError(
-            f"needs adapter contract {version}; this gateway has {API_VERSION}",
+            "its api_version is not a whole number",
+            where=where,
+            remedy=f"write the contract that it was written for: {API_VERSION} is the newest.",
+        )
+    if version >= API_VERSIONS.stop:
+        raise SetupError(
+            f"needs adapter contract {version}; this gateway has {_supported()}",
             where=where,
             remedy=f"upgrade yizheng-gateway, or install an older `{distribution}`.",
         )
-    if version < API_VERSION:
+    if version < API_VERSIONS.start:
         raise SetupError(
-            f"was written for adapter contract {version}; this gateway has {API_VERSION}",
+            f"was written for adapter contract {version}; this gateway has {_supported()}",
             where=where,
             remedy=f"upgrade `{distribution}`, or install an older yizheng-gateway.",
         )
+
+
+def _supported() -> str:
+    return str(API_VERSION) if len(API_VERSIONS) == 1 else f"{API_VERSIONS[0]} to {API_VERSION}"
 
 
 def _check_settings_type(adapter: type[Adapter[Any]], where: str) -> None:
@@ -136,6 +146,29 @@ def _check_certificate(certificate: CertificateType, where: str) -> None:
     for name in ("ttl_s", "stale_s"):
         if getattr(certificate, name) < 0:
             raise SetupError(f"has a negative {name}", where=where, remedy="0 is never.")
+    _check_codes(certificate, where)
+    _check_key_fields(certificate, names, where)
+
+
+def _check_codes(certificate: CertificateType, where: str) -> None:
+    for field in certificate.fields:
+        if field.codes and (field.type != "code" or "" in field.codes):
+            raise SetupError(
+                f"has a code list for `{field.name}` that no value can be in",
+                where=where,
+                remedy="declare the field as `code`, and every code as text that is not empty.",
+            )
+
+
+def _check_key_fields(certificate: CertificateType, names: Iterable[str], where: str) -> None:
+    _refuse_twice(certificate.key_fields, "key field", where)
+    for field in certificate.key_fields:
+        if field not in names or field == certificate.holder_field:
+            raise SetupError(
+                f"names `{field}` as a key field, which is no field beside the holder's number",
+                where=where,
+                remedy="declare the field, or leave it out of key_fields.",
+            )
 
 
 def _refuse_twice(names: Iterable[str], what: str, where: str) -> None:

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import AdapterContractBroken
-from gateway.model.answer import Found, NotFound
+from gateway.errors import AdapterContractBroken, Text
+from gateway.model.answer import Found, NotFound, Verified
+from gateway.model.certificate import Field, Value
 from gateway.model.holder import Holder
-from gateway.registry.contract import LONG_TERM, check_answer
+from gateway.model.value import LONG_TERM
+from gateway.sdk.contract import check_answer, check_verified
 from tests.unit.registry.desk import FOUND, NOTE, NUMBER, OTHER, certificate
 
 HOLDER = Holder("cn-id", NUMBER, "测试甲")
@@ -129,6 +131,61 @@ def test_values_of_the_declared_type_pass(field: str, value: Any) -> None:
 )
 def test_values_of_another_type_are_a_breach(field: str, value: Any) -> None:
     assert breach(Found({"id_number": NUMBER, field: value})).startswith(f"field {field} is not a")
+
+
+LISTED = certificate(
+    fields=(Field("status", Text("Status", "状态"), "code", codes={"1": Text("open", "正常")}),),
+    holder_field=None,
+    name_field=None,
+)
+
+
+def test_a_code_stands_in_its_list() -> None:
+    check_answer(Found({"status": "1"}), LISTED, HOLDER)
+    check_answer(Found({"status": None}), LISTED, HOLDER)
+    with pytest.raises(AdapterContractBroken) as caught:
+        check_answer(Found({"status": "geheim"}), LISTED, HOLDER)
+    assert caught.value.cause == "field status has a code that is not in its list"
+
+
+CLAIMS: dict[str, Value] = {"name": "测试甲", "status": "1"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        NotFound(),
+        Verified({"name": "match", "status": "mismatch"}),
+        Verified({"status": "match", "name": "match"}, datetime(2026, 11, 22, tzinfo=UTC)),
+    ],
+)
+def test_a_sound_verification_passes_unchanged(answer: Verified | NotFound | None) -> None:
+    assert check_verified(answer, CLAIMS) is answer
+
+
+def results(found: Any) -> Verified:
+    return Verified(found)
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (FOUND, "neither"),
+        ({"name": "match"}, "neither"),
+        (Verified({"name": "match"}), "not those"),
+        (Verified({**dict.fromkeys(CLAIMS, "match"), "geheim": "match"}), "not those"),
+        (results({"name": "match", "status": "geheim"}), "result"),
+        (results({"name": "match", "status": True}), "result"),
+        (results(["name", "status"]), "mapping"),
+        (Verified({"name": "match", "status": "match"}, datetime(2026, 11, 22)), "as_of"),  # noqa: DTZ001
+    ],
+)
+def test_another_verification_is_a_breach(answer: Any, word: str) -> None:
+    with pytest.raises(AdapterContractBroken, match=r"^PROVIDER_ERROR$") as caught:
+        check_verified(answer, CLAIMS)
+    assert word in caught.value.cause
+    assert "geheim" not in caught.value.cause
 
 
 @given(st.dates())
