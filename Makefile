@@ -30,7 +30,7 @@ lint: $(READY) ## style and import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
 types: $(READY) ## mypy, strict
-	$(BIN)/mypy && $(BIN)/mypy plugins/public_security plugins/housing_fund
+	$(BIN)/mypy && for plugin in plugins/*; do $(BIN)/mypy $$plugin || exit 1; done
 
 # The group `bench` brings the Python peer; without it, or without Node, that peer is left out.
 BENCH := $(UV) sync --quiet --locked --all-packages --all-extras --group bench || \

@@ -40,7 +40,7 @@ from gateway.exchange.lookup import Lookup
 from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
 from gateway.registry.directory import Departments
-from gateway.registry.loader import load_adapter_classes
+from gateway.registry.site import load_departments
 from gateway.reload import LiveSite, check_grants
 from gateway.sealing.sealer import DepartmentSealer
 from gateway.signalling import Signalling
@@ -48,7 +48,7 @@ from gateway.web.connections import Limits
 from gateway.web.front import Front
 from gateway.web.log_pages import LogPages
 from gateway.web.lookups import LookupDesk
-from gateway.web.metrics import LookupMetrics, NotaryMetrics, RoomMetrics
+from gateway.web.metrics import AdapterMetrics, LookupMetrics, NotaryMetrics, RoomMetrics
 from gateway.web.names import authorities_of, default_port
 from gateway.web.refusals import Refusals, report_fault
 from gateway.web.respond import Responder
@@ -69,32 +69,13 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def departments_of(site: Site) -> Departments:
-    """Load the site's adapters without opening them.
-
-    Raises:
-        SetupError: a plugin that is missing or does not fit, or settings that it refuses.
-    """
-    found = []
-    for adapter in site.adapters:
-        if not adapter.enabled:
-            continue
-        try:
-            classes = load_adapter_classes({adapter.plugin})
-        except SetupError as error:
-            where = f"adapters/{adapter.name}.toml: $.plugin"
-            raise SetupError(error.detail, where=where) from None
-        found.append((adapter, classes[adapter.plugin]))
-    return Departments(found, folder=site.folder)
-
-
 def check_site(site: Site) -> Departments:
     """Find at start-up whatever would fail later.
 
     Raises:
         SetupError: the first mistake, with file and remedy.
     """
-    departments = departments_of(site)
+    departments = load_departments(site)
     certificates = departments.certificates
     for certificate_type in certificates.values():
         if taken := sorted(RESERVED_NAMES & certificate_type.field_names):
@@ -137,7 +118,7 @@ def reread_site(site: Site) -> Site:
     fresh = msgspec.structs.replace(
         site, agencies=found.agencies, grants=found.grants, items=found.items
     )
-    check_grants(fresh.grants, departments_of(site).certificates)
+    check_grants(fresh.grants, load_departments(site).certificates)
     Admission(fresh.agencies, authorities=(), clock_window_s=1, clock=time.time)
     return fresh
 
@@ -212,7 +193,7 @@ async def run_worker(
 ) -> None:
     """Serve lookups until `quit_event`, then drain."""
     async with AsyncExitStack() as stack:
-        departments = departments_of(site)
+        departments = load_departments(site, observer=AdapterMetrics())
         bounds = site.config.cache
         cache = MemoryCache(
             max_entries=bounds.max_entries, max_bytes=bounds.max_bytes, secret=_CACHE_SECRET
@@ -240,7 +221,9 @@ async def run_worker(
         )  # fmt: skip
         gc.collect()
         gc.freeze()  # what start-up made stays; the collector need not look at it again
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, live, tls)
+        asyncio.get_running_loop().add_signal_handler(
+            signal.SIGHUP, _reload, live, departments, tls
+        )
         async with asyncio.TaskGroup() as tasks:
             watchers = [tasks.create_task(each.watch()) for each in (live, epochs, signalling)]
             watchers.append(tasks.create_task(front.count_forever()))
@@ -257,9 +240,10 @@ async def run_worker(
                 watcher.cancel()
 
 
-def _reload(live: LiveSite, tls: LiveTLS | None) -> None:
-    """Take what changed on disk; for SIGHUP."""
+def _reload(live: LiveSite, departments: Departments, tls: LiveTLS | None) -> None:
+    """Take what changed on disk, and give adapters in quarantine another try; for SIGHUP."""
     live.ask_reload()
+    departments.release()
     if tls is not None:
         tls.reload()
 

@@ -14,7 +14,7 @@ from gateway.crypto.identity import EpochCipher
 from gateway.errors import AuditError
 from gateway.httpsig import RequestSignature
 from gateway.model.agency import Agency
-from gateway.model.answer import Absent, Found, NotFound, Sealed
+from gateway.model.answer import Absent, Found, NotFound, Sealed, Verified
 from gateway.model.certificate import CertificateType, Value
 from gateway.model.forget import CacheState, Forget
 from gateway.model.grant import Decision
@@ -288,8 +288,15 @@ class ResultCache(Protocol):
         item: str,
         case: str,
         grant: str,
+        adapter: str,
+        keys: Mapping[str, Value],
     ) -> bytes | None:
-        """The keyed hash under which this question may share an answer; None is never."""
+        """The keyed hash under which this question may share an answer; None is never.
+
+        Args:
+            adapter: that would be asked; what another one says is no answer.
+            keys: claims of the certificate's key fields.
+        """
 
     def get(self, key: bytes, max_age_s: int | None) -> Cached | None:
         """A fresh answer, not older than `max_age_s`."""
@@ -313,14 +320,26 @@ class AdapterDirectory(Protocol):
     def certificates(self) -> Mapping[str, CertificateType]:
         """All certificate types, by name."""
 
-    def adapter_of(self, certificate: str) -> str:
-        """Name of the adapter that answers this certificate."""
+    def adapter_of(self, certificate: str, division: str | None) -> str | None:
+        """Name of the adapter that answers this certificate there, the nearest one; or None."""
+
+    def certificates_of(self, adapter: str) -> frozenset[str]:
+        """Names of all that the adapter answers, wherever; nothing for one that is not here."""
+
+    def verifies(self, adapter: str) -> bool:
+        """Whether the department compares claims by itself."""
 
     async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
         """Ask the department, guarded; raises DepartmentError and nothing else."""
 
+    async def verify(self, query: Query, deadline: Deadline) -> Verified | NotFound | None:
+        """Let the department compare `query.claims`; None is: compare with what `lookup` answers.
+
+        Guarded as `lookup` is.
+        """
+
     async def health(self) -> Mapping[str, str]:
-        """`ok` or the code of what is wrong, by adapter name."""
+        """`ok`, or the code or state of what is wrong, by adapter name."""
 
 
 class Sealer(Protocol):

@@ -80,4 +80,4 @@ class BenchWorld(World):
         """Start the population register, and tell the site where it is."""
         ready = self.public_security.start()
         self.register_url = f"http://127.0.0.1:{ready['port']}"
-        self._write_adapter("public_security", url=self.register_url)
+        self.write_adapter("public_security")

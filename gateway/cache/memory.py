@@ -17,7 +17,7 @@
 import os
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -28,7 +28,7 @@ from gateway.cache.key import TAG_BYTES, cache_key, holder_tag
 from gateway.cache.singleflight import SingleFlight
 from gateway.crypto.digest import KeyedHash
 from gateway.model.answer import Absent, Sealed
-from gateway.model.certificate import CertificateType
+from gateway.model.certificate import CertificateType, Value
 from gateway.model.forget import CacheState, Forget
 from gateway.model.holder import Holder
 from gateway.ports import Cached, Forgetful, ResultCache
@@ -105,10 +105,20 @@ class MemoryCache(ResultCache, Forgetful):
         item: str,
         case: str,
         grant: str,
+        adapter: str = "",
+        keys: Mapping[str, Value] | None = None,
     ) -> bytes | None:
         """The keyed hash under which this question may share an answer; None is never."""
         return cache_key(
-            self._keyed, holder, certificate, agency=agency, item=item, case=case, grant=grant
+            self._keyed,
+            holder,
+            certificate,
+            agency=agency,
+            item=item,
+            case=case,
+            grant=grant,
+            adapter=adapter,
+            keys=keys,
         )
 
     def get(self, key: bytes, max_age_s: int | None) -> Cached | None:

@@ -117,14 +117,14 @@ def _find(site: "Site", holder: "Holder", *, progress_shown: bool) -> "Found":
 
 
 def _words(site: "Site", language: "Language") -> "Words":
-    from gateway.app import departments_of
     from gateway.audit.report_words import Words
+    from gateway.registry.site import load_departments
 
     return Words(
         language,
         items={item.code: item for item in site.items},
         agencies={agency.id: agency for agency in site.agencies},
-        certificates=departments_of(site).certificates,
+        certificates=load_departments(site).certificates,
     )
 
 

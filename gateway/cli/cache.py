@@ -88,13 +88,13 @@ class _What:
     """
 
     def __init__(self, site: "Site", certificate: str | None, holder: "Holder | None") -> None:
-        from gateway.app import departments_of
         from gateway.errors import RequestError
+        from gateway.registry.site import load_departments
 
         self._site: Final = site
         self._certificate: Final = certificate
         self._holder: Final = holder
-        self._known: Final = tuple(sorted(departments_of(site).certificates))
+        self._known: Final = tuple(sorted(load_departments(site).certificates))
         if certificate is not None and certificate not in self._known:
             raise RequestError("CERTIFICATE_UNKNOWN", f"there are: {', '.join(self._known)}")
         self.name: Final = "holder" if holder else certificate or "all"

@@ -2,7 +2,8 @@
 """`yizheng lookup`: one signed lookup from the command line.
 
 The holder's number is never an argument: arguments stand in process lists and shell histories. It
-is read from standard input, or asked for without echo on a terminal.
+is read from standard input, or asked for without echo on a terminal. So is the value of a claim
+that is given by its name alone, after it.
 """
 
 import asyncio
@@ -60,7 +61,10 @@ def lookup(
     ] = None,
     claim: Annotated[
         list[str] | None,
-        typer.Option(help="NAME=VALUE to compare instead; asks for `verify`. May be repeated."),
+        typer.Option(
+            help="NAME=VALUE to compare; without --field asks for `verify`. NAME alone: its value "
+            "is a line of standard input. With --field: a key field. May be repeated."
+        ),
     ] = None,
     scheme: Annotated[str, typer.Option(help="cn-id or cn-uscc.")] = "cn-id",
     as_json: JsonOption = False,
@@ -74,11 +78,7 @@ def lookup(
 
     folder = profile.resolve().parent
     settings = load_toml(folder / profile.name, Profile, folder)
-    number = (
-        sys.stdin.readline().strip()
-        if not sys.stdin.isatty()
-        else typer.prompt("号码 number", hide_input=True)
-    )
+    number = _read_line("号码 number")
     request = _request(
         number=number,
         scheme=scheme,
@@ -107,6 +107,12 @@ def lookup(
     else:
         _print(answer)
     return 0 if answer.answer.outcome in {"found", "match"} else EXIT_REFUSED
+
+
+def _read_line(what: str) -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt(what, hide_input=True))
+    return sys.stdin.readline().strip()
 
 
 def _client(settings: Profile, folder: Path) -> "GatewayClient":
@@ -143,7 +149,7 @@ def _request(
             {
                 "holder": {"scheme": scheme, "number": number},
                 "certificate": certificate,
-                "operation": "verify" if claims else "query",
+                "operation": "verify" if claims and not fields else "query",
                 "fields": fields,
                 "claims": claims,
                 "attribution": attribution,
@@ -176,6 +182,6 @@ def _read_pem(path: Path) -> str:
 
 def _parse_claim(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise RequestError("BODY_MALFORMED", "a claim is written NAME=VALUE")
-    return name, value
+    if not name:
+        raise RequestError("BODY_MALFORMED", "a claim is written NAME=VALUE or NAME")
+    return name, value if equals else _read_line(name)

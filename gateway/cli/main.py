@@ -8,6 +8,12 @@ import typer
 
 from gateway import __version__
 from gateway.cli import (
+    adapter,
+    adapter_check,
+    adapter_dev,
+    adapter_list,
+    adapter_new,
+    adapter_shadow,
     agency,
     agency_keys,
     agency_x509,
@@ -47,6 +53,12 @@ app.command("init")(config.init)
 app.command("serve")(serve.serve)
 app.command("lookup")(lookup.lookup)
 app.command("explain")(explain.explain)
+adapter.app.command("new")(adapter_new.new)
+adapter.app.command("check")(adapter_check.check)
+adapter.app.command("dev")(adapter_dev.dev)
+adapter.app.command("shadow")(adapter_shadow.shadow)
+adapter.app.command("list")(adapter_list.list_adapters)
+app.add_typer(adapter.app, name="adapter")
 agency.app.add_typer(agency_x509.app, name="x509")
 app.add_typer(agency.app, name="agency")
 app.add_typer(auditor.app, name="auditor")

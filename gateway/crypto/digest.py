@@ -8,6 +8,7 @@ encoder would not print: other characters, other padding, spare bits that are no
 import binascii
 import hashlib  # noqa: TID251 -- the one place that the rule points to
 import hmac
+from collections.abc import Iterable
 from typing import Final
 
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
@@ -19,9 +20,22 @@ def sha256(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
+def sha256_of(chunks: Iterable[bytes]) -> bytes:
+    """SHA-256 of everything that comes, so that a file need not fit into memory."""
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.digest()
+
+
 def sha512(content: bytes) -> bytes:
     """SHA-512 (FIPS 180-4), 64 bytes."""
     return hashlib.sha512(content).digest()
+
+
+def md5_insecure(content: bytes) -> bytes:
+    """MD5 (RFC 1321), 16 bytes; broken, and here for systems that know nothing else."""
+    return hashlib.md5(content, usedforsecurity=False).digest()
 
 
 def hmac_sha256(key: bytes, message: bytes) -> bytes:

@@ -45,7 +45,9 @@ class Known(msgspec.Struct):
     Attributes:
         version: of the policy that permitted it.
         asked: names of all fields that the answer tells something about.
+        adapter: name of the one that answers for the request's division.
         key: of the cache; None where nothing is kept.
+        is_verified_there: a verification that the department does by itself: no cache answers it.
         hit_count: answers from the cache, as far as it matters.
         wording: of the last of them.
     """
@@ -60,6 +62,7 @@ class Known(msgspec.Struct):
     adapter: str
     permit: Permit
     key: bytes | None
+    is_verified_there: bool
     hit_count: int = 0
     wording: "Wording | None" = None
 

@@ -17,7 +17,6 @@
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from datetime import date
 from functools import partial
@@ -28,7 +27,6 @@ from cachebox import LRUCache
 from gateway.errors import (
     REFUSALS,
     AdapterTimeout,
-    AdapterUnavailable,
     AuditError,
     DepartmentError,
     RequestError,
@@ -40,11 +38,11 @@ from gateway.exchange.day import SiteDay
 from gateway.exchange.known import Known, Wording
 from gateway.exchange.recorder import Done, Recorder
 from gateway.exchange.reply import Refused, Reply
-from gateway.model.answer import Absent, Found, NotFound
-from gateway.model.asked import asked_fields
+from gateway.exchange.source import Source
+from gateway.model.asked import asked_fields, keys_of
+from gateway.model.certificate import CertificateType
 from gateway.model.grant import Deny, Permit
 from gateway.model.ids import parse_holder
-from gateway.model.instant import format_time_s, format_unix_s
 from gateway.model.lookup import LookupAnswer
 from gateway.model.screening import screen_request
 from gateway.ports import (
@@ -62,10 +60,7 @@ from gateway.ports import (
     ResultCache,
     Sealer,
 )
-from gateway.sdk import Deadline, Query
-
-#: Seconds of the deadline that a department cannot use up: its failure has to be recorded, too.
-RECORD_RESERVE_S: Final = 0.5
+from gateway.sdk import Deadline
 
 #: Permitted requests that are remembered in their very words; about 6 KB each.
 _KNOWN_COUNT: Final = 4096
@@ -106,11 +101,11 @@ class Lookup:
         self._sealer: Final = sealer
         self._audit: Final = audit
         self._limits: Final = limits
-        self._clock_s: Final = clock_s
         self._day: Final = SiteDay(clock_s, utc_offset_h)
         self._recorder: Final = Recorder(
             audit, epochs, self._day, clock_s=clock_s, on_fault=on_fault
         )
+        self._source: Final = Source(departments, cache, sealer, clock_s=clock_s)
         self._nonce_life_s: Final = nonce_life_s
         self._x509_required: Final = x509_required
         self._on_fault: Final = on_fault
@@ -163,7 +158,7 @@ class Lookup:
         self._permit(access, known.permit, today)
         access.known = known
         kept = None
-        if known.key is not None:
+        if known.key is not None and not known.is_verified_there:
             kept = self._cache.get(known.key, known.request.max_age_s)
         if kept is None:
             return known
@@ -185,9 +180,10 @@ class Lookup:
         access.request, access.asked = request, tuple(request.fields or request.claims)
         holder = access.holder = parse_holder(request.holder, today=today)
         certificate = self._departments.certificates.get(request.certificate)
+        attribution, adapter = request.attribution, ""
         if certificate is not None:
             access.asked = asked_fields(request, certificate)
-        attribution = request.attribution
+            adapter = self._adapter_of(certificate, attribution.division)
         decision = self._policy.decide(
             caller.agency,
             request,
@@ -207,8 +203,10 @@ class Lookup:
             item=attribution.item,
             case=attribution.case,
             grant=decision.grant.reference,
+            adapter=adapter,
+            keys=keys_of(request, certificate),
         )
-        adapter = self._departments.adapter_of(certificate.name)
+        verifies = request.operation == "verify" and self._departments.verifies(adapter)
         known = Known(
             caller,
             version,
@@ -220,9 +218,16 @@ class Lookup:
             adapter,
             decision,
             key,
+            verifies,
         )
         self._known.insert(caller.digest, known)
         return known
+
+    def _adapter_of(self, certificate: CertificateType, division: str | None) -> str:
+        adapter = self._departments.adapter_of(certificate.name, division)
+        if adapter is None:
+            raise RequestError("DIVISION_UNSERVED", "`attribution.division` decides who is asked")
+        return adapter
 
     def _permit(self, access: Access, permit: Permit, today: date) -> None:
         access.permit = permit
@@ -260,48 +265,13 @@ class Lookup:
         if not isinstance(held, Held):
             return self._recorder.refuse_by(held, access)
         access.held = held
-        if known.key is not None:  # who asked first may have been answered meanwhile
+        # Who asked first may have been answered meanwhile.
+        if known.key is not None and not known.is_verified_there:
             kept = self._cache.get(known.key, known.request.max_age_s)
             if kept is not None:
                 access.served_from = "cache"
                 return make_answer(access, known.request, known.certificate, kept, self._sealer)
-        access.adapter = known.adapter
-        request, attribution = known.request, known.request.attribution
-        query = Query(
-            holder=known.holder,
-            certificate=known.certificate,
-            request_id=access.request_id,
-            agency=access.caller.agency.id,
-            operator=attribution.operator.id,
-            item=attribution.item,
-            case=attribution.case,
-            purpose=attribution.purpose,
-        )
-        sooner = Deadline(deadline.at_s - RECORD_RESERVE_S)
-        started_s = time.monotonic()
-        try:
-            async with asyncio.timeout(sooner.remaining_s):
-                loaded = await self._cache.load(
-                    known.key, known.certificate, lambda: self._ask(query, sooner)
-                )
-        except (AdapterUnavailable, AdapterTimeout, TimeoutError):
-            stale = self._cache.get_stale(known.key, request.max_age_s)
-            if stale is None:
-                raise
-            access.served_from = "stale"
-            return make_answer(access, request, known.certificate, stale, self._sealer)
-        finally:
-            access.adapter_ms = round((time.monotonic() - started_s) * 1000)
-        access.served_from = "source"
-        return make_answer(access, request, known.certificate, loaded, self._sealer)
-
-    async def _ask(self, query: Query, deadline: Deadline) -> Cached:
-        match await self._departments.lookup(query, deadline):
-            case Found() as found:
-                adapter = self._departments.adapter_of(query.certificate.name)
-                return self._sealer.seal(query.certificate, adapter, found)
-            case NotFound(as_of):
-                return Absent(format_time_s(as_of) if as_of else format_unix_s(self._clock_s()))
+        return await self._source.answer(access, known, deadline)
 
     def _excuse(self, error: Exception) -> Refused:
         """The refusal for what went wrong before there was an answer."""

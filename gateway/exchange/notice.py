@@ -79,8 +79,7 @@ class Notice:
                 return
 
     def _of(self, adapter: str, certificates: Sequence[str]) -> tuple[str, ...]:
-        known = self._departments.certificates
-        own = sorted(name for name in known if self._departments.adapter_of(name) == adapter)
+        own = sorted(self._departments.certificates_of(adapter))
         if unknown := sorted(set(certificates) - set(own)):
             raise ValueError(f"adapter {adapter} does not answer {unknown[0]}")
         return tuple(dict.fromkeys(certificates)) or tuple(own)

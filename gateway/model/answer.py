@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.model.certificate import Value
 from gateway.model.discreet import Discreet
+from gateway.model.lookup import ClaimResult
 
 
 class Found(Discreet, msgspec.Struct, frozen=True):
@@ -25,6 +26,18 @@ class Found(Discreet, msgspec.Struct, frozen=True):
 class NotFound(msgspec.Struct, frozen=True):
     """The source answered, and it has no such record. Never used for a source that is away."""
 
+    as_of: datetime | None = None
+
+
+class Verified(Discreet, msgspec.Struct, frozen=True):
+    """The source has the record, and compared by itself. Holds no value, so nothing is sealed.
+
+    Attributes:
+        results: `match` or `mismatch` for each claim that was asked about, and no other.
+        as_of: aware; the instant for which the source vouches. None is the moment of the answer.
+    """
+
+    results: Mapping[str, ClaimResult]
     as_of: datetime | None = None
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Certificate types 电子证照类型: what a department's adapter can answer."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -26,12 +27,15 @@ class Field(msgspec.Struct, frozen=True):
         title: words for people.
         type: how `Value` is to be read.
         sensitivity: decides what a grant must name on its own.
+        codes: the code list of a field of type `code`, words by code; an answer with a code that
+            is not in a list that has entries is refused. Empty is without a list.
     """
 
     name: str
     title: Text
     type: FieldType = "string"
     sensitivity: Sensitivity = "personal"
+    codes: Mapping[str, Text] = {}
 
 
 class CertificateType(msgspec.Struct, frozen=True):
@@ -50,6 +54,10 @@ class CertificateType(msgspec.Struct, frozen=True):
             `mismatch` and discloses nothing. None where there is no such field.
         stale_s: seconds beyond `ttl_s` for which a found answer may still be served, marked as
             stale, while the department is unavailable or does not answer in time; 0 is never.
+        legal_basis: the rule under which the department may share it, in words.
+        key_fields: fields that the department must be asked by besides the number (a birth
+            certificate: the mother's number). A caller states each in `claims`, also for a query;
+            they are granted, recorded and part of the cache key.
     """
 
     name: str
@@ -61,6 +69,8 @@ class CertificateType(msgspec.Struct, frozen=True):
     holder_field: str | None = None
     name_field: str | None = None
     stale_s: int = 0
+    legal_basis: Text | None = None
+    key_fields: tuple[str, ...] = ()
 
     @property
     def field_names(self) -> frozenset[str]:

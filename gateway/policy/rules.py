@@ -28,6 +28,7 @@ RULES: Final = {
     "grant.operation": "OPERATION_NOT_GRANTED",
     "fields.shape": "FIELD_UNKNOWN",
     "fields.known": "FIELD_UNKNOWN",
+    "fields.key": "KEY_FIELD_MISSING",
     "grant.fields": "FIELD_NOT_GRANTED",
 }
 

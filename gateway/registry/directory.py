@@ -1,33 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All departments of a site, found by the certificates that they answer.
+"""All departments of a site, found by the certificates and divisions that they answer.
 
 Making a directory decodes settings and touches nothing outside; `open` builds clients. A department
 that is away keeps nobody from starting.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import structlog
 
-from gateway.errors import DepartmentError, SetupError
-from gateway.model.answer import Found, NotFound
+from gateway.errors import SetupError
+from gateway.model.answer import Found, NotFound, Verified
 from gateway.model.certificate import CertificateType
 from gateway.model.site import AdapterSite
 from gateway.ports import AdapterDirectory
 from gateway.registry.guard import Guard
+from gateway.registry.heartbeat import Heartbeat, beat_all
+from gateway.registry.isolation.adapter import IsolatedAdapter
+from gateway.registry.observer import AdapterObserver, Unobserved
+from gateway.registry.routing import Routes
+from gateway.registry.scope import Ledger, watch_tasks
+from gateway.registry.watchdog import Watchdog
 from gateway.sdk import Adapter, AdapterContext, Changed, Deadline, Query
 from gateway.secret_source import secret_source
 
-PING_DEADLINE_S: Final = 1.0
-#: Seconds for which one round of pings serves all askers, so that probes cannot flood departments.
+_log = structlog.get_logger()
+
+#: Seconds for which what is known of a department serves whoever asks for health.
 HEALTH_TTL_S: Final = 2.0
 #: Seconds after which an adapter that will not open, or not close, is given up.
 LIFE_CYCLE_DEADLINE_S: Final = 10.0
+#: Seconds between two probes of a department, of all workers together.
+PROBE_INTERVAL_S: Final = 1.0
 
 
 #: Adapter, scheme, number, certificates; see `gateway.sdk.Changed`.
@@ -40,42 +49,55 @@ class Departments(AdapterDirectory):
     Args:
         sites: each adapter's settings with its class.
         folder: the site folder; `file:` secrets are relative to it.
+        workers: processes that serve this site; each sends its share of the probes.
+        observer: told what happens to adapters.
 
     Raises:
-        SetupError: settings that do not fit, or two adapters for one certificate.
+        SetupError: settings that do not fit, or two adapters for one certificate and division.
     """
 
     def __init__(
-        self, sites: Iterable[tuple[AdapterSite, type[Adapter[Any]]]], *, folder: Path
+        self,
+        sites: Iterable[tuple[AdapterSite, type[Adapter[Any]]]],
+        *,
+        folder: Path,
+        workers: int = 1,
+        observer: AdapterObserver | None = None,
     ) -> None:
         self._folder: Final = folder
+        self._probe_interval_s: Final = PROBE_INTERVAL_S * workers
+        self._observer: Final = observer or Unobserved()
         self._guards: Final[dict[str, Guard]] = {}
-        self._certificates: Final[dict[str, CertificateType]] = {}
-        self._adapter_of: Final[dict[str, str]] = {}
+        self._heartbeats: Final[dict[str, Heartbeat]] = {}
+        self._routes: Final = Routes()
+        self._ledger: Final = Ledger()
         self._connection_count = 0
         for site, adapter in sites:
             self._connection_count += site.concurrency
             self._add(site, adapter)
         self._stack: Final = AsyncExitStack()
-        self._health_lock: Final = asyncio.Lock()
-        self._health: Mapping[str, str] = {}
-        self._health_until_s = 0.0
 
     def _add(self, site: AdapterSite, adapter: type[Adapter[Any]]) -> None:
-        for certificate in adapter.certificates:
-            other = self._adapter_of.setdefault(certificate.name, site.name)
-            if certificate.name in self._certificates:
-                raise SetupError(
-                    f"answers {certificate.name}, which adapters/{other}.toml answers already",
-                    where=_where(site.name),
-                    remedy="disable one of the two.",
-                )
-            self._certificates[certificate.name] = certificate
-        self._guards[site.name] = Guard(
+        self._routes.add(site, adapter)
+        settings = _settings(site, adapter)
+        isolated = None
+        if site.isolation == "process":
+            isolated = IsolatedAdapter(adapter, site, self._folder)
+        guard = self._guards[site.name] = Guard(
             site.name,
-            adapter(_settings(site, adapter)),
+            isolated or adapter(settings),
+            verifies=adapter.verify is not Adapter.verify,
             timeout_s=site.timeout_s,
             concurrency=site.concurrency,
+            breaker=site.breaker,
+            probe_interval_s=self._probe_interval_s,
+            ledger=self._ledger,
+            observer=self._observer,
+        )
+        if isolated is not None:
+            isolated.report_to(guard)
+        self._heartbeats[site.name] = Heartbeat(
+            guard, interval_s=site.heartbeat_s, probe_interval_s=self._probe_interval_s
         )
 
     async def open(self, on_change: OnChange | None = None) -> None:
@@ -88,9 +110,16 @@ class Departments(AdapterDirectory):
             SetupError: settings or secrets that cannot work.
         """
         try:
+            loop = asyncio.get_running_loop()
+            self._stack.callback(watch_tasks(loop))
             for guard in self._guards.values():
                 self._stack.push_async_callback(_close, guard)
                 await _open(guard, self._folder, on_change)
+            watchdog = Watchdog(self._ledger, lambda name: self._note_stall(name, loop))
+            self._stack.callback(watchdog.stop)
+            watchdog.start()
+            beats = asyncio.create_task(beat_all(self._heartbeats.values()))
+            self._stack.push_async_callback(_end, beats)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -99,40 +128,66 @@ class Departments(AdapterDirectory):
         """Close all adapters, each whatever the others do; an error of one is raised at the end."""
         await self._stack.aclose()
 
+    def release(self) -> None:
+        """End all quarantines, by an operator's word."""
+        for guard in self._guards.values():
+            guard.release()
+
+    def _note_stall(self, name: str, loop: asyncio.AbstractEventLoop) -> None:
+        """In the watchdog's thread, while the loop is held."""
+        guard = self._guards[name]
+        guard.tell_stall()
+        loop.call_soon_threadsafe(guard.count_stall)
+
     @property
     def certificates(self) -> Mapping[str, CertificateType]:
         """All certificate types, by name."""
-        return self._certificates
+        return self._routes.certificates
 
     @property
     def connection_count(self) -> int:
         """How many connections the adapters may hold at once."""
         return self._connection_count
 
-    def adapter_of(self, certificate: str) -> str:
-        """Name of the adapter that answers this certificate; KeyError when there is none."""
-        return self._adapter_of[certificate]
+    def adapter_of(self, certificate: str, division: str | None) -> str | None:
+        """Name of the adapter that answers this certificate there, the nearest one; or None."""
+        return self._routes.adapter_of(certificate, division)
+
+    def certificates_of(self, adapter: str) -> frozenset[str]:
+        """Names of all that the adapter answers, wherever; nothing for one that is not here."""
+        return self._routes.certificates_of(adapter)
+
+    def verifies(self, adapter: str) -> bool:
+        """Whether the department compares claims by itself."""
+        return self._guards[adapter].verifies
 
     async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
         """Ask the department, guarded.
 
         Raises:
             DepartmentError: and nothing else.
+            KeyError: no adapter answers this certificate there; a programming error.
         """
-        return await self._guards[self._adapter_of[query.certificate.name]].lookup(query, deadline)
+        return await self._guard_of(query).lookup(query, deadline)
+
+    async def verify(self, query: Query, deadline: Deadline) -> Verified | NotFound | None:
+        """Let the department compare `query.claims`, guarded; raises as `lookup` does."""
+        return await self._guard_of(query).verify(query, deadline)
+
+    def _guard_of(self, query: Query) -> Guard:
+        name = self.adapter_of(query.certificate.name, query.division)
+        if name is None:
+            raise KeyError(query.certificate.name)
+        return self._guards[name]
 
     async def health(self) -> Mapping[str, str]:
-        """`ok` or the code of what is wrong, by adapter name; asked anew every 2 s at most."""
-        async with self._health_lock:
-            if time.monotonic() >= self._health_until_s:
-                async with asyncio.TaskGroup() as group:
-                    pings = {
-                        name: group.create_task(_state(guard))
-                        for name, guard in self._guards.items()
-                    }
-                self._health = {name: ping.result() for name, ping in pings.items()}
-                self._health_until_s = time.monotonic() + HEALTH_TTL_S
-            return self._health
+        """`ok`, a code, or a state with its reason, by adapter name; at most 2 s old, or asked."""
+        async with asyncio.TaskGroup() as group:
+            asked = {
+                name: group.create_task(heartbeat.ask(max_age_s=HEALTH_TTL_S))
+                for name, heartbeat in self._heartbeats.items()
+            }
+        return {name: task.result() for name, task in asked.items()}
 
 
 def _where(name: str) -> str:
@@ -183,9 +238,6 @@ async def _close(guard: Guard) -> None:
         await guard.aclose()
 
 
-async def _state(guard: Guard) -> str:
-    try:
-        await guard.ping(Deadline.after(PING_DEADLINE_S))
-    except DepartmentError as error:
-        return error.code
-    return "ok"
+async def _end(beats: asyncio.Task[None]) -> None:
+    beats.cancel()
+    await asyncio.wait((beats,))

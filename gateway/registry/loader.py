@@ -8,6 +8,7 @@ Rules:
 3. Hooks are synchronous (pluggy #320): a coroutine would silently register nothing, so it is
    refused.
 4. A class is checked whole before it is returned; a mistake names the plugin and the remedy.
+5. `plugin = "declarative"` names no distribution: the class is made from the site's own file.
 """
 
 import inspect
@@ -18,10 +19,38 @@ from typing import Any, Final
 import pluggy
 
 from gateway.errors import SetupError
-from gateway.registry.declaration import check_class
+from gateway.model.site import AdapterSite
 from gateway.sdk import Adapter, hookspecs
+from gateway.sdk.declaration import check_class
 
 GROUP: Final = "gateway.adapters"
+#: `plugin = ` of an adapter that the site itself declares.
+DECLARATIVE: Final = "declarative"
+
+
+def load_adapter_class(site: AdapterSite) -> type[Adapter[Any]]:
+    """Load the class of one adapter of a site.
+
+    Raises:
+        SetupError: names the file; as `load_adapter_classes`, or a declaration that does not do.
+    """
+    where = f"adapters/{site.name}.toml"
+    if site.plugin != DECLARATIVE:
+        if site.declarative:
+            raise SetupError(
+                "declares an adapter, and names another plugin",
+                where=f"{where}: $.declarative",
+                remedy=f'write `plugin = "{DECLARATIVE}"`, or remove the declaration.',
+            )
+        try:
+            return load_adapter_classes({site.plugin})[site.plugin]
+        except SetupError as error:
+            raise SetupError(error.detail, where=f"{where}: $.plugin") from None
+    from gateway.sdk.kits.declarative.adapter import declared_in_site  # noqa: PLC0415 - heavy
+
+    adapter = declared_in_site(site.declarative, f"{where}: declarative")
+    check_class(DECLARATIVE, adapter, "yizheng-gateway")
+    return adapter
 
 
 def load_adapter_classes(

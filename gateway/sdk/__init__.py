@@ -10,17 +10,31 @@ from gateway.errors import (
     AdapterRefused,
     AdapterTimeout,
     AdapterUnavailable,
+    DepartmentError,
     SetupError,
     Text,
 )
-from gateway.model.answer import Found, NotFound
+from gateway.model.answer import Found, NotFound, Verified
 from gateway.model.certificate import CertificateType, Field, Value
 from gateway.model.holder import Holder
-from gateway.sdk.adapter import API_VERSION, Adapter, AdapterContext, Changed, Deadline, Query
+from gateway.model.lookup import ClaimResult
+from gateway.sdk.adapter import (
+    API_VERSION,
+    API_VERSIONS,
+    OLDEST_API_VERSION,
+    Adapter,
+    AdapterContext,
+    Changed,
+    Deadline,
+    Query,
+)
+from gateway.sdk.budget import RetryBudget
 from gateway.sdk.hookspecs import hookimpl
 
 __all__ = [
     "API_VERSION",
+    "API_VERSIONS",
+    "OLDEST_API_VERSION",
     "Adapter",
     "AdapterContext",
     "AdapterContractBroken",
@@ -29,14 +43,18 @@ __all__ = [
     "AdapterUnavailable",
     "CertificateType",
     "Changed",
+    "ClaimResult",
     "Deadline",
+    "DepartmentError",
     "Field",
     "Found",
     "Holder",
     "NotFound",
     "Query",
+    "RetryBudget",
     "SetupError",
     "Text",
     "Value",
+    "Verified",
     "hookimpl",
 ]

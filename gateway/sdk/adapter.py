@@ -1,23 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """The adapter 适配器: what a department writes.
 
-Life cycle: `__init__(settings)` without side effects → `open(context)` → `lookup` and `ping`, many
-at once → `aclose()`. A worker process owns one instance; all calls come on its event loop.
+Life cycle: `__init__(settings)` without side effects → `open(context)` → `lookup`, `verify` and
+`ping`, many at once → `aclose()`. A worker process owns one instance (with `isolation = "process"`
+a child of it does); all calls come on one event loop.
 """
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
-from gateway.model.answer import Found, NotFound
-from gateway.model.certificate import CertificateType
+from gateway.errors import AdapterContractBroken, DepartmentError, Text
+from gateway.model.answer import Found, NotFound, Verified
+from gateway.model.certificate import CertificateType, Value
+from gateway.model.discreet import Discreet
 from gateway.model.holder import Holder
+from gateway.sdk.budget import RetryBudget
 
 #: Version of this contract. An adapter names the one it was written for.
 API_VERSION: Final = 1
+#: The oldest contract whose adapters this gateway still runs.
+OLDEST_API_VERSION: Final = 1
+#: Contracts whose adapters this gateway runs; docs/explanation/api-version.md has the policy.
+API_VERSIONS: Final = range(OLDEST_API_VERSION, API_VERSION + 1)
 
 SettingsT = TypeVar("SettingsT", bound=msgspec.Struct)
 
@@ -45,8 +53,8 @@ class Deadline:
         return Deadline(min(self.at_s, time.monotonic() + seconds))
 
 
-class Query(msgspec.Struct, frozen=True):
-    """One question to a department.
+class Query(Discreet, msgspec.Struct, frozen=True):
+    """One question to a department. Personal data: its repr shows nothing.
 
     Attributes:
         holder: number verified, 18 upper-case characters.
@@ -57,6 +65,10 @@ class Query(msgspec.Struct, frozen=True):
         item: code of the service item.
         case: number of the case.
         purpose: in words.
+        claims: what the caller stated, by field name: for `lookup` the certificate's `key_fields`
+            and nothing else, since answers are shared by them; for `verify` all that is claimed.
+        division: GB/T 2260 code of the place that asks, 6 or 12 digits; None where the caller did
+            not say. It decided which adapter is asked; an answer must not depend on it otherwise.
     """
 
     holder: Holder
@@ -67,6 +79,8 @@ class Query(msgspec.Struct, frozen=True):
     item: str
     case: str
     purpose: str
+    claims: Mapping[str, Value] = {}
+    division: str | None = None
 
 
 class Changed(Protocol):
@@ -101,11 +115,14 @@ class AdapterContext(msgspec.Struct, frozen=True):
         secret: resolves a secret reference of the settings (`file:…` or `env:…`) to its text;
             raises SetupError.
         changed: tells the gateway that a holder's records have changed.
+        retries: what retries of idempotent calls are taken from, shared by all calls to this
+            department; kits do it by themselves.
     """
 
     name: str
     secret: Callable[[str], str]
     changed: Changed = nobody_listens
+    retries: RetryBudget = msgspec.field(default_factory=RetryBudget)
 
 
 class Adapter(ABC, Generic[SettingsT]):
@@ -113,13 +130,16 @@ class Adapter(ABC, Generic[SettingsT]):
 
     Class attributes to set:
         plugin: the name of the entry point that brings this class.
-        api_version: the contract version that it was written for.
+        api_version: the contract version that it was written for, one of `API_VERSIONS`.
+        department: what the department is called, for docs and people. The class's docstring says
+            in one line which of its systems is asked.
         certificates: what it can answer.
         settings_type: the frozen msgspec struct of its settings; unknown keys are refused.
     """
 
     plugin: ClassVar[str]
     api_version: ClassVar[int]
+    department: ClassVar[Text]
     certificates: ClassVar[tuple[CertificateType, ...]]
     settings_type: ClassVar[type[msgspec.Struct]]
 
@@ -146,6 +166,50 @@ class Adapter(ABC, Generic[SettingsT]):
             AdapterContractBroken: the answer is not what was promised.
             AdapterRefused: the department will not tell us.
         """
+
+    async def verify(
+        self, query: Query, claims: Mapping[str, Value], deadline: Deadline
+    ) -> Verified | NotFound | None:
+        """Let the department compare, where it can do so without giving the record away.
+
+        Override it only then. An answer of this method is never cached.
+
+        Args:
+            query: as for `lookup`.
+            claims: by field name; not empty, every name is a field of the certificate.
+            deadline: as for `lookup`.
+
+        Returns:
+            One result for each claim, or None: the gateway compares with what `lookup` answers,
+            which is what an adapter without this method gets.
+
+        Raises:
+            DepartmentError: as `lookup`.
+        """
+        del query, claims, deadline
+        return None
+
+    async def lookup_many(
+        self, queries: Sequence[Query], deadline: Deadline
+    ) -> list[Found | NotFound | DepartmentError]:
+        """Ask for several certificates; one outcome for each query, in their order.
+
+        Override it where the department answers several questions in one call. As it stands it
+        asks one by one, all at once; an error in one is its outcome and does not lose the others.
+        """
+        from asyncio import TaskGroup  # noqa: PLC0415 - a third of the time that the SDK takes to import
+
+        async with TaskGroup() as group:
+            tasks = [group.create_task(self._settle(query, deadline)) for query in queries]
+        return [task.result() for task in tasks]
+
+    async def _settle(self, query: Query, deadline: Deadline) -> Found | NotFound | DepartmentError:
+        try:
+            return await self.lookup(query, deadline)
+        except DepartmentError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - a mistake in one must not lose the others
+            return AdapterContractBroken(type(error).__name__)
 
     @abstractmethod
     async def ping(self) -> None:

@@ -94,6 +94,15 @@ class Front:
         except Exception as error:  # noqa: BLE001 - the edge: the caller must get an answer, and no traceback
             send(self._excuse(error, request, request_id))
 
+    def check(self, request: Request) -> None:
+        """Refuse by its head alone a request whose body has yet to come.
+
+        Raises:
+            RequestError: it cannot be framed, or nobody here wants it.
+        """
+        check_framing(request)
+        self._route(request)
+
     async def cancel(self) -> None:
         """End the tasks that are still running."""
         for task in self._tasks:

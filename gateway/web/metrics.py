@@ -8,7 +8,7 @@ adapter names only.
 
 from bisect import bisect_left
 from collections import Counter as Counts
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from prometheus_client import (
@@ -23,6 +23,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from gateway.errors import REFUSALS
 from gateway.model.forget import CacheState
+from gateway.registry.observer import STATES, AdapterObserver, Outcome, State
+from gateway.registry.quarantine import Offence
 
 _OUTCOMES: Final = ("found", "not_found", "match", "mismatch", *REFUSALS)
 _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -128,6 +130,51 @@ class CacheMetrics:
         for name, show in self._levels.items():
             show(getattr(state, name))
         self._last = state
+
+
+class AdapterMetrics(AdapterObserver):
+    """Counts and times of what departments are asked, and the states of their guards."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self._calls: Final = Histogram(
+            "yizheng_adapter_seconds",
+            "Seconds of questions to a department, by what became of them",
+            ["adapter", "outcome"],
+            buckets=_BUCKETS_S,
+            registry=registry,
+        )
+        self._states: Final = Gauge(
+            "yizheng_adapter_workers",
+            "Workers by the state in which they have an adapter",
+            ["adapter", "state"],
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._offences: Final = Counter(
+            "yizheng_adapter_offences",
+            "What adapter code did to its worker: blocked its loop, leaked tasks, exited",
+            ["adapter", "offence"],
+            registry=registry,
+        )
+        self._observe: Final[dict[tuple[str, Outcome], Callable[[float], None]]] = {}
+
+    def note_call(self, adapter: str, outcome: Outcome, seconds: float) -> None:
+        """A lookup or a verification is over."""
+        observe = self._observe.get((adapter, outcome))
+        if observe is None:  # bound once: binding takes longer than counting
+            observe = self._calls.labels(adapter=adapter, outcome=outcome).observe
+            self._observe[adapter, outcome] = observe
+        observe(seconds)
+
+    def note_state(self, adapter: str, state: State) -> None:
+        """The adapter is in another state, or was loaded."""
+        for each in STATES:
+            self._states.labels(adapter=adapter, state=each).set(each == state)
+
+    def note_offence(self, adapter: str, offence: Offence, count: int = 1) -> None:
+        """Adapter code did harm; called from any thread."""
+        self._offences.labels(adapter=adapter, offence=offence).inc(count)
 
 
 class RoomMetrics:

@@ -61,10 +61,6 @@ def make_site(tmp_path: Path) -> Callable[[], Path]:
     """Makes a complete site in which nothing runs."""
 
     def make() -> Path:
-        own = World(tmp_path)
-        dsn = own.site / "keys/housing_fund.dsn"
-        dsn.write_text("postgresql://nobody@127.0.0.1:9/none")
-        dsn.chmod(0o600)
-        return own.site
+        return World(tmp_path).site
 
     return make

@@ -32,14 +32,10 @@ def reading_world(folder: Path) -> Iterator[World]:
     """One department, three agencies, a few accesses on record."""
     folder.mkdir()
     world = World(folder)
-    dsn = world.site / "keys/housing_fund.dsn"
-    dsn.write_text("postgresql://nobody@127.0.0.1:9/none")
-    dsn.chmod(0o600)
     add_agency(world, "yq-other")
     add_agency(world, "yq-often", per_s=1, burst=1)
     try:
-        port = world.public_security.start()["port"]
-        world._write_adapter("public_security", url=f"http://127.0.0.1:{port}")
+        world.public_security.start()
         world.start_gateway()
         for citizen in world.citizens[:ACCESSES]:
             body = msgspec.json.encode(lookup_body(world, citizen.id_number))

@@ -179,5 +179,5 @@ def test_a_site_without_mistakes_is_counted(make_site: Callable[[], Path]) -> No
         "items": 2,
         "grants": 2,
         "adapters": 2,
-        "certificates": 2,
+        "certificates": 3,
     }

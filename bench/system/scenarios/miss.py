@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import aiohttp
 import msgspec
 import uvloop
-from gateway_adapter_public_security.identity import CODES
+from gateway_adapter_public_security.identity import CODES, IDENTITY
 from gateway_adapter_public_security.protocol import (
-    IDENTITY_PATH,
+    PATHS,
     Condition,
     EndUser,
     Params,
@@ -23,7 +23,8 @@ from bench.system.run import Run
 from bench.system.stage import Stage
 from bench.system.target import WrongAnswer, missing_target, verifying_target
 from bench.system.world import BenchWorld
-from gateway.sdk.kits.signin import NationalSignIn
+from gateway.sdk.kits.sessions import signed_now
+from gateway.sdk.kits.signin import Call, NationalSignIn
 
 #: Few enough for the adapter's bulkhead, many enough to saturate a worker.
 _CONNECTIONS = 32
@@ -62,15 +63,14 @@ async def _one_at_a_time(world: BenchWorld, count: int) -> tuple[list[float], li
         "s_1400000000000_0001",
         (world.site / "keys/public_security.secret").read_text(),
     )
+    call = Call("POST", PATHS[IDENTITY.name])
     direct, through = [], []
     async with aiohttp.ClientSession() as session:
         for number, body in enumerate(cold_bodies(world, count)):
             citizen = world.citizens[number % len(world.citizens)]
             question = _question(citizen.id_number)
-            headers = sign_in.headers(time.time_ns() // 1_000_000)
-            direct.append(
-                await _timed(session, world.register_url + IDENTITY_PATH, question, headers)
-            )
+            headers = signed_now(sign_in, call)
+            direct.append(await _timed(session, world.register_url + call.path, question, headers))
             signed = _fields(target.write(body, int(time.time())))
             through.append(await _timed(session, world.url + PATH, body, signed))
     return direct, through

@@ -5,7 +5,6 @@ import urllib.request
 from contextlib import closing
 
 import msgspec
-from gateway_adapter_public_security.simulator import ASKED_PATH, Asked
 
 from bench.system.requests import cold_bodies
 from bench.system.run import Run
@@ -13,6 +12,7 @@ from bench.system.stage import Stage, pin_gateway
 from bench.system.target import gateway_target
 from bench.system.world import BenchWorld
 from gateway.audit.store.reader import LogReader
+from gateway.sdk.kits.simulator_http import ASKED_PATH
 
 CALLERS = 5_000
 
@@ -43,7 +43,7 @@ def measure(run: Run, stage: Stage) -> None:
 
 def _asked(world: BenchWorld) -> int:
     with urllib.request.urlopen(world.register_url + ASKED_PATH) as response:
-        return msgspec.json.decode(response.read(), type=Asked).count
+        return msgspec.json.decode(response.read(), type=dict[str, int])["count"]
 
 
 def _entries(world: BenchWorld) -> int:

@@ -1,49 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A department that answers JSON over HTTP.
+"""A department that answers over HTTP; JSON by `call`, any other body by `exchange`.
 
 Rules:
 
 1. One session a department: no cookies, no proxy from the environment, no redirects.
-2. The deadline bounds everything from the pool to the last byte; a connection attempt has its own
-   shorter bound, so that a host that is off is noticed early.
+2. The deadline bounds everything from the pool to the last byte, with every attempt and wait inside
+   it. A connection attempt and a silence between two bytes have their own shorter bounds, so that a
+   host that is off, or that hangs, is noticed early enough to ask once more.
 3. An answer has at most `max_answer_bytes` and decodes strictly into the type that is asked for.
-4. Foreign failures are mapped here and nowhere else:
+4. A call that its caller calls idempotent is tried again, once, when the department was away or
+   silent and did not say for how long; each retry is taken from the budget (`RetryBudget`), waits a
+   moment first, and needs time that is left. Nothing else is ever sent twice, but for rule 5.
+5. A call that was refused for an old token had no effect: it is sent once more with a new one.
+6. Foreign failures are mapped here and nowhere else:
 
    ========================================  =======================
    refused, reset, cut short, 429, 503       `AdapterUnavailable`
    no connection or no answer in time        `AdapterTimeout`
-   401, 403                                  `AdapterRefused`
+   401                                       `SignInExpired`, an `AdapterRefused`
+   403                                       `AdapterRefused`
    any other status, not JSON, too large     `AdapterContractBroken`
    ========================================  =======================
 
-5. No error holds a body, a header or a URL, and none is chained.
+7. No error holds a body, a header or a URL, and none is chained.
 """
 
+import ssl
+import time
 from asyncio import timeout
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+import stamina
 
 from gateway.errors import (
     AdapterContractBroken,
     AdapterRefused,
     AdapterTimeout,
     AdapterUnavailable,
+    DepartmentError,
     SetupError,
 )
+from gateway.model.discreet import Discreet
 from gateway.sdk.adapter import Deadline
+from gateway.sdk.budget import RetryBudget
+from gateway.sdk.kits.sessions import SignIn, SignInExpired
+from gateway.sdk.kits.signin import Call
 
 T = TypeVar("T")
 
 _OK: Final = range(200, 300)
-_REFUSED: Final = frozenset({401, 403})
 _AWAY: Final = frozenset({429, 503})
 #: Longest `Retry-After` that is believed.
 _MAX_RETRY_AFTER_S: Final = 3600
+#: Seconds before the second attempt: the first number, and as much again by chance.
+_RETRY_WAIT_S: Final = 0.05
+_JSON: Final = "application/json"
 
 
 class HttpSource:
@@ -53,7 +69,11 @@ class HttpSource:
         url: base, `http(s)://host[:port][/path]`; paths of calls are appended.
         connections: sockets at most; further calls wait within their deadline.
         connect_timeout_s: seconds for one connection attempt.
+        read_timeout_s: seconds of silence between two bytes; None is the deadline.
         max_answer_bytes: of a decoded body.
+        sign_in: says who calls; None where calls bring their own headers, or none.
+        retries: the department's budget, `AdapterContext.retries`; without one nothing is retried.
+        tls: for `https`, see `gateway.sdk.kits.tls`; None is the system's certificates.
 
     Raises:
         SetupError: a URL of another form.
@@ -65,21 +85,31 @@ class HttpSource:
         *,
         connections: int = 64,
         connect_timeout_s: float = 2.0,
+        read_timeout_s: float | None = None,
         max_answer_bytes: int = 1 << 20,
+        sign_in: SignIn | None = None,
+        retries: RetryBudget | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._url: Final = _base_url(url)
+        self._base_path: Final = urlsplit(self._url).path
         self._connections: Final = connections
-        self._connect_timeout_s: Final = connect_timeout_s
+        self._timeouts: Final = aiohttp.ClientTimeout(
+            total=None, sock_connect=connect_timeout_s, sock_read=read_timeout_s
+        )
         self._max_answer_bytes: Final = max_answer_bytes
+        self._sign_in: Final = sign_in
+        self._retries: Final = retries
+        self._tls: Final[ssl.SSLContext | bool] = tls or True
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Make the session; connects to nothing."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections),
+            connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._tls),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout_s),
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            timeout=self._timeouts,
+            headers={"Accept-Encoding": "identity"},
             trust_env=False,
         )
 
@@ -97,39 +127,116 @@ class HttpSource:
         *,
         body: object = None,
         headers: Mapping[str, str] | None = None,
+        idempotent: bool = False,
+        check: Callable[[T], None] | None = None,
+        signed: bool = True,
     ) -> T:
         """Call the service and decode its JSON answer.
 
         Args:
             method: `GET` is for questions about nobody, since personal data stays out of URLs.
-            path: appended to the base; begins with `/`.
+            path: appended to the base; begins with `/`, and may have a query.
             answer: type of the answer, decoded by msgspec.
             deadline: for everything.
             body: sent as JSON unless it is None.
-            headers: sign-in of this call.
+            headers: more headers of this call.
+            idempotent: asking twice does no harm, so a failure may be tried again.
+            check: raises the `DepartmentError` that an answer's own code means.
+            signed: False for the call by which a token is fetched.
 
         Raises:
-            DepartmentError: by the table above.
+            DepartmentError: by the table above, or by `check`.
         """
-        assert self._session is not None, "open() comes first"
-        sent = dict(headers or {})
+
+        def decode(_status: int, content: bytes) -> T:
+            try:
+                decoded = msgspec.json.decode(content, type=answer)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                raise AdapterContractBroken(
+                    "the answer is not the JSON that was expected"
+                ) from None
+            if check is not None:
+                check(decoded)
+            return decoded
+
+        sent = {"Accept": _JSON} | dict(headers or {})
         content = None
         if body is not None:
             content = msgspec.json.encode(body)
-            sent["Content-Type"] = "application/json"
+            sent["Content-Type"] = _JSON
+        return await self.exchange(
+            method, path, decode, deadline,
+            body=content, headers=sent, idempotent=idempotent, signed=signed,
+        )  # fmt: skip
+
+    async def exchange(
+        self,
+        method: Literal["GET", "POST"],
+        path: str,
+        decode: Callable[[int, bytes], T],
+        deadline: Deadline,
+        *,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        idempotent: bool = False,
+        statuses: Collection[int] = (),
+        signed: bool = True,
+    ) -> T:
+        """Call the service, and decode its answer by a function of the caller's.
+
+        Args:
+            decode: from status and body; raises `DepartmentError`, and is inside the retries.
+            body: as it is sent.
+            headers: of this call; those of the sign-in are added.
+            statuses: further statuses, besides 2xx, whose body is decoded.
+            method: as in `call`; `path`, `deadline`, `idempotent` and `signed` likewise.
+
+        Raises:
+            DepartmentError: by the table above, or by `decode`.
+        """
+        route, _, query = path.partition("?")
+        what = Call(method, self._base_path + route, query)
+        sign_in = self._sign_in if signed else None
+        outgoing = _Outgoing(what, self._url + path, body, headers, statuses, sign_in)
+
+        async def attempt() -> T:
+            began_s = time.monotonic()
+            try:
+                return decode(*await self._send(outgoing, deadline))
+            except SignInExpired:
+                if sign_in is None or not sign_in.renew(began_s):
+                    raise
+            return decode(*await self._send(outgoing, deadline))
+
+        if self._retries is None:
+            return await attempt()
+        self._retries.note_call()
+        try:
+            return await attempt()
+        except (AdapterUnavailable, AdapterTimeout) as failure:
+            if not idempotent or failure.retry_after_s is not None:
+                raise
+            return await _once_more(attempt, failure, self._retries, deadline)
+
+    async def _send(self, outgoing: "_Outgoing", deadline: Deadline) -> tuple[int, bytes]:
+        assert self._session is not None, "open() comes first"
+        headers = outgoing.headers
+        if outgoing.sign_in is not None:
+            headers = {**headers, **await outgoing.sign_in.headers(outgoing.call, deadline)}
         with _department_errors():
             async with (
                 timeout(deadline.remaining_s),
                 self._session.request(
-                    method, self._url + path, data=content, headers=sent, allow_redirects=False
+                    outgoing.call.method,
+                    outgoing.url,
+                    data=outgoing.body,
+                    headers=headers,
+                    allow_redirects=False,
                 ) as response,
             ):
-                _check_status(response)
-                received = await self._read(response.content)
-        try:
-            return msgspec.json.decode(received, type=answer)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise AdapterContractBroken("the answer is not the JSON that was expected") from None
+                if response.status not in outgoing.statuses:
+                    _check_status(response)
+                return response.status, await self._read(response.content)
 
     async def _read(self, content: aiohttp.StreamReader) -> bytes:
         received = bytearray()
@@ -138,6 +245,45 @@ class HttpSource:
             if len(received) > self._max_answer_bytes:
                 raise AdapterContractBroken(f"more than {self._max_answer_bytes} bytes")
         return bytes(received)
+
+
+class _Outgoing(Discreet, msgspec.Struct, frozen=True):
+    """One call, as often as it is sent."""
+
+    call: Call
+    url: str
+    body: bytes | None
+    headers: Mapping[str, str]
+    statuses: Collection[int]
+    sign_in: SignIn | None
+
+
+async def _once_more(
+    attempt: Callable[[], Awaitable[T]],
+    failure: DepartmentError,
+    retries: RetryBudget,
+    deadline: Deadline,
+) -> T:
+    """Try a failed call again, where time and budget allow; stamina waits, and counts it."""
+    asked = False
+
+    def allowed(error: Exception) -> bool:
+        nonlocal asked
+        if asked or error is not failure:
+            return False
+        asked = True
+        return deadline.remaining_s > 2 * _RETRY_WAIT_S and retries.take()
+
+    first = True
+    async for trial in stamina.retry_context(
+        on=allowed, attempts=2, timeout=None, wait_initial=_RETRY_WAIT_S, wait_jitter=_RETRY_WAIT_S
+    ):
+        with trial:
+            if first:
+                first = False
+                raise failure
+            return await attempt()
+    raise AssertionError  # stamina returns by a return or a raise of ours
 
 
 def _base_url(url: str) -> str:
@@ -158,7 +304,9 @@ def _check_status(response: aiohttp.ClientResponse) -> None:
     if status in _OK:
         return
     cause = f"HTTP {status}"
-    if status in _REFUSED:
+    if status == 401:  # noqa: PLR2004 - RFC 9110 §15.5.2
+        raise SignInExpired(cause)
+    if status == 403:  # noqa: PLR2004 - RFC 9110 §15.5.4
         raise AdapterRefused(cause)
     if status in _AWAY:
         raise AdapterUnavailable(

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The certificate `housing_fund.account`, and the columns of the fund's view that hold it.
+"""The certificate `housing_fund.account`, and the members of the fund's records that hold it.
 
 Values change when contributions are posted, once a month; an hour of freshness within one agency
 and purpose is well inside the day that the fund allows.
 """
 
-from collections.abc import Mapping
-from datetime import date
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from gateway.sdk import CertificateType, Field, Text, Value
+from gateway.sdk.kits.convert import Origin, fields_of
+
+_STATUSES: Final = {
+    "正常": Text("Open", "正常"),
+    "封存": Text("Dormant", "封存"),
+    "销户": Text("Closed", "销户"),
+}
 
 ACCOUNT: Final = CertificateType(
     name="housing_fund.account",
@@ -22,7 +27,13 @@ ACCOUNT: Final = CertificateType(
         Field("id_number", Text("ID number", "证件号码"), "string", "sensitive"),
         Field("employer_name", Text("Employer", "单位名称"), "string", "personal"),
         Field("employer_no", Text("Employer's number", "单位账号"), "string", "normal"),
-        Field("account_status", Text("Status of the account", "个人账户状态"), "code", "personal"),
+        Field(
+            "account_status",
+            Text("Status of the account", "个人账户状态"),
+            "code",
+            "personal",
+            codes=_STATUSES,
+        ),
         Field("base", Text("Contribution base", "个人缴存基数"), "decimal", "sensitive"),
         Field("employer_rate", Text("Employer's rate", "单位缴存比例"), "decimal", "normal"),
         Field("personal_rate", Text("Personal rate", "个人缴存比例"), "decimal", "normal"),
@@ -46,47 +57,43 @@ ACCOUNT: Final = CertificateType(
     cache_scope="agency_purpose",
     holder_field="id_number",
     name_field="name",
+    legal_basis=Text("Regulations on the Housing Provident Fund", "住房公积金管理条例（演示）"),
 )
 
-#: The view's column for each field, in the order of the certificate.
-COLUMNS: Final[Mapping[str, str]] = {
-    "account_no": "grzh",
-    "name": "xingming",
-    "id_number": "zjhm",
-    "employer_name": "dwmc",
-    "employer_no": "dwzh",
-    "account_status": "grzhzt",
-    "base": "grjcjs",
-    "employer_rate": "dwjcbl",
-    "personal_rate": "grjcbl",
-    "employer_monthly": "dwyjce",
-    "personal_monthly": "gryjce",
-    "balance": "grzhye",
-    "paid_to_month": "jzny",
-    "opened_on": "khrq",
-    "closed_on": "xhrq",
-    "close_reason": "xhyy",
-    "has_loan": "dkbz",
+_DAY: Final = "YYYYMMDD"
+#: Where each field stands in a record of the core system, in the order of the certificate.
+ORIGINS: Final[Mapping[str, Origin]] = {
+    "account_no": Origin(source="grzh"),
+    "name": Origin(source="xingming"),
+    "id_number": Origin(source="zjhm", upper=True),
+    "employer_name": Origin(source="dwmc"),
+    "employer_no": Origin(source="dwzh"),
+    "account_status": Origin(source="grzhzt", map={"01": "正常", "02": "封存", "03": "销户"}),
+    "base": Origin(source="grjcjs"),
+    "employer_rate": Origin(source="dwjcbl"),
+    "personal_rate": Origin(source="grjcbl"),
+    "employer_monthly": Origin(source="dwyjce"),
+    "personal_monthly": Origin(source="gryjce"),
+    "balance": Origin(source="grzhye"),
+    "paid_to_month": Origin(source="jzny", form="YYYYMM"),
+    "opened_on": Origin(source="khrq", form=_DAY),
+    "closed_on": Origin(source="xhrq", form=_DAY),
+    "close_reason": Origin(source="xhyy"),
+    "has_loan": Origin(source="dkbz"),
 }
 
 
-def parse_row(row: Mapping[str, Any]) -> dict[str, Value]:
-    """Turn one row of the view into fields."""
-    fields = {name: _parse_value(row[column]) for name, column in COLUMNS.items()}
-    if month := row["jzny"]:
-        fields["paid_to_month"] = f"{month[:4]}-{month[4:]}"
-    if row["dkbz"] is not None:
-        fields["has_loan"] = row["dkbz"] == "1"
-    return fields
+def choose(records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Of several accounts the open one counts, else the one that was opened last."""
+    return max(
+        records, key=lambda record: (not record.get("xhrq"), record.get("khrq") or ""), default=None
+    )
 
 
-def _parse_value(value: object) -> Value:
-    match value:
-        case None | str():
-            return value
-        case Decimal():
-            return format(value, "f")  # keeps the column's scale, and never an exponent
-        case date():
-            return value.isoformat()
-        case _:
-            raise TypeError(f"a column of type {type(value).__name__} is not foreseen")
+def parse_record(record: Mapping[str, Any]) -> dict[str, Value]:
+    """Turn one record into fields.
+
+    Raises:
+        AdapterContractBroken: a value in another form.
+    """
+    return fields_of(record, ACCOUNT, ORIGINS)

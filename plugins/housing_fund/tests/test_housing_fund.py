@@ -1,38 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The adapter against a fund centre whose database is a real PostgreSQL in its own process."""
+"""The adapter against a fund that is a real process, and gives tokens that end."""
 
-import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import date
-from decimal import Decimal
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import asyncpg
 import msgspec
 import pytest
-from gateway_adapter_housing_fund.account import ACCOUNT, COLUMNS, parse_row
-from gateway_adapter_housing_fund.adapter import HousingFund, Settings
+from gateway_adapter_housing_fund.account import ACCOUNT, ORIGINS, choose, parse_record
+from gateway_adapter_housing_fund.adapter import HousingFund
+from gateway_adapter_housing_fund.simulator import APP, format_account
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.sdk import (
     AdapterContext,
-    AdapterContractBroken,
     AdapterRefused,
-    AdapterTimeout,
     AdapterUnavailable,
     Deadline,
     Found,
     Holder,
     NotFound,
     Query,
-    SetupError,
 )
+from gateway.sdk.kits.http_settings import HttpSettings
+from gateway.sdk.kits.simulator import running
 
 OPEN = {
     "account_no": "140300000001",
@@ -54,64 +47,48 @@ OPEN = {
 CLOSED = OPEN | {
     "account_no": "140300000002",
     "account_status": "销户",
-    "balance": "0.00",
     "closed_on": "2025-03-15",
     "close_reason": "离休、退休",
     "has_loan": False,
 }
 FIRST, SECOND, THIRD = "140302190001010017", "140303190001020027", "14031119010203003X"
 CITIZENS: list[dict[str, Any]] = [
-    {"id_number": FIRST, "name": "测试甲", "sex_code": "1", "housing_fund": OPEN},
-    {"id_number": SECOND, "name": "测试乙", "sex_code": "2", "housing_fund": CLOSED},
-    {"id_number": THIRD, "name": "测试丙", "sex_code": "1", "housing_fund": None},
+    {"id_number": FIRST, "name": "测试甲", "housing_fund": OPEN},
+    {"id_number": SECOND, "name": "测试乙", "housing_fund": CLOSED},
+    {"id_number": THIRD, "name": "测试丙", "housing_fund": None},
 ]
 
 
 @contextmanager
-def fund(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A simulator as a process, with its reader's DSN."""
+def fund(folder: Path, *, port: int = 0, life_s: float = 1800) -> Iterator[tuple[int, Any]]:
     (folder / "citizens.json").write_bytes(msgspec.json.encode(CITIZENS))
-    command = [sys.executable, "-m", "gateway_adapter_housing_fund.simulator"]
-    command += ["--citizens", str(folder / "citizens.json"), "--folder", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        try:
-            yield msgspec.json.decode(process.stdout.readline())["dsn"], process
-        finally:
-            process.terminate()
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A short path of its own: pytest closes its folder to the user as whom root's server runs."""
-    with TemporaryDirectory(prefix="yz-") as path:
-        yield Path(path)
+    (folder / "secret").write_text("demo-secret")
+    with running(
+        "gateway_adapter_housing_fund.simulator",
+        f"--citizens={folder / 'citizens.json'}",
+        f"--secret-file={folder / 'secret'}",
+        f"--port={port}",
+        f"--token-life-s={life_s}",
+    ) as (ready, process):
+        yield ready["port"], process
 
 
 @pytest.fixture(scope="module")
-def dsn() -> Iterator[str]:
-    with TemporaryDirectory(prefix="yz-") as path, fund(Path(path)) as (reader, _):
-        yield reader
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with fund(tmp_path_factory.mktemp("fund")) as (bound, _):
+        yield bound
 
 
 @asynccontextmanager
-async def adapter(dsn: str) -> AsyncIterator[HousingFund]:
-    opened = HousingFund(Settings(dsn="env:DEMO", connections=2))
-    await opened.open(AdapterContext("housing_fund", {"env:DEMO": dsn}.__getitem__))
+async def adapter(port: int, secret: str = "demo-secret") -> AsyncIterator[HousingFund]:
+    sign_in = {"dialect": "token", "path": "/oauth/token", "app": APP, "secret": "env:DEMO"}
+    given = {"url": f"http://127.0.0.1:{port}", "sign_in": sign_in}
+    opened = HousingFund(msgspec.convert(given, HttpSettings))
+    await opened.open(AdapterContext("housing_fund", {"env:DEMO": secret}.__getitem__))
     try:
         yield opened
     finally:
         await opened.aclose()
-
-
-@asynccontextmanager
-async def owner(dsn: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
-    """A session of the fund centre itself."""
-    connection = await asyncpg.connect(f"postgresql://postgres{dsn[dsn.index('@') :]}")
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 def query(number: str = FIRST) -> Query:
@@ -128,8 +105,8 @@ def query(number: str = FIRST) -> Query:
 
 
 @pytest.mark.parametrize("citizen", CITIZENS[:2])
-async def test_an_account_is_found_with_every_field(dsn: str, citizen: dict[str, Any]) -> None:
-    async with adapter(dsn) as asked:
+async def test_an_account_is_found_with_every_field(port: int, citizen: dict[str, Any]) -> None:
+    async with adapter(port) as asked:
         answer = await asked.lookup(query(citizen["id_number"]), Deadline.after(10))
     assert isinstance(answer, Found)
     own = {"id_number": citizen["id_number"], "name": citizen["name"]}
@@ -137,127 +114,72 @@ async def test_an_account_is_found_with_every_field(dsn: str, citizen: dict[str,
     assert answer.fields.keys() == ACCOUNT.field_names
 
 
-async def test_a_citizen_without_an_account_is_not_found(dsn: str) -> None:
-    async with adapter(dsn) as asked:
+async def test_a_citizen_without_an_account_is_not_found(port: int) -> None:
+    async with adapter(port) as asked:
         assert await asked.lookup(query(THIRD), Deadline.after(10)) == NotFound()
 
 
-async def test_of_several_accounts_the_open_one_counts(dsn: str) -> None:
-    async with owner(dsn) as centre, adapter(dsn) as asked:
-        await centre.execute("UPDATE gjj.grzh SET zjhm = $1 WHERE zjhm = $2", FIRST, SECOND)
-        answer = await asked.lookup(query(), Deadline.after(10))
-        await centre.execute("UPDATE gjj.grzh SET zjhm = $1 WHERE xingming = '测试乙'", SECOND)
-    assert isinstance(answer, Found)
-    assert answer.fields["account_no"] == OPEN["account_no"]
+async def test_it_answers_a_ping(port: int) -> None:
+    async with adapter(port) as asked:
+        await asked.ping()
 
 
-async def test_a_wrong_password_is_refused(dsn: str) -> None:
-    wrong = f"postgresql://gateway_reader:other-secret{dsn[dsn.index('@') :]}"
-    async with adapter(wrong) as asked:
+async def test_a_wrong_secret_is_refused(port: int) -> None:
+    async with adapter(port, secret="other-secret") as asked:
         for call in (asked.lookup(query(), Deadline.after(10)), asked.ping()):
             with pytest.raises(AdapterRefused):
                 await call
 
 
-async def test_it_answers_a_ping(dsn: str) -> None:
-    async with adapter(dsn) as asked:
-        await asked.ping()
-
-
-async def test_the_role_cannot_write_and_reads_nothing_else(dsn: str) -> None:
-    reader = await asyncpg.connect(dsn)
-    for statement in ("DELETE FROM gjj.grzh", "CREATE TABLE gjj.t (n int)", "TABLE pg_authid"):
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await reader.execute(statement)
-    await reader.close()
-
-
-async def test_a_locked_table_ends_at_the_deadline(dsn: str) -> None:
-    async with owner(dsn) as centre, adapter(dsn) as asked:
-        async with centre.transaction():
-            await centre.execute("LOCK TABLE gjj.grzh IN ACCESS EXCLUSIVE MODE")
-            with pytest.raises(AdapterTimeout):
-                await asked.lookup(query(), Deadline.after(0.2))
-        assert isinstance(await asked.lookup(query(), Deadline.after(10)), Found)
-
-
-async def test_a_changed_column_is_a_breach(dsn: str) -> None:
-    async with owner(dsn) as centre, adapter(dsn) as asked:
-        await centre.execute("ALTER TABLE gjj.grzh RENAME COLUMN dwmc TO dwmc2")
-        with pytest.raises(AdapterContractBroken) as caught:
-            await asked.lookup(query(), Deadline.after(10))
-        await centre.execute("ALTER TABLE gjj.grzh RENAME COLUMN dwmc2 TO dwmc")
-    assert caught.value.cause == "SQLSTATE 42703"
-
-
-@pytest.mark.parametrize(
-    ("reply", "kind"),
-    [
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", AdapterUnavailable),  # hangs up on our greeting
-        (b"R\x00\x00\x00\x08\x00\x00\x00\x63", AdapterContractBroken),  # asks for an unknown login
-    ],
-)
-async def test_a_server_that_is_no_database_is_not_taken_for_an_answer(
-    reply: bytes, kind: type[Exception]
-) -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(8)
-        writer.write(reply)
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
-    async with adapter(f"postgresql://reader@{host}:{port}/fund?sslmode=disable") as asked:
-        with pytest.raises(kind):
-            await asked.lookup(query(), Deadline.after(10))
-    server.close()
-
-
-async def test_a_database_that_stops_is_unavailable_until_it_is_back(folder: Path) -> None:
-    with fund(folder) as (dsn, process):
-        async with adapter(dsn) as asked:
-            assert isinstance(await asked.lookup(query(), Deadline.after(10)), Found)
-            process.terminate()
-            output, errors = process.communicate()
-            assert (process.returncode, output, errors) == (0, b"", b"")
-            for call in (asked.lookup(query(), Deadline.after(10)), asked.ping()):
-                with pytest.raises(AdapterUnavailable):
-                    await call
-            with fund(folder) as (again, _):
-                assert again == dsn
+async def test_tokens_that_end_are_replaced_without_a_failure(tmp_path: Path) -> None:
+    with fund(tmp_path, life_s=0.2) as (port, _):
+        async with adapter(port) as asked:
+            for _ in range(30):
                 assert isinstance(await asked.lookup(query(), Deadline.after(10)), Found)
 
 
-async def test_a_dsn_of_another_form_is_refused_at_open_and_not_repeated() -> None:
-    with pytest.raises(SetupError) as caught:
-        async with adapter("mysql://reader:hush@db.example/fund"):
-            pass
-    assert "hush" not in str(caught.value)
+async def test_a_token_of_before_a_restart_is_replaced_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.sdk.kits.sessions._YOUNG_S", 0.0)
+    with fund(tmp_path) as (port, process):
+        async with adapter(port) as asked:
+            assert isinstance(await asked.lookup(query(), Deadline.after(10)), Found)
+            process.terminate()
+            process.wait()
+            with pytest.raises(AdapterUnavailable):
+                await asked.lookup(query(), Deadline.after(10))
+            with fund(tmp_path, port=port):
+                assert isinstance(await asked.lookup(query(), Deadline.after(10)), Found)
 
 
-_ROW = dict.fromkeys(COLUMNS.values())
+def test_of_several_accounts_the_open_one_counts() -> None:
+    older = OPEN | {"opened_on": "1999-01-01"}
+    later_closed = CLOSED | {"opened_on": "2020-01-01"}
+    records = [
+        format_account({"id_number": FIRST, "name": "测试甲", "housing_fund": account})
+        for account in (CLOSED, older, later_closed)
+    ]
+    chosen = choose(records)
+    assert chosen is not None
+    assert parse_record(chosen)["opened_on"] == "1999-01-01"
+    closed = choose([records[0], records[2]])
+    assert closed is not None
+    assert parse_record(closed)["opened_on"] == "2020-01-01"
+    assert choose([]) is None
 
 
-@given(st.decimals(allow_nan=False, allow_infinity=False, places=2, max_value=10**15))
-def test_money_keeps_its_two_decimals(amount: Decimal) -> None:
-    fields = parse_row(_ROW | {"grzhye": amount})
-    assert fields["balance"] == f"{amount:.2f}"
+@given(st.decimals(0, 10**12, places=2), st.dates(), st.booleans())
+def test_a_record_is_parsed_as_it_was_formatted(amount: Any, day: Any, has_loan: Any) -> None:
+    account = OPEN | {
+        "balance": f"{amount:.2f}",
+        "opened_on": day.isoformat(),
+        "paid_to_month": day.isoformat()[:7],
+        "has_loan": has_loan,
+    }
+    own = {"id_number": FIRST, "name": "测试甲"}
+    assert parse_record(format_account(own | {"housing_fund": account})) == account | own
 
 
-@given(st.dates(), st.booleans())
-def test_days_months_and_marks_are_put_into_form(day: date, has_loan: bool) -> None:  # noqa: FBT001 - hypothesis gives it
-    row = _ROW | {"khrq": day, "jzny": f"{day:%m}".rjust(6, "2"), "dkbz": str(int(has_loan))}
-    fields = parse_row(row)
-    assert fields["opened_on"] == day.isoformat()
-    assert fields["paid_to_month"] == f"2222-{day:%m}"
-    assert fields["has_loan"] is has_loan
-
-
-def test_empty_columns_stay_empty() -> None:
-    assert set(parse_row(_ROW).values()) == {None}
-
-
-def test_a_column_of_another_type_is_not_guessed() -> None:
-    with pytest.raises(TypeError, match="float"):
-        parse_row(_ROW | {"grzhye": 1.5})
+def test_empty_members_stay_empty() -> None:
+    assert set(parse_record(dict.fromkeys(o.source for o in ORIGINS.values())).values()) == {None}

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ask the population register, JSON over HTTP, under the national platform's sign-in."""
 
-import time
 from typing import Annotated, ClassVar, Final
 
 import msgspec
@@ -17,21 +16,25 @@ from gateway.sdk import (
     Found,
     NotFound,
     Query,
+    Text,
 )
 from gateway.sdk.kits.http import HttpSource
+from gateway.sdk.kits.returncodes import failure_of
+from gateway.sdk.kits.sessions import FixedSignIn
 from gateway.sdk.kits.signin import NationalSignIn
-from gateway_adapter_public_security.identity import CODES, IDENTITY, parse_record
+from gateway_adapter_public_security.household import HOUSEHOLD
+from gateway_adapter_public_security.identity import IDENTITY
 from gateway_adapter_public_security.protocol import (
     HEALTH_PATH,
-    IDENTITY_PATH,
+    PATHS,
     Condition,
     EndUser,
     Health,
     Params,
     Reply,
     Request,
-    failure_of,
 )
+from gateway_adapter_public_security.record import CODES, parse_record
 
 _PING_S: Final = 5.0
 
@@ -55,11 +58,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PublicSecurity(Adapter[Settings]):
-    """The resident's identity, from the population register."""
+    """A resident's identity, from the population register (JSON over HTTP)."""
 
     plugin = "public_security"
     api_version = 1
-    certificates: ClassVar[tuple[CertificateType, ...]] = (IDENTITY,)
+    department = Text("Public security", "公安机关")
+    certificates: ClassVar[tuple[CertificateType, ...]] = (IDENTITY, HOUSEHOLD)
     settings_type: ClassVar[type[msgspec.Struct]] = Settings
 
     def __init__(self, settings: Settings) -> None:
@@ -69,10 +73,15 @@ class PublicSecurity(Adapter[Settings]):
     async def open(self, context: AdapterContext) -> None:
         """Make the session; connects to nothing."""
         settings = self.settings
-        self._sign_in = NationalSignIn(
+        dialect = NationalSignIn(
             settings.requester, settings.service, context.secret(settings.secret)
         )
-        self._source = HttpSource(settings.url, connections=settings.connections)
+        self._source = HttpSource(
+            settings.url,
+            connections=settings.connections,
+            sign_in=FixedSignIn(dialect),
+            retries=context.retries,
+        )
         await self._source.open()
 
     async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
@@ -80,13 +89,14 @@ class PublicSecurity(Adapter[Settings]):
         assert self._source is not None, "open() comes first"
         reply = await self._source.call(
             "POST",
-            IDENTITY_PATH,
+            PATHS[query.certificate.name],
             Reply,
             deadline,
             body=_request(query),
-            headers=self._sign_in.headers(time.time_ns() // 1_000_000),
+            idempotent=True,
+            check=_check,
         )
-        return _answer(reply)
+        return _answer(reply, query.certificate)
 
     async def ping(self) -> None:
         """Ask the service whether it is up."""
@@ -111,14 +121,19 @@ def _request(query: Query) -> Request:
             case_no=query.case,
             request_id=query.request_id,
         ),
-        params=Params(Condition(query.holder.number), tuple(CODES.values())),
+        params=Params(
+            Condition(query.holder.number), tuple(CODES[query.certificate.name].values())
+        ),
     )
 
 
-def _answer(reply: Reply) -> Found | NotFound:
+def _check(reply: Reply) -> None:
     if reply.code != "0":
         raise failure_of(reply.code)
+
+
+def _answer(reply: Reply, certificate: CertificateType) -> Found | NotFound:
     page = reply.data
     if page is None or page.total != len(page.result) or page.total > 1:
         raise AdapterContractBroken("not exactly one record or none")
-    return Found(parse_record(page.result[0])) if page.result else NotFound()
+    return Found(parse_record(page.result[0], certificate)) if page.result else NotFound()

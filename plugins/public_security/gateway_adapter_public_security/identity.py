@@ -8,7 +8,15 @@ stays fresh within its case for ten minutes: anything may be corrected at any ti
 from collections.abc import Mapping
 from typing import Final
 
-from gateway.sdk import CertificateType, Field, Text, Value
+from gateway.sdk import CertificateType, Field, Text
+
+#: GB/T 2261.1-2003.
+_SEXES: Final = {
+    "0": Text("Unknown", "未知的性别"),
+    "1": Text("Male", "男性"),
+    "2": Text("Female", "女性"),
+    "9": Text("Not stated", "未说明的性别"),
+}
 
 IDENTITY: Final = CertificateType(
     name="public_security.identity",
@@ -17,19 +25,26 @@ IDENTITY: Final = CertificateType(
     fields=(
         Field("id_number", Text("Citizen ID number", "公民身份号码"), "string", "sensitive"),
         Field("name", Text("Name", "姓名"), "string", "personal"),
-        Field("sex_code", Text("Sex (GB/T 2261.1)", "性别代码"), "code", "personal"),
+        Field("sex_code", Text("Sex (GB/T 2261.1)", "性别代码"), "code", "personal", codes=_SEXES),
         Field("ethnicity_code", Text("Ethnicity (GB/T 3304)", "民族代码"), "code", "personal"),
         Field("birth_date", Text("Date of birth", "出生日期"), "date", "personal"),
         Field("household_address", Text("Registered address", "户籍地址"), "string", "personal"),
         Field("issuing_authority", Text("Issuing authority", "签发机关"), "string", "normal"),
         Field("valid_from", Text("Valid from", "有效期起"), "date", "normal"),
         Field("valid_to", Text("Valid to", "有效期止"), "date", "normal"),
-        Field("person_status", Text("Status of the person", "人员状态"), "code", "personal"),
+        Field(
+            "person_status",
+            Text("Status of the person", "人员状态"),
+            "code",
+            "personal",
+            codes={"正常": Text("Registered", "正常"), "注销": Text("Cancelled", "注销")},
+        ),
     ),
     ttl_s=600,
     cache_scope="case",
     holder_field="id_number",
     name_field="name",
+    legal_basis=Text("Resident Identity Card Law", "中华人民共和国居民身份证法（演示）"),
 )
 
 #: The register's code for each field, in the order of the certificate.
@@ -45,32 +60,3 @@ CODES: Final[Mapping[str, str]] = {
     "valid_to": "YXQJZRQ",
     "person_status": "RYZT",
 }
-_FOREVER: Final = "长期"
-_DATES: Final = frozenset(f.name for f in IDENTITY.fields if f.type == "date")
-
-
-def parse_record(record: Mapping[str, str | None]) -> dict[str, Value]:
-    """Turn one record of the register into fields; empty values become None."""
-    fields: dict[str, Value] = {}
-    for name, code in CODES.items():
-        text = record.get(code) or None
-        fields[name] = _parse_day(text) if text and name in _DATES else text
-    if isinstance(number := fields["id_number"], str):
-        fields["id_number"] = number.upper()  # older rows have a small x
-    return fields
-
-
-def format_record(fields: Mapping[str, Value]) -> dict[str, str | None]:
-    """Inverse of `parse_record`, as the register writes it."""
-    record: dict[str, str | None] = {}
-    for name, code in CODES.items():
-        value = fields.get(name)
-        record[code] = None if value is None else str(value)
-        if name in _DATES and value != _FOREVER and value is not None:
-            record[code] = str(value).replace("-", "")
-    return record
-
-
-def _parse_day(text: str) -> str:
-    """`YYYYMMDD` or 长期; other text comes out as no date, and the gateway refuses it."""
-    return text if text == _FOREVER else f"{text[:4]}-{text[4:6]}-{text[6:]}"

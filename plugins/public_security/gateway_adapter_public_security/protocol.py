@@ -3,28 +3,31 @@
 
 ::
 
-    POST /sysapi/population/identity
+    POST /sysapi/population/identity     (or …/household)
     {"Method": "Query",
      "EndUser": {"UserDept", "UserId", "CallReason", "ItemCode", "CaseNo", "RequestId"},
      "Params": {"Condition": {"GMSFHM": "…"}, "RequiredItems": ["GMSFHM", "XM", …]}}
 
     {"code": "0", "message": "…", "data": {"total": 1, "result": [{"GMSFHM": "…", …}]}}
 
-A person who is not in the register is `total` 0 with code 0; every other code is a failure.
+A person who is not in the register is `total` 0 with code 0; every other code is a failure, by the
+provincial gateway's table (`gateway.sdk.kits.returncodes`).
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
-from gateway.sdk import AdapterContractBroken, AdapterRefused, AdapterTimeout, AdapterUnavailable
+from gateway_adapter_public_security.household import HOUSEHOLD
+from gateway_adapter_public_security.identity import IDENTITY
 
-IDENTITY_PATH: Final = "/sysapi/population/identity"
+#: Where each certificate is asked for.
+PATHS: Final[Mapping[str, str]] = {
+    IDENTITY.name: "/sysapi/population/identity",
+    HOUSEHOLD.name: "/sysapi/population/household",
+}
 HEALTH_PATH: Final = "/health"
-
-Failure = AdapterContractBroken | AdapterRefused | AdapterTimeout | AdapterUnavailable
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -83,20 +86,3 @@ class Health(msgspec.Struct, frozen=True):
     """The answer to `GET /health`."""
 
     status: str
-
-
-#: Codes of provincial gateways that pass such calls on, by what they mean for us.
-_REFUSED: Final = frozenset({"-2", "-4", "-5", "-19", "-20", "-21", "-22", "-45", "-49", "-51"})
-_AWAY_S: Final[Mapping[str, int | None]] = {"-6": 60, "-50": 20, "12100": None}
-_TOO_SLOW: Final = frozenset({"2010"})
-
-
-def failure_of(code: str) -> Failure:
-    """Return what a code other than 0 means; text that is no code is not repeated."""
-    cause = f"code {code}" if re.fullmatch(r"-?[0-9]{1,6}", code) else "an unreadable code"
-    if code in _REFUSED:
-        return AdapterRefused(cause)
-    if code in _AWAY_S:
-        return AdapterUnavailable(cause, retry_after_s=_AWAY_S[code])
-    kind: Callable[[str], Failure] = AdapterTimeout if code in _TOO_SLOW else AdapterContractBroken
-    return kind(cause)

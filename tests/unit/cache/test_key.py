@@ -24,8 +24,10 @@ ASKED: dict[str, str | None] = {
     "item": "yq-gjj-001",
     "case": "YQ20261122-0001",
     "grant": "yq-gjj@3",
+    "adapter": "public_security",
+    "mother_id": "140303190001020027",
 }
-ALWAYS = {"scheme", "number", "name", "certificate"}
+ALWAYS = {"scheme", "number", "name", "certificate", "adapter", "mother_id"}
 PARTS: dict[CacheScope, set[str]] = {
     "case": ALWAYS | {"agency", "item", "case", "grant"},
     "agency_purpose": ALWAYS | {"agency", "item", "grant"},
@@ -60,6 +62,8 @@ def key(
         item=asked["item"] or "",
         case=asked["case"] or "",
         grant=asked["grant"] or "",
+        adapter=asked["adapter"] or "",
+        keys={"mother_id": asked["mother_id"]},
     )
 
 

@@ -24,7 +24,7 @@ from gateway.httpsig import (
     request_signature_headers,
 )
 from gateway.model.agency import Agency, Operator
-from gateway.model.answer import Found, NotFound
+from gateway.model.answer import Found, NotFound, Verified
 from gateway.model.certificate import CertificateType, Field
 from gateway.model.entry import Entry, parse_entry
 from gateway.model.grant import Decision, Grant
@@ -152,15 +152,25 @@ class Log(AuditLog):
 class Department(AdapterDirectory):
     """One department that answers, or raises, as told."""
 
-    certificates: Mapping[str, CertificateType] = {IDENTITY.name: IDENTITY}
+    certificates: Mapping[str, CertificateType] = {}
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: CertificateType = IDENTITY) -> None:
+        self.certificates = {certificate.name: certificate}
+        self.serves: str | None = None
         self.answer: Found | NotFound | Exception = RECORD
+        self.verified: Verified | NotFound | Exception | None = None
+        self.compares = False
         self.queries: list[Query] = []
         self.delay_s = 0.0
 
-    def adapter_of(self, certificate: str) -> str:
-        return "public_security"
+    def adapter_of(self, certificate: str, division: str | None) -> str | None:
+        return "public_security" if self.serves in {None, division} else None
+
+    def certificates_of(self, adapter: str) -> frozenset[str]:
+        return frozenset(self.certificates if adapter == "public_security" else ())
+
+    def verifies(self, adapter: str) -> bool:
+        return self.compares
 
     async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
         self.queries.append(query)
@@ -168,6 +178,12 @@ class Department(AdapterDirectory):
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    async def verify(self, query: Query, deadline: Deadline) -> Verified | NotFound | None:
+        self.queries.append(query)
+        if isinstance(self.verified, Exception):
+            raise self.verified
+        return self.verified
 
     async def health(self) -> Mapping[str, str]:
         return {}
@@ -196,6 +212,8 @@ class Corridor:
         self,
         grant: Grant = GRANT,
         *,
+        certificate: CertificateType = IDENTITY,
+        departments: AdapterDirectory | None = None,
         limits: LimitsSection | None = None,
         x509_required: bool = False,
     ) -> None:
@@ -204,7 +222,7 @@ class Corridor:
         self.address = "127.0.0.1"
         self.cache_clock_s = 0.0
         self.log = Log()
-        self.department = Department()
+        self.department = Department(certificate)
         self.epochs = Month()
         self.faults: list[BaseException] = []
         self._key = generate_private_key("ecdsa-p256-sha256")
@@ -216,7 +234,7 @@ class Corridor:
             cache=MemoryCache(
                 max_entries=100, max_bytes=1 << 20, clock_s=lambda: self.cache_clock_s
             ),
-            departments=self.department,
+            departments=departments or self.department,
             sealer=DepartmentSealer(
                 {"public_security": load_signer(seal, "seal")},
                 {"seal": public_pem(seal)},

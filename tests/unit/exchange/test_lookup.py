@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.crypto.digest import sha256
 from gateway.crypto.identity import EpochCipher
 from gateway.errors import AdapterTimeout, AdapterUnavailable, AuditError
-from gateway.exchange.lookup import RECORD_RESERVE_S
+from gateway.exchange.source import RECORD_RESERVE_S
 from gateway.model.answer import NotFound
 from tests.unit.exchange.rooms import CIPHER, GRANT, NAME, NUMBER, Corridor, request_body
 

@@ -96,3 +96,11 @@ async def test_a_type_that_does_not_allow_it_is_not_served_stale() -> None:
     await aged(corridor, 601)
     corridor.department.answer = AdapterUnavailable("down")
     assert (await corridor.ask())[0].status == 503
+
+
+async def test_a_department_that_compares_by_itself_is_not_covered(corridor: Corridor) -> None:
+    await aged(corridor, 601)
+    corridor.department.compares = True
+    corridor.department.verified = AdapterUnavailable("down")
+    _, problem = await corridor.ask(operation="verify", fields=[], claims={"name": NAME})
+    assert problem["code"] == "PROVIDER_UNAVAILABLE"

@@ -2,6 +2,7 @@
 """Departments by certificate: settings, life cycle, health."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,9 +13,12 @@ import pytest
 from gateway.errors import AdapterUnavailable, SetupError
 from gateway.model.certificate import CertificateType
 from gateway.model.site import AdapterSite
-from gateway.registry import directory
+from gateway.registry import directory, heartbeat
 from gateway.registry.directory import Departments
-from gateway.sdk import Adapter, AdapterContext, Deadline
+from gateway.registry.observer import Unobserved
+from gateway.registry.quarantine import Offence
+from gateway.registry.watchdog import LOOK_S, LOOKS
+from gateway.sdk import Adapter, AdapterContext, Deadline, Found, NotFound, Query
 from tests.unit.registry.desk import FOUND, NOTE, Desk, Settings, certificate, query
 
 LIST = certificate("other.list")
@@ -60,7 +64,7 @@ def refusal(settings: Mapping[str, Any]) -> SetupError:
 def test_certificates_are_found_by_name() -> None:
     found = departments()
     assert found.certificates == {"desk.note": NOTE, "other.list": LIST}
-    assert found.adapter_of("other.list") == "other"
+    assert found.adapter_of("other.list", None) == "other"
 
 
 def test_settings_reach_the_adapter(made: list[Recorded]) -> None:
@@ -164,7 +168,7 @@ async def test_departments_are_asked_at_once(made: list[Recorded]) -> None:
 async def test_a_department_that_hangs_is_given_up(
     made: list[Recorded], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(directory, "PING_DEADLINE_S", 0.05)
+    monkeypatch.setattr(heartbeat, "PING_DEADLINE_S", 0.05)
     found = departments()
     made[0].answer = asyncio.Event().wait
     assert await found.health() == {"desk": "PROVIDER_TIMEOUT", "other": "ok"}
@@ -178,11 +182,67 @@ async def test_one_round_of_pings_serves_many_askers(
         for _ in range(10):
             group.create_task(found.health())
     assert made[0].calls == ["ping"]
-    monkeypatch.setattr(directory, "HEALTH_TTL_S", 0.0)
-    found._health_until_s = 0.0
-    await found.health()
-    await found.health()
-    assert made[0].calls == ["ping"] * 3
+
+
+async def test_the_nearest_department_is_asked(made: list[Recorded]) -> None:
+    found = departments(
+        (AdapterSite(plugin="desk", name="county", divisions=("140302",)), Recorded),
+        (AdapterSite(plugin="desk", name="city", divisions=("140300",)), Recorded),
+    )
+    assert found.adapter_of("desk.note", "140302001002") == "county"
+    assert found.adapter_of("desk.note", None) is None
+    for place in ("140302", "140311"):
+        asked = msgspec.structs.replace(query(), division=place)
+        await found.lookup(asked, Deadline.after(5))
+    assert [desk.calls for desk in made] == [["lookup"], ["lookup"]]
+    with pytest.raises(KeyError):
+        await found.lookup(query(), Deadline.after(5))
+
+
+async def test_a_department_that_nobody_asks_is_pinged(
+    made: list[Recorded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "PROBE_INTERVAL_S", 0.01)
+    quiet = msgspec.structs.replace(site(), heartbeat_s=0.01)
+    found = departments((quiet, Recorded))
+    await found.open()
+    await asyncio.sleep(0.2)
+    await found.aclose()
+    count = made[0].calls.count("ping")
+    assert 2 <= count <= 21
+    assert made[0].calls[-1] == "aclose"
+    await asyncio.sleep(0.05)
+    assert made[0].calls.count("ping") == count
+
+
+async def test_code_that_holds_the_loop_is_named_and_quarantined(
+    made: list[Recorded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Blocking(Recorded):
+        async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
+            time.sleep(LOOK_S * (LOOKS + 3))  # noqa: ASYNC251 - the point
+            return FOUND
+
+    class Heard(Unobserved):
+        def __init__(self) -> None:
+            self.offences: list[tuple[str, str]] = []
+
+        def note_offence(self, adapter: str, offence: Offence, count: int = 1) -> None:
+            self.offences.append((adapter, offence))
+
+    heard = Heard()
+    found = Departments([(site(), Blocking), (site("other"), Other)], folder=Path(), observer=heard)
+    await found.open()
+    for _ in range(3):
+        assert await found.lookup(query(), Deadline.after(5)) is FOUND
+    assert (await found.health())["desk"] == "quarantined: blocked"
+    with pytest.raises(AdapterUnavailable):
+        await found.lookup(query(), Deadline.after(5))
+    assert heard.offences == [("desk", "blocked")] * 3
+    assert (await found.health())["other"] == "ok"
+    found.release()
+    assert (await found.health())["desk"] == "ok"
+    await found.aclose()
 
 
 @pytest.mark.parametrize(
@@ -192,6 +252,10 @@ async def test_one_round_of_pings_serves_many_askers(
         (b'plugin = "desk"\nconcurrency = 0', "concurrency"),
         (b'plugin = "Desk"', "plugin"),
         (b'plugin = "desk"\nretries = 3', "retries"),
+        (b'plugin = "desk"\ndivisions = ["1403"]', "divisions"),
+        (b'plugin = "desk"\nisolation = "thread"', "isolation"),
+        (b'plugin = "desk"\nheartbeat_s = 0.5', "heartbeat_s"),
+        (b'plugin = "desk"\n[breaker]\nhang_s = 0', "breaker.hang_s"),
     ],
 )
 def test_an_adapters_file_is_strict(text: bytes, path: str) -> None:

@@ -3,20 +3,26 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
+import msgspec
 import pytest
 
 from gateway.errors import (
     AdapterContractBroken,
+    AdapterRefused,
     AdapterTimeout,
     AdapterUnavailable,
     DepartmentError,
     RequestError,
 )
 from gateway.model.answer import Found, NotFound
+from gateway.model.site import BreakerSection
 from gateway.registry.guard import Guard
-from gateway.sdk import Deadline
+from gateway.registry.observer import Outcome, State, Unobserved
+from gateway.registry.quarantine import BREACHES
+from gateway.sdk import Deadline, Query, Value, Verified
 from tests.unit.registry.desk import FOUND, NUMBER, OTHER, Desk, Settings, query
 
 LONG_S = 30.0
@@ -201,7 +207,7 @@ async def test_a_slot_comes_back_whatever_happens(
     desk = Desk(Settings())
     guarded = Guard("desk", desk, timeout_s=0.05, concurrency=1)
     desk.answer = answer
-    for _ in range(5):
+    for _ in range(2):
         await failure(guarded)
     desk.answer = returning(FOUND)
     assert await guarded.lookup(query(), Deadline.after(LONG_S)) is FOUND
@@ -225,3 +231,130 @@ async def test_a_ping_fails_as_a_lookup_does() -> None:
         await guard(hang).ping(Deadline.after(0.05))
     with pytest.raises(AdapterContractBroken):
         await guard(raising(ValueError())).ping(Deadline.after(1))
+
+
+async def test_claims_are_withheld_from_causes_too() -> None:
+    asked = msgspec.structs.replace(query(), claims={"mother_id": OTHER, "sex": "1"})
+    guarded = guard(raising(AdapterUnavailable(f"HTTP 1 for {OTHER}")))
+    with pytest.raises(AdapterUnavailable) as caught:
+        await guarded.lookup(asked, Deadline.after(LONG_S))
+    assert OTHER not in caught.value.cause
+    guarded = guard(raising(AdapterUnavailable("HTTP 502 at 11:01")))
+    with pytest.raises(AdapterUnavailable) as caught:
+        await guarded.lookup(asked, Deadline.after(LONG_S))
+    assert caught.value.cause == "HTTP 502 at 11:01"  # a claim of one character is in any text
+
+
+async def test_a_department_that_hangs_is_left_alone_and_its_queue_is_turned_away() -> None:
+    desk = Desk(Settings())
+    desk.answer = hang
+    guarded = Guard(
+        "desk",
+        desk,
+        timeout_s=LONG_S,
+        concurrency=2,
+        breaker=BreakerSection(hang_s=0.05, timeout_count=2),
+    )
+    hanging = [
+        asyncio.create_task(guarded.lookup(query(), Deadline.after(LONG_S))) for _ in range(3)
+    ]
+    await asyncio.sleep(0.1)
+    error = await failure(guarded)
+    assert isinstance(error, AdapterUnavailable)
+    assert error.cause == "the breaker is open: PROVIDER_TIMEOUT"
+    assert guarded.health == "open: PROVIDER_TIMEOUT"
+    with pytest.raises(AdapterUnavailable, match="PROVIDER_UNAVAILABLE"):
+        await hanging[2]  # it stood in the queue
+    for task in hanging:
+        task.cancel()
+    await asyncio.wait(hanging)
+
+
+async def test_a_limit_that_ends_with_the_callers_counts_as_a_timeout() -> None:
+    guarded = guard(hang, timeout_s=LONG_S)
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await guarded.lookup(query(), Deadline.after(0.02))
+    assert guarded.state == "open"
+
+
+async def test_answers_that_cannot_be_used_do_not_open_the_breaker() -> None:
+    guarded = guard(returning("nonsense"))
+    for _ in range(BREACHES - 1):
+        await failure(guarded)
+    assert guarded.state == "closed"
+
+
+async def test_an_adapter_that_never_keeps_its_promise_is_quarantined() -> None:
+    guarded = guard(returning("nonsense"))
+    for _ in range(BREACHES):
+        await failure(guarded)
+    error = await failure(guarded)
+    assert (error.cause, error.retry_after_s) == ("quarantined: broken", 30)
+    assert guarded.health == "quarantined: broken"
+    guarded.release()
+    assert guarded.health == "ok"
+
+
+async def test_an_adapter_that_exits_is_quarantined() -> None:
+    guarded = guard(raising(SystemExit(1)))
+    for _ in range(3):
+        await failure(guarded)
+    assert guarded.health == "quarantined: exited"
+
+
+class Heard(Unobserved):
+    """Takes note of everything."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+        self.states: list[State] = []
+
+    def note_call(self, adapter: str, outcome: Outcome, seconds: float) -> None:
+        assert adapter == "desk"
+        assert seconds >= 0
+        self.outcomes.append(outcome)
+
+    def note_state(self, adapter: str, state: State) -> None:
+        self.states.append(state)
+
+
+async def test_every_call_is_told_with_its_outcome() -> None:
+    desk, heard = Desk(Settings()), Heard()
+    guarded = Guard("desk", desk, timeout_s=0.05, concurrency=1, observer=heard)
+    answers = (returning(FOUND), returning("x"), raising(AdapterRefused()), hang)
+    for desk.answer in answers:
+        with suppress(DepartmentError):
+            await guarded.lookup(query(), Deadline.after(LONG_S))
+    desk.answer = hang
+    for _ in range(3):
+        await failure(guarded)
+    assert heard.outcomes == [
+        *("answered", "PROVIDER_ERROR", "PROVIDER_REFUSED"),
+        *["PROVIDER_TIMEOUT"] * 3,
+        "turned_away",
+    ]
+    assert heard.states == ["closed", "open"]
+
+
+async def test_a_verification_is_guarded_as_a_lookup_is() -> None:
+    class Comparing(Desk):
+        async def verify(
+            self, query: Query, claims: Mapping[str, Value], deadline: Deadline
+        ) -> Verified | NotFound | None:
+            if claims["name"] == "nobody":
+                await hang()
+            return Verified({"name": "match"})
+
+    guarded = Guard("desk", Comparing(Settings()), timeout_s=0.05, concurrency=1)
+
+    def claiming(**claims: Value) -> Query:
+        return msgspec.structs.replace(query(), claims=claims)
+
+    sound = await guarded.verify(claiming(name="测试甲"), Deadline.after(LONG_S))
+    assert sound == Verified({"name": "match"})
+    with pytest.raises(AdapterContractBroken):
+        await guarded.verify(claiming(name="测试甲", status="1"), Deadline.after(LONG_S))
+    with pytest.raises(AdapterTimeout):
+        await guarded.verify(claiming(name="nobody"), Deadline.after(LONG_S))

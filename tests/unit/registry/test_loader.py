@@ -10,7 +10,7 @@ import pytest
 
 from gateway.errors import SetupError
 from gateway.registry.loader import load_adapter_classes
-from gateway.sdk import Adapter, Field, Text, hookimpl
+from gateway.sdk import Adapter, CertificateType, Field, Text, declaration, hookimpl
 from tests.unit.registry.desk import NOTE, Desk, certificate
 
 
@@ -72,8 +72,8 @@ def test_two_loads_do_not_know_each_other() -> None:
 
 
 def test_a_missing_plugin_names_the_distribution() -> None:
-    with pytest.raises(SetupError, match="gateway-adapter-real-estate"):
-        load_adapter_classes(["real_estate"])
+    with pytest.raises(SetupError, match="gateway-adapter-lost-property"):
+        load_adapter_classes(["lost_property"])
 
 
 def test_a_coroutine_hook_is_refused() -> None:
@@ -150,6 +150,21 @@ def test_an_older_plugin_says_which_side_to_upgrade() -> None:
     )
 
 
+@pytest.mark.parametrize("version", [2, 3, 4])
+def test_every_contract_of_the_range_is_run(version: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(declaration, "API_VERSIONS", range(2, 5))
+    monkeypatch.setattr(declaration, "API_VERSION", 4)
+    adapter = variant(api_version=version)
+    assert load(adapter) == {"desk": adapter}
+    assert "this gateway has 2 to 4" in refusal(variant(api_version=5))
+    assert "this gateway has 2 to 4" in refusal(variant(api_version=1))
+
+
+@pytest.mark.parametrize("version", ["1", 1.0, True, None])
+def test_a_version_is_a_whole_number(version: object) -> None:
+    assert "whole number" in refusal(variant(api_version=version))
+
+
 def test_missing_parts_are_listed() -> None:
     class Half(Adapter[Any]):
         plugin = "desk"
@@ -174,6 +189,13 @@ def test_settings_are_frozen_and_refuse_unknown_keys(kind: type) -> None:
 
 
 _FIELD = Field("sum", Text("Sum", "金额"))
+_WORD = Text("open", "正常")
+_WORDED = Field("sum", Text("Sum", "金额"), codes={"1": _WORD})
+_LISTED = Field("status", Text("Status", "状态"), "code", codes={"1": _WORD})
+
+
+def bare(field: Field) -> CertificateType:
+    return certificate(fields=(field,), holder_field=None, name_field=None)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +218,13 @@ _FIELD = Field("sum", Text("Sum", "金额"))
         ((certificate(holder_field="number"),), "as holder_field"),
         ((certificate(name_field="title"),), "as name_field"),
         ((certificate(ttl_s=-1),), "negative ttl_s"),
+        ((bare(_WORDED),), "code list for `sum`"),
+        ((bare(msgspec.structs.replace(_LISTED, codes={"": _WORD})),), "code list"),
+        ((bare(msgspec.structs.replace(_LISTED, codes={"1": 1})),), "codes"),
+        ((certificate(key_fields=("mother",)),), "`mother` as a key field"),
+        ((certificate(key_fields=("id_number",)),), "`id_number` as a key field"),
+        ((certificate(key_fields=("name", "name")),), "key field `name` twice"),
+        ((certificate(legal_basis="law"),), "legal_basis"),
     ],
 )
 def test_certificates_that_cannot_work_are_refused(certificates: Any, what: str) -> None:

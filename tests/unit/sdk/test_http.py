@@ -4,10 +4,9 @@
 import asyncio
 import gzip
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import msgspec
 import pytest
 from aiohttp import web
 
@@ -21,32 +20,8 @@ from gateway.errors import (
 )
 from gateway.sdk import Deadline
 from gateway.sdk.kits.http import HttpSource
-
-NUMBER = "140302190001010017"
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
-
-class Answer(msgspec.Struct):
-    code: str
-
-
-@asynccontextmanager
-async def department(
-    handler: Handler, *, max_answer_bytes: int = 4096
-) -> AsyncIterator[HttpSource]:
-    """A real server, and a source that asks it."""
-    runner = web.ServerRunner(web.Server(handler), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    source = HttpSource(
-        f"http://127.0.0.1:{runner.addresses[0][1]}/base/", max_answer_bytes=max_answer_bytes
-    )
-    await source.open()
-    try:
-        yield source
-    finally:
-        await source.aclose()
-        await runner.cleanup()
+from gateway.sdk.kits.sessions import SignInExpired
+from tests.unit.sdk.http_department import NUMBER, Answer, Handler, department
 
 
 async def ask(source: HttpSource, deadline_s: float = 10) -> Answer:
@@ -110,7 +85,7 @@ async def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (401, AdapterRefused),
+        (401, SignInExpired),
         (403, AdapterRefused),
         (429, AdapterUnavailable),
         (503, AdapterUnavailable),

@@ -4,7 +4,10 @@
 import subprocess
 import sys
 
-HEAVY = ("aiohttp", "asyncpg", "cryptography", "structlog", "gateway.crypto", "gateway.registry")
+HEAVY = (
+    *("aiohttp", "asyncpg", "cryptography", "structlog", "ssl", "asyncio"),
+    *("gateway.crypto", "gateway.registry"),
+)
 
 
 def test_the_sdk_loads_no_heavy_module() -> None:

@@ -31,10 +31,10 @@ LONG_S = 20.0
 
 @contextmanager
 def server(folder: Path) -> Iterator[str]:
-    """A database without citizens; the value is the reader's DSN."""
+    """A database without records; the value is the reader's DSN."""
     (folder / "none.json").write_bytes(b"[]")
-    command = [sys.executable, "-m", "gateway_adapter_housing_fund.simulator"]
-    command += ["--citizens", str(folder / "none.json"), "--folder", str(folder)]
+    command = [sys.executable, "-m", "gateway_adapter_real_estate.simulator"]
+    command += ["--records", str(folder / "none.json"), "--folder", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:

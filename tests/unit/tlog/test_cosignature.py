@@ -101,7 +101,8 @@ def test_a_checkpoint_that_nobody_cosigned_is_refused() -> None:
 def test_one_wrong_cosignature_of_a_known_witness_sinks_the_checkpoint() -> None:
     good = parse_signature(sign_cosignature(NOTE, WITNESS, TIME_S))
     later = (TIME_S + 1).to_bytes(8, "big") + good.signature[8:]
-    for wrong in (later, good.signature[:-1] + b"\0", good.signature[8:], good.signature + b"\0"):
+    bent = good.signature[:-1] + bytes([good.signature[-1] ^ 1])
+    for wrong in (later, bent, good.signature[8:], good.signature + b"\0"):
         line = format_signature(NoteSignature(good.name, good.key_id, wrong))
         with pytest.raises(TrustError, match="cosignature"):
             verify_cosignature(cosigned(NOTE, format_signature(good), line), WITNESS.public)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What no cache has: the department is asked, and its answer becomes the caller's.
+
+1. Called only for a permitted request whose claim the sequencer holds.
+2. A department that compares by itself is asked each time: what it said is neither kept nor
+   replaced by what is kept. Where it leaves a verification to us, its record is compared.
+3. When it is unavailable or late, an older answer takes its place if the certificate type allows.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from gateway.errors import AdapterTimeout, AdapterUnavailable
+from gateway.exchange.access import Access
+from gateway.exchange.answer import Compared, make_answer
+from gateway.exchange.known import Known
+from gateway.model.answer import Absent, Found, NotFound, Sealed, Verified
+from gateway.model.asked import claims_of, keys_of
+from gateway.model.instant import format_time_s, format_unix_s
+from gateway.model.lookup import LookupAnswer
+from gateway.ports import AdapterDirectory, Cached, ResultCache, Sealer
+from gateway.sdk import Deadline, Query
+
+#: Seconds of the deadline that a department cannot use up: its failure has to be recorded, too.
+RECORD_RESERVE_S: Final = 0.5
+
+
+class Source:
+    """The departments, as the corridor sees them.
+
+    Args:
+        clock_s: UNIX seconds.
+    """
+
+    def __init__(
+        self,
+        departments: AdapterDirectory,
+        cache: ResultCache,
+        sealer: Sealer,
+        *,
+        clock_s: Callable[[], float],
+    ) -> None:
+        self._departments: Final = departments
+        self._cache: Final = cache
+        self._sealer: Final = sealer
+        self._clock_s: Final = clock_s
+
+    async def answer(self, access: Access, known: Known, deadline: Deadline) -> LookupAnswer:
+        """Ask the department, and note in `access` how that went.
+
+        Raises:
+            DepartmentError: it has no answer, and nobody has an older one.
+            TimeoutError: the deadline is over.
+        """
+        access.adapter = known.adapter
+        sooner = Deadline(deadline.at_s - RECORD_RESERVE_S)
+        started_s = time.monotonic()
+        said: Cached | Compared | None
+        try:
+            async with asyncio.timeout(sooner.remaining_s):
+                said = await self._obtain(access, known, sooner)
+            access.served_from = "source"
+        except (AdapterUnavailable, AdapterTimeout, TimeoutError):
+            said = self._older(known)
+            if said is None:
+                raise
+            access.served_from = "stale"
+        finally:
+            access.adapter_ms = round((time.monotonic() - started_s) * 1000)
+        return make_answer(access, known.request, known.certificate, said, self._sealer)
+
+    async def _obtain(self, access: Access, known: Known, deadline: Deadline) -> Cached | Compared:
+        if known.is_verified_there:
+            compared = await self._compare(access, known, deadline)
+            if compared is not None:
+                return compared
+        return await self._cache.load(
+            known.key, known.certificate, lambda: self._look_up(access, known, deadline)
+        )
+
+    async def _compare(
+        self, access: Access, known: Known, deadline: Deadline
+    ) -> Compared | Absent | None:
+        """Let the department compare; None where it leaves that to us."""
+        query = _query(access, known, is_verification=True)
+        match await self._departments.verify(query, deadline):
+            case Verified(results, as_of):
+                return Compared(results, self._text(as_of))
+            case NotFound(as_of):
+                return Absent(self._text(as_of))
+            case None:
+                return None
+
+    async def _look_up(self, access: Access, known: Known, deadline: Deadline) -> Cached:
+        match await self._departments.lookup(_query(access, known), deadline):
+            case Found() as found:
+                return self._sealer.seal(known.certificate, known.adapter, found)
+            case NotFound(as_of):
+                return Absent(self._text(as_of))
+
+    def _older(self, known: Known) -> Sealed | None:
+        if known.is_verified_there:
+            return None
+        return self._cache.get_stale(known.key, known.request.max_age_s)
+
+    def _text(self, as_of: datetime | None) -> str:
+        return format_time_s(as_of) if as_of else format_unix_s(self._clock_s())
+
+
+def _query(access: Access, known: Known, *, is_verification: bool = False) -> Query:
+    request, attribution = known.request, known.request.attribution
+    asked_by = claims_of if is_verification else keys_of
+    return Query(
+        holder=known.holder,
+        certificate=known.certificate,
+        request_id=access.request_id,
+        agency=access.caller.agency.id,
+        operator=attribution.operator.id,
+        item=attribution.item,
+        case=attribution.case,
+        purpose=attribution.purpose,
+        claims=asked_by(request, known.certificate),
+        division=attribution.division,
+    )

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The conformance kit against this adapter and its simulator."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.conformance import AdapterContract, Subject, subject_of
+
+
+class TestCivilAffairs(AdapterContract):
+    @pytest.fixture(scope="module")
+    def subject(self) -> Iterator[Subject]:
+        with subject_of(Path(__file__).parents[1] / "conformance.toml") as subject:
+            yield subject

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Market regulation 市场监管: business licences, from a nightly file; declared in adapter.toml."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gateway.sdk import Adapter, hookimpl
+from gateway.sdk.kits.declarative.adapter import declared_adapter
+
+
+@hookimpl
+def register_adapters(register: Callable[[type[Adapter[Any]]], None]) -> None:
+    """Bring what adapter.toml declares."""
+    register(declared_adapter("market_regulation", Path(__file__).with_name("adapter.toml")))

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A department that hangs, flaps or lies hurts its own lookups and nobody else's (F-13 to F-15).
+
+Counts and orders are asserted here; how much the others' times move is the benchmark's to show.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+import pytest
+
+from gateway.errors import DepartmentError
+from gateway.model.certificate import CertificateType
+from gateway.model.holder import Holder
+from gateway.model.site import AdapterSite
+from gateway.registry.directory import Departments
+from gateway.sdk import Deadline, Found, Query
+from tests.faults.departments import OTHER, RECORD, Department, Mood, Quiet, Register
+from tests.unit.exchange.rooms import IDENTITY, NAME, NUMBER, Corridor
+
+pytestmark = pytest.mark.faults
+
+OPEN_WITHIN_S = 5.0
+WATCHED_S = 4.0
+
+
+class Neighbour(Quiet):
+    """Another department, which works."""
+
+    certificates: ClassVar[tuple[CertificateType, ...]] = (
+        msgspec.structs.replace(IDENTITY, name="quiet.identity"),
+    )
+
+
+@asynccontextmanager
+async def site(department: Department, **changes: Any) -> AsyncIterator[Departments]:
+    register = AdapterSite(
+        plugin="register", name="public_security", settings={"port": department.port}, **changes
+    )
+    quiet = AdapterSite(plugin="quiet", name="quiet")
+    found = Departments([(register, Register), (quiet, Neighbour)], folder=Path())
+    await found.open()
+    try:
+        yield found
+    finally:
+        await found.aclose()
+
+
+def question(certificate: CertificateType = IDENTITY) -> Query:
+    return Query(
+        holder=Holder("cn-id", NUMBER),
+        certificate=certificate,
+        request_id="r-1",
+        agency="yq-gjj",
+        operator="yq-0417",
+        item="yq-gjj-001",
+        case="YQ-1",
+        purpose="housing fund withdrawal",
+    )
+
+
+async def ask(found: Departments, seconds: float = 10.0) -> str:
+    try:
+        await found.lookup(question(), Deadline.after(seconds))
+    except DepartmentError as error:
+        return error.code
+    return "found"
+
+
+async def test_a_department_that_hangs_is_left_alone_within_five_seconds() -> None:
+    async with Department().listening() as department, site(department) as found:
+        assert await ask(found) == "found"
+        department.mood = "hang"
+        began_s = time.monotonic()
+        outcomes: Counter[str] = Counter()
+        calls = set()
+        while (await found.health())["public_security"] != "open: PROVIDER_TIMEOUT":
+            assert time.monotonic() - began_s <= OPEN_WITHIN_S
+            calls.add(asyncio.create_task(ask(found)))
+            neighbour = question(Neighbour.certificates[0])
+            assert isinstance(await found.lookup(neighbour, Deadline.after(1)), Found)
+            await asyncio.sleep(0.02)
+        # From here on nobody waits for it, and one probe a second reaches it.
+        seen = len(department.requests)
+        until_s = time.monotonic() + WATCHED_S
+        while time.monotonic() < until_s:
+            outcomes[await ask(found)] += 1
+            await asyncio.sleep(0.01)
+        assert set(outcomes) == {"PROVIDER_UNAVAILABLE"}
+        assert outcomes.total() > 2 * WATCHED_S
+        probes = department.requests[seen:]
+        assert 1 <= len(probes) <= WATCHED_S + 1
+        department.mood = "answer"
+        async with asyncio.timeout(10):
+            while await ask(found) != "found":  # noqa: ASYNC110 - it comes back by itself
+                await asyncio.sleep(0.05)
+        assert (await found.health())["public_security"] == "ok"
+        for call in calls:
+            call.cancel()
+        await asyncio.wait(calls)
+
+
+@pytest.mark.parametrize("mood", ["reset", "cut", "down"])
+async def test_a_department_that_fails_is_asked_no_more_than_once_a_call(mood: Mood) -> None:
+    async with Department().listening() as department, site(department) as found:
+        outcomes: Counter[str] = Counter()
+        for place in range(200):
+            department.mood = mood if place % 3 else "answer"
+            outcomes[await ask(found)] += 1
+        assert set(outcomes) <= {"found", "PROVIDER_UNAVAILABLE"}
+        assert outcomes["PROVIDER_UNAVAILABLE"] > 0
+        assert department.lookups <= 1.1 * 200  # retries, if a kit makes any, stay in their budget
+
+
+async def test_an_answer_byte_by_byte_is_an_answer() -> None:
+    async with Department().listening() as department, site(department) as found:
+        department.mood = "slice"
+        assert [await ask(found) for _ in range(5)] == ["found"] * 5
+
+
+async def test_a_department_that_is_slow_is_not_waited_for_beyond_the_deadline() -> None:
+    async with Department().listening() as department, site(department) as found:
+        department.mood = "hang"
+        assert await ask(found, 0.1) == "PROVIDER_TIMEOUT"
+        department.mood = "answer"
+        assert await ask(found) == "found"
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {**RECORD, "id_number": OTHER},  # somebody else, or a replay of an earlier answer
+        {key: value for key, value in RECORD.items() if key != "id_number"},
+        {**RECORD, "valid_to": "someday"},
+        {**RECORD, "balance": "1.00"},
+        [RECORD],
+    ],
+)
+async def test_a_lie_is_refused_recorded_as_one_and_never_kept(lie: Any) -> None:
+    async with Department().listening() as department, site(department) as found:
+        corridor = Corridor(departments=found)
+        department.record = lie
+        for _ in range(5):
+            reply, problem = await corridor.ask()
+            assert (reply.status, problem["code"]) == (502, "PROVIDER_ERROR")
+            assert NAME.encode() not in reply.body
+        assert department.lookups == 5
+        assert {(entry.code, entry.outcome) for entry in corridor.log.entries} == {
+            ("PROVIDER_ERROR", "unavailable")
+        }
+        department.record = RECORD
+        _, answer = await corridor.ask()
+        assert (answer["outcome"], answer["served_from"]) == ("found", "source")
+
+
+async def test_a_truncated_answer_is_refused_and_never_kept() -> None:
+    async with Department().listening() as department, site(department) as found:
+        corridor = Corridor(departments=found)
+        department.mood = "cut"
+        reply, problem = await corridor.ask()
+        assert (reply.status, problem["code"]) == (503, "PROVIDER_UNAVAILABLE")
+        department.mood = "answer"
+        _, answer = await corridor.ask()
+        assert answer["served_from"] == "source"

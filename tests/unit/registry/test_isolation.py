@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An adapter in a process of its own keeps the contract, and can be lost without harm."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway.errors import (
+    AdapterContractBroken,
+    AdapterRefused,
+    AdapterTimeout,
+    AdapterUnavailable,
+    DepartmentError,
+    SetupError,
+)
+from gateway.model.site import AdapterSite
+from gateway.registry.directory import Departments, OnChange
+from gateway.registry.isolation import life
+from gateway.registry.observer import Unobserved
+from gateway.registry.quarantine import Offence
+from gateway.sdk import Deadline, Found, NotFound, Query, Verified
+from tests.unit.registry.desk import FOUND, NUMBER, query
+from tests.unit.registry.isolated_desk import Isolated
+
+LONG_S = 30.0
+
+
+class Heard(Unobserved):
+    def __init__(self) -> None:
+        self.offences: list[str] = []
+
+    def note_offence(self, adapter: str, offence: Offence, count: int = 1) -> None:
+        self.offences.append(offence)
+
+
+@asynccontextmanager
+async def running(
+    folder: Path = Path(),
+    *,
+    heard: Heard | None = None,
+    on_change: OnChange | None = None,
+    **settings: Any,
+) -> AsyncIterator[Departments]:
+    site = AdapterSite(
+        plugin="desk", name="desk", isolation="process", timeout_s=10, settings=settings
+    )
+    found = Departments([(site, Isolated)], folder=folder, observer=heard)
+    await found.open(on_change)
+    try:
+        yield found
+    finally:
+        await found.aclose()
+
+
+def asking(purpose: str, **changes: Any) -> Query:
+    return msgspec.structs.replace(query(), purpose=purpose, **changes)
+
+
+async def ask(found: Departments, purpose: str, seconds: float = LONG_S) -> Found | NotFound:
+    return await found.lookup(asking(purpose), Deadline.after(seconds))
+
+
+async def failure(
+    found: Departments, purpose: str, kind: type[DepartmentError], seconds: float = LONG_S
+) -> DepartmentError:
+    with pytest.raises(kind) as caught:
+        await ask(found, purpose, seconds)
+    assert caught.value.adapter == "desk"
+    return caught.value
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(LONG_S):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.02)
+
+
+async def answers_again(found: Departments) -> None:
+    async with asyncio.timeout(LONG_S):
+        while True:
+            try:
+                assert await ask(found, "") == FOUND
+            except AdapterUnavailable:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+async def test_the_contract_is_the_same() -> None:
+    async with running() as found:
+        assert await ask(found, "") == FOUND
+        assert await ask(found, "nobody") == NotFound()
+        refused = await failure(found, "refuse", AdapterRefused)
+        assert (refused.cause, refused.retry_after_s) == ("HTTP 403", 7)
+        assert "holder" in (await failure(found, "somebody else", AdapterContractBroken)).cause
+        assert (await failure(found, "raise", AdapterContractBroken)).cause == "ValueError"
+        assert isinstance(await failure(found, "wait", AdapterTimeout, 0.1), AdapterTimeout)
+        assert await found.health() == {"desk": "ok"}
+
+
+async def test_it_runs_elsewhere_and_gets_the_whole_question() -> None:
+    async with running() as found:
+        asked = asking("where", division="140302", claims={"name": "x"})
+        answer = await found.lookup(asked, Deadline.after(LONG_S))
+        assert isinstance(answer, Found)
+        pid, rest = str(answer.fields["name"]).split(" ", 1)
+        assert int(pid) != os.getpid()
+        assert rest == "140302 {'name': 'x'}"
+
+
+async def test_it_verifies_by_itself() -> None:
+    async with running() as found:
+        assert found.verifies("desk")
+        asked = asking("", claims={"name": "x", "open": False})
+        answer = await found.verify(asked, Deadline.after(LONG_S))
+        assert answer == Verified({"name": "match", "open": "mismatch"})
+        assert await found.verify(asking("leave it"), Deadline.after(LONG_S)) is None
+
+
+async def test_what_it_learns_of_a_holder_is_told_and_then_it_goes_on() -> None:
+    told: list[tuple[str, str, str, Sequence[str]]] = []
+    known_everywhere = asyncio.Event()
+
+    async def on_change(name: str, scheme: str, number: str, certificates: Sequence[str]) -> None:
+        told.append((name, scheme, number, certificates))
+        await known_everywhere.wait()
+
+    async with running(on_change=on_change) as found:
+        telling = asyncio.create_task(ask(found, "tell"))
+        await until(lambda: told == [("desk", "cn-id", NUMBER, ["desk.note"])])
+        assert await ask(found, "") == FOUND
+        assert not telling.done()
+        known_everywhere.set()
+        assert await telling == FOUND
+
+
+async def test_what_it_tells_wrongly_is_its_own_value_error() -> None:
+    async def on_change(name: str, scheme: str, number: str, certificates: Sequence[str]) -> None:
+        raise ValueError("no such number")
+
+    async with running(on_change=on_change) as found:
+        answer = await ask(found, "tell wrongly")
+        assert isinstance(answer, Found)
+        assert answer.fields["name"] == "no such number"
+
+
+async def test_who_ends_while_it_tells_waits_for_nothing() -> None:
+    began = asyncio.Event()
+
+    async def on_change(name: str, scheme: str, number: str, certificates: Sequence[str]) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    heard = Heard()
+    async with running(on_change=on_change, heard=heard) as found:
+        telling = asyncio.create_task(failure(found, "tell", AdapterUnavailable))
+        await began.wait()
+    await telling
+    assert heard.offences == []
+
+
+async def test_many_at_once_do_not_wait_for_each_other() -> None:
+    async with running() as found:
+        waiting = asyncio.create_task(ask(found, "wait", 5))
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(ask(found, "")) for _ in range(50)]
+        assert all(task.result() == FOUND for task in tasks)
+        waiting.cancel()
+        await asyncio.wait((waiting,))
+
+
+async def test_secrets_stand_neither_in_arguments_nor_in_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "desk.secret").write_text("hush-hush-hush")
+    async with running(tmp_path, secret="file:desk.secret") as found:
+        answer = await ask(found, "secret")
+        assert isinstance(answer, Found)
+        assert answer.fields["name"] == "14 characters"
+        where = await ask(found, "where")
+        assert isinstance(where, Found)
+        proc = Path("/proc", str(where.fields["name"]).split()[0])
+        assert b"hush" not in (proc / "cmdline").read_bytes() + (proc / "environ").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [({"tries": 0}, "tries nothing"), ({"secret": "env:DESK_NONE"}, "env:DESK_NONE")],
+)
+async def test_what_cannot_be_opened_is_named(settings: dict[str, Any], word: str) -> None:
+    with pytest.raises(SetupError, match=word) as caught:
+        async with running(**settings):
+            pass
+    assert caught.value.where == "adapters/desk.toml"
+
+
+async def test_a_crash_at_open_is_a_refused_start() -> None:
+    with pytest.raises(SetupError, match="SIGABRT"):
+        async with running(tries=13):
+            pass
+
+
+async def test_a_crash_takes_nobody_along_and_it_comes_back() -> None:
+    heard = Heard()
+    async with running(heard=heard) as found:
+        together = asyncio.create_task(ask(found, "wait"))
+        await asyncio.sleep(0.1)
+        error = await failure(found, "abort", AdapterUnavailable)
+        assert error.cause == "its process was ended by SIGABRT"
+        with pytest.raises(AdapterUnavailable):
+            await together
+        await answers_again(found)
+        assert heard.offences == ["exited"]
+
+
+async def test_an_exit_is_a_crash() -> None:
+    async with running() as found:
+        await failure(found, "exit", AdapterUnavailable)
+        await answers_again(found)
+
+
+async def test_who_crashes_again_and_again_is_quarantined() -> None:
+    async with running() as found:
+        for _ in range(3):
+            await answers_again(found)
+            await failure(found, "abort", AdapterUnavailable)
+        await until(lambda: found._guards["desk"].state == "quarantined")
+        assert (await found.health())["desk"] == "quarantined: exited"
+
+
+async def test_an_endless_loop_is_named_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(life, "HANG_BEATS", 6)
+    heard = Heard()
+    async with running(heard=heard) as found:
+        hanging = asyncio.create_task(failure(found, "hang", AdapterUnavailable))
+        began_s = time.monotonic()
+        await until(lambda: heard.offences == ["blocked"])
+        assert time.monotonic() - began_s < LONG_S
+        assert (await hanging).cause == "its process was ended by SIGKILL"
+        await answers_again(found)
+        assert heard.offences == ["blocked", "exited"]
+
+
+async def test_the_child_ends_with_its_worker() -> None:
+    async with running() as found:
+        answer = await ask(found, "where")
+        assert isinstance(answer, Found)
+        pid = int(str(answer.fields["name"]).split()[0])
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
