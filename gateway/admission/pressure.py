@@ -65,7 +65,7 @@ class TurnPressure(Pressure):
     def end_turn(self) -> None:
         """Learn what a request costs; deal out the next places if this turn had too few."""
         admitted_count = min(self._count, self.limit)
-        if admitted_count >= _MIN_COUNT:
+        if admitted_count >= min(_MIN_COUNT, self.limit):  # or it would never rise again
             cost_s = (self._work_s() - self._began_s) / admitted_count
             self._cost_s += _WEIGHT * (cost_s - self._cost_s)
             self.limit = max(1, int(self._budget_s / self._cost_s))

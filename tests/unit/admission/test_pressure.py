@@ -82,6 +82,14 @@ def test_one_request_a_turn_is_always_admitted() -> None:
         assert turns.turn(["a"], cost_s=1.0) == {"a": 1}
 
 
+def test_a_turn_that_was_dear_once_does_not_close_the_door_for_good(turns: Turns) -> None:
+    turns.turn(repeat("a", 4), cost_s=1.0)  # as when an adapter's code held the loop meanwhile
+    assert turns.pressure.limit == 1
+    for _ in range(200):
+        turns.turn(repeat("a", 100))
+    assert turns.pressure.limit >= 90
+
+
 @given(
     wanted=st.dictionaries(st.text(max_size=3), st.integers(1, 1000), min_size=1, max_size=20),
     extra=st.integers(0, 2000),
