@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.crypto.digest import sha256
 from gateway.crypto.identity import EpochCipher
-from gateway.model.entry import format_entry
+from gateway.model.entry import MAX_ENTRY_BYTES, format_entry
 from gateway.model.grant import Grant
 from gateway.policy.policy import GrantPolicy
 from gateway.sdk import Deadline
@@ -132,6 +132,22 @@ async def test_a_new_version_of_a_grant_asks_the_department_anew(corridor: Corri
     corridor.policy.rules = GrantPolicy([without(version=4)])
     _, answer = await corridor.ask()
     assert (answer["served_from"], answer["grant"]) == ("source", "yq-gjj@4")
+
+
+async def test_a_record_that_is_too_large_by_its_wording_says_so_like_any_other(
+    corridor: Corridor,
+) -> None:
+    body = request_body(attribution__purpose="住" * 200)
+    await ask_often(corridor, body)
+    caller = corridor.caller(body)
+    room = MAX_ENTRY_BYTES - len(corridor.log.lines[-1])
+    member = caller.signature.member + " x" * (room // 2 + 1)
+    longer = msgspec.structs.replace(
+        caller, signature=msgspec.structs.replace(caller.signature, member=member)
+    )
+    reply = await corridor.lookup(longer, "r" * 32, body, Deadline.after(5))
+    assert reply.outcome == "ENTRY_TOO_LARGE"
+    assert len(corridor.log.lines[-1]) <= MAX_ENTRY_BYTES
 
 
 async def test_a_new_epoch_makes_new_words(corridor: Corridor) -> None:
