@@ -96,12 +96,13 @@ class Connection(asyncio.Protocol, Watched):
         self.due_s = time.monotonic() + self._limits.header_timeout_s
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """Count it out; what it asked is still recorded."""
+        """Count it out, once what it asked is recorded: a drain waits for that as well."""
         self._transport = None
         self._reading = "ended"
         self.due_s = self.read_by_s = math.inf
         self._waiting.clear()
-        self._connections.forget(self)
+        if self._answered is None:
+            self._connections.forget(self)
 
     def eof_received(self) -> bool:
         """Whoever has said all may still hear the answer; TLS knows no half-closed connection."""
@@ -219,7 +220,8 @@ class Connection(asyncio.Protocol, Watched):
         request, self._answered = self._answered, None
         transport = self._transport
         if transport is None or request is None:
-            return  # the peer has gone
+            self._connections.forget(self)  # the peer has gone
+            return
         is_last = self._reading == "ended" and not self._waiting and self._refusal is None
         close = answer.close or is_last or self._connections.is_draining
         transport.write(answer.encode(close=close, method=request.method))

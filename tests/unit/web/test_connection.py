@@ -324,6 +324,15 @@ async def test_a_drain_ends_a_connection_with_its_next_answer(talk: Talk) -> Non
     assert talk.wire.done == ["close"]
 
 
+async def test_a_drain_waits_for_the_record_of_what_a_lost_peer_asked(talk: Talk) -> None:
+    talk.connections.drain()
+    talk.say(GET % 1)
+    talk.connection.connection_lost(None)
+    assert not talk.connections.drained.is_set()
+    talk.desk.reply()
+    assert talk.connections.drained.is_set()
+
+
 async def test_beyond_the_last_place_a_connection_is_closed_at_once() -> None:
     talk = Talk(Limits(max_connections=1))
     wire = Wire()
