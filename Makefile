@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 UV     := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench bench-quick bench-components faults fuzz serve fixtures docs clean
+.PHONY: help demo test lint types bench bench-quick bench-components bench-save bench-compare faults fuzz serve fixtures docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -39,13 +39,25 @@ BENCH := $(UV) sync --quiet --locked --all-packages --all-extras --group bench |
 bench: $(READY) ## the gateway beside its floor and its peers; an idle machine, a quarter of an hour
 	$(BENCH)
 	$(BIN)/python -m bench.system
+	$(BIN)/python -m bench.sizing
 
 bench-quick: $(READY) ## the same with few short rounds, a minute
 	$(BENCH)
 	$(BIN)/python -m bench.system --quick
+	$(BIN)/python -m bench.sizing
+
+# ONLY narrows them, as `make bench-save ONLY=bench/bench_path.py`; BASE names another base than the last.
+COMPONENTS := $(BIN)/python -m pytest $(or $(ONLY),bench) --benchmark-only --benchmark-enable \
+	--benchmark-columns=min,median,iqr,rounds --benchmark-sort=fullname
 
 bench-components: $(READY) ## what one part costs, without a network
-	$(BIN)/python -m pytest bench --benchmark-only --benchmark-enable
+	$(COMPONENTS)
+
+bench-save: $(READY) ## the same, kept in .benchmarks/ as a base
+	$(COMPONENTS) --benchmark-save=$$(git describe --always --dirty)
+
+bench-compare: $(READY) ## the same beside the base that was saved last
+	$(COMPONENTS) --benchmark-compare$(if $(BASE),=$(BASE)) --benchmark-group-by=fullname
 
 # What `make test` does a few times, as often as the figures in docs/explanation/security.md say.
 FULL := YIZHENG_KILLS=500 YIZHENG_POINTS=25 YIZHENG_INJECT=200 YIZHENG_POWER=10000 \
@@ -66,8 +78,9 @@ fuzz: $(READY) ## coverage-guided fuzzing of every parser, three minutes each
 fixtures: $(READY) ## write the synthetic data again (the result must not differ)
 	$(BIN)/python -m fixtures.generate
 
-docs: $(READY) ## write the generated reference pages again
+docs: $(READY) ## write the generated pages again
 	$(BIN)/python -m gateway docs --output docs/reference
+	$(BIN)/python -m bench.sizing
 
 clean: ## remove everything that git does not track
 	git clean -fdxq -e .idea -e .vscode

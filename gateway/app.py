@@ -45,13 +45,15 @@ from gateway.reload import LiveSite, check_grants
 from gateway.sealing.sealer import DepartmentSealer
 from gateway.signalling import Signalling
 from gateway.web.connections import Limits
-from gateway.web.front import Front, FrontSettings, report_fault
+from gateway.web.front import Front
 from gateway.web.log_pages import LogPages
-from gateway.web.metrics import AdapterMetrics, NotaryMetrics, RoomMetrics
+from gateway.web.lookups import LookupDesk
+from gateway.web.metrics import AdapterMetrics, LookupMetrics, NotaryMetrics, RoomMetrics
 from gateway.web.names import authorities_of, default_port
+from gateway.web.refusals import Refusals, report_fault
 from gateway.web.respond import Responder
 from gateway.web.server import serve_http
-from gateway.web.tls import LiveTLS, TLSFiles
+from gateway.web.tls import LiveTLS
 
 _log = structlog.get_logger()
 
@@ -103,18 +105,7 @@ def open_tls(site: Site) -> LiveTLS | None:
     Raises:
         SetupError: files that cannot be used.
     """
-    http = site.config.http
-    if http.tls_chain is None or http.tls_key is None:
-        return None
-    return LiveTLS(
-        TLSFiles(
-            chain=site.folder / http.tls_chain,
-            key=site.folder / http.tls_key,
-            client_ca=None if http.client_ca is None else site.folder / http.client_ca,
-            client_required=http.client_x509 == "required",
-            minimum=http.tls_minimum,
-        )
-    )
+    return LiveTLS.of(site.config.http, site.folder)
 
 
 def reread_site(site: Site) -> Site:
@@ -296,22 +287,33 @@ def _make_front(
     )
     limits = AgencyLimits(config.limits, workers=config.http.workers)
     responder = Responder(keyring.gateway_signer(site), origin=config.site.origin, clock=time.time)
+    metrics = LookupMetrics()
+    refusals = Refusals(
+        responder, metrics, default_port=default_port(config.http),
+        sandbox=config.site.mode == "sandbox",
+    )  # fmt: skip
     return Front(
-        identify=live.identify,
-        lookup=_make_lookup(
-            site,
-            live,
-            departments,
-            audit=audit,
-            cache=cache,
-            epochs=epochs,
-            sealer=sealer,
-            limits=limits,
-        ).begin,
-        pressure=TurnPressure(
-            config.http.max_wait_ms / 1000,
-            at_end_of_turn=asyncio.get_running_loop().call_soon,
+        lookups=LookupDesk(
+            examine=live.examine,
+            lookup=_make_lookup(
+                site,
+                live,
+                departments,
+                audit=audit,
+                cache=cache,
+                epochs=epochs,
+                sealer=sealer,
+                limits=limits,
+            ).begin,
+            responder=responder,
+            pressure=TurnPressure(config.http.max_wait_ms / 1000),
+            refusals=refusals,
+            metrics=metrics,
+            deadline_s=config.lookup.deadline_s,
+            default_port=default_port(config.http),
         ),
+        refusals=refusals,
+        metrics=metrics,
         more=signalling.handlers(open_door, responder),
         pages=_make_pages(
             site, live, audit, limits=limits, responder=responder, open_door=open_door
@@ -319,11 +321,6 @@ def _make_front(
         responder=responder,
         ready=lambda: readiness(site, audit, departments, live=live, epochs=epochs, tls=tls),
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
-        settings=FrontSettings(
-            sandbox=config.site.mode == "sandbox",
-            deadline_s=config.lookup.deadline_s,
-            default_port=default_port(config.http),
-        ),
     )
 
 

@@ -219,6 +219,13 @@ class RateLimits(Protocol):
         """Count one permitted request of the agency to a department's adapter."""
 
 
+class Examined(Protocol):
+    """A request that has passed every check of who is asking but its signature's."""
+
+    def verify(self) -> Caller:
+        """Verify the signature; raises RequestError."""
+
+
 class Pressure(Protocol):
     """Whether there is more to do than can be done in time."""
 
@@ -228,6 +235,9 @@ class Pressure(Protocol):
         Args:
             agency: who signed the last request on its connection; empty where there was none.
         """
+
+    def end_turn(self) -> None:
+        """Note that what was admitted in this turn of the event loop is done."""
 
 
 class Catalog(Protocol):

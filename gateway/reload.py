@@ -41,7 +41,7 @@ from gateway.model.holder import Holder
 from gateway.model.item import ServiceItem
 from gateway.model.lookup import LookupRequest
 from gateway.policy.policy import GrantPolicy
-from gateway.ports import AccessPolicy, Caller, Catalog
+from gateway.ports import AccessPolicy, Caller, Catalog, Examined
 
 _log = structlog.get_logger()
 
@@ -105,6 +105,12 @@ class LiveSite(Catalog, AccessPolicy):
         self._mistakes: Final[dict[str, str]] = {}
         self._told: Final = asyncio.Event()
         self._now = self._make(site)
+
+    def examine(
+        self, request: SignedRequest, body: bytes, address: str, x509_sha256: str | None = None
+    ) -> Examined:
+        """`Admission.examine` of the agencies of now."""
+        return self._now.admission.examine(request, body, address, x509_sha256)
 
     @property
     def version(self) -> object:

@@ -24,7 +24,7 @@ from gateway.httpsig import (
     verify_content_digest,
 )
 from gateway.model.agency import Agency, AgencyKey
-from gateway.ports import Caller
+from gateway.ports import Caller, Examined
 
 #: Components that the profile asks for; only further ones bear names of the caller's choice.
 _PROFILE_COUNT: Final = 6
@@ -40,6 +40,29 @@ class KeyRecord(msgspec.Struct, frozen=True):
     algorithm: str
     not_before_s: float
     not_after_s: float
+
+
+class ExaminedRequest(Examined):
+    """A caller who is identified once this signature holds; nobody sees him before."""
+
+    __slots__ = ("_base", "_caller", "_verifier")
+
+    def __init__(self, caller: Caller, verifier: Verifier, base: bytes) -> None:
+        self._caller: Final = caller
+        self._verifier: Final = verifier
+        self._base: Final = base
+
+    def verify(self) -> Caller:
+        """Verify the signature.
+
+        Raises:
+            RequestError: SIGNATURE_INVALID.
+        """
+        try:
+            self._verifier.verify(self._caller.signature.value, self._base)
+        except TrustError as error:
+            raise RequestError("SIGNATURE_INVALID", error.detail) from None
+        return self._caller
 
 
 RecordsOf = Callable[[Agency], Mapping[str, KeyRecord]]
@@ -123,13 +146,23 @@ class Admission:
     def identify(
         self, request: SignedRequest, body: bytes, address: str, x509_sha256: str | None = None
     ) -> Caller:
-        """Verify the request's signature.
+        """Examine a request, and verify its signature.
+
+        Raises:
+            RequestError: one code for each check of `signature_input` to `signature`.
+        """
+        return self.examine(request, body, address, x509_sha256).verify()
+
+    def examine(
+        self, request: SignedRequest, body: bytes, address: str, x509_sha256: str | None = None
+    ) -> "ExaminedRequest":
+        """Do every check of who is asking but the last, which is the signature's.
 
         The connection's X.509 certificate is handed on: whether it is the agency's is decided
         where a refusal is recorded.
 
         Raises:
-            RequestError: one code for each check of `signature_input` to `signature`.
+            RequestError: one code for each check of `signature_input` to `digest`.
         """
         signature = parse_request_signature(request)
         _refuse_number(signature)
@@ -148,11 +181,8 @@ class Admission:
         self._check_time(signature.created, signature.expires, now_s)
         stated = request.lines("content-digest")
         digest = verify_content_digest(stated, body) if request.has_body or stated else sha256(body)
-        try:
-            record.verifier.verify(signature.value, signature_base(signature))
-        except TrustError as error:
-            raise RequestError("SIGNATURE_INVALID", error.detail) from None
-        return Caller(record.agency, signature, digest, address, x509_sha256)
+        caller = Caller(record.agency, signature, digest, address, x509_sha256)
+        return ExaminedRequest(caller, record.verifier, signature_base(signature))
 
     def _check_time(self, created: int, expires: int | None, now_s: float) -> None:
         skew_s = now_s - created

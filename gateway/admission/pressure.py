@@ -34,7 +34,6 @@ class TurnPressure(Pressure):
 
     Args:
         budget_s: seconds of work that one turn may take.
-        at_end_of_turn: has something called when the turn has ended, as a loop's `call_soon`.
         work_s: seconds that the thread has worked.
     """
 
@@ -42,11 +41,9 @@ class TurnPressure(Pressure):
         self,
         budget_s: float,
         *,
-        at_end_of_turn: Callable[[Callable[[], None]], object],
         work_s: Callable[[], float] = time.thread_time,
     ) -> None:
         self._budget_s: Final = budget_s
-        self._at_end_of_turn: Final = at_end_of_turn
         self._work_s: Final = work_s
         self._cost_s = _FIRST_COST_S
         self._began_s = 0.0
@@ -59,14 +56,14 @@ class TurnPressure(Pressure):
         """Count one request, unless it has to be refused."""
         if not self._count:
             self._began_s = self._work_s()
-            self._at_end_of_turn(self._end_turn)
         self._count += 1
         asked = self._asked[agency] = self._asked.get(agency, 0) + 1
         if not self._shares:
             return self._count <= self.limit
         return asked <= self._shares.get(agency, self.limit // (len(self._shares) + 1))
 
-    def _end_turn(self) -> None:
+    def end_turn(self) -> None:
+        """Learn what a request costs; deal out the next places if this turn had too few."""
         admitted_count = min(self._count, self.limit)
         if admitted_count >= _MIN_COUNT:
             cost_s = (self._work_s() - self._began_s) / admitted_count

@@ -17,7 +17,9 @@ from gateway.httpsig.request import (
 )
 from gateway.httpsig.response import (
     RESPONSE_TAG,
+    response_signature_base,
     response_signature_headers,
+    response_signature_values,
     verify_response_signature,
 )
 
@@ -31,7 +33,9 @@ __all__ = [
     "content_digest",
     "parse_request_signature",
     "request_signature_headers",
+    "response_signature_base",
     "response_signature_headers",
+    "response_signature_values",
     "signature_base",
     "verify_content_digest",
     "verify_response_signature",

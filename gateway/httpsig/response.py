@@ -25,6 +25,8 @@ from gateway.httpsig.tagged import Tagged, parse_tagged
 
 RESPONSE_TAG: Final = "yizheng-v1-response"
 
+#: Of the signature in both fields.
+_LABEL: Final = "gateway"
 _PARAMETERS: Final = frozenset({"created", "keyid", "alg", "tag"})
 _ANSWER: Final = ('"@status"', '"content-type"', '"content-digest"')
 _RECEIPT: Final = '"audit-receipt"'
@@ -39,7 +41,6 @@ def response_signature_headers(
     request: RequestSignature,
     signer: Signer,
     created: int,
-    label: str = "gateway",
 ) -> tuple[str, str]:
     """Sign a response to a signed request.
 
@@ -51,17 +52,47 @@ def response_signature_headers(
         request: the signature that this answers.
         signer: the gateway's key.
         created: UNIX seconds.
-        label: key of the signature in both fields.
 
     Returns:
         The values of Signature-Input and Signature.
+    """
+    member, base = response_signature_base(
+        status=status,
+        content_type=content_type,
+        digest=digest,
+        receipt=receipt,
+        request=request,
+        signer=signer,
+        created=created,
+    )
+    return response_signature_values(member, signer.sign(base))
+
+
+def response_signature_base(
+    *,
+    status: int,
+    content_type: str,
+    digest: str,
+    receipt: str | None,
+    request: RequestSignature,
+    signer: Signer,
+    created: int,
+) -> tuple[str, bytes]:
+    """What `response_signature_headers` signs, for who signs it later.
+
+    Returns:
+        The member that names what is covered, and the signature base.
     """
     listed, template = _plan(request.listed, request.label, receipt is not None)
     member = f"{listed};created={created}{_signed_by(signer.keyid, signer.algorithm)}"
     recorded = () if receipt is None else (receipt,)
     values = (str(status), content_type, digest, *recorded, *request.values, request.member, member)
-    base = template % values
-    return f"{label}={member}", f"{label}={sfv.format_bytes(signer.sign(base.encode('ascii')))}"
+    return member, (template % values).encode("ascii")
+
+
+def response_signature_values(member: str, signature: bytes) -> tuple[str, str]:
+    """The values of Signature-Input and Signature."""
+    return f"{_LABEL}={member}", f"{_LABEL}={sfv.format_bytes(signature)}"
 
 
 # As many as there are lists and labels that clients sign.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One connection: bytes in, one request after another to the front desk, answers out in order.
 
-The parser is llhttp through httptools, strict; what it leaves open is shut here (ADR 0008):
+The parser is llhttp through httptools, strict; what it leaves open is shut here (ADR 0009):
 
 1. A head (request line and fields) has a deadline and a size, and so has a body. A request goes to
    the front desk only when it is whole, and the next one only when it has been answered.
@@ -30,7 +30,7 @@ import httptools
 from gateway.crypto.x509 import ConnectionX509, read_connection_x509
 from gateway.errors import RequestError
 from gateway.web.connections import Connections, Limits, Watched
-from gateway.web.edge import MAX_HEAD_BYTES, fields_of, head_too_large
+from gateway.web.edge import MAX_FIELDS, MAX_HEAD_BYTES, fields_of, head_too_large
 from gateway.web.request import Peer, Request
 from gateway.web.respond import Answer
 
@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol, Watched):
         self._target = b""
         self._lines: list[tuple[bytes, bytes]] = []
         self._parts: list[bytes] = []
-        self._body_bytes = 0
+        self._body_bytes = self._trailer_count = 0
         self._request: Request | None = None
         self._waiting: Final[deque[Request]] = deque()
         self._answered: Request | None = None
@@ -84,7 +84,7 @@ class Connection(asyncio.Protocol, Watched):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, or close it when there are too many."""
         if not self._connections.admit(self):
-            transport.close()
+            cast("asyncio.Transport", transport).abort()
             return
         tls, name = map(transport.get_extra_info, ("ssl_object", "peername"))
         self.peer = Peer(
@@ -129,8 +129,8 @@ class Connection(asyncio.Protocol, Watched):
             self._on_unparsable(error)
         if self._reading == "head" and self._wire_bytes > MAX_HEAD_BYTES:
             self._refuse(head_too_large())
-        elif self._reading == "body" and self._wire_bytes > _MAX_BODY_WIRE_BYTES:
-            self._refuse(RequestError("HTTP_UNACCEPTABLE", "the body's framing outgrows it"))
+        elif self._reading == "body":
+            self._look_at_rest()
         self._take_turns()
 
     def pause_writing(self) -> None:
@@ -159,9 +159,13 @@ class Connection(asyncio.Protocol, Watched):
         self._target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field; trailers are left out, nobody has signed them."""
+        """Take a field. Trailers are left out, since nobody has signed them, and counted."""
         if self._reading == "head":
             self._lines.append((name, value))
+            return
+        self._trailer_count += 1
+        if self._trailer_count > MAX_FIELDS:
+            raise head_too_large()
 
     def on_headers_complete(self) -> None:
         """Take the head; a body that is stated to be too large is not waited for."""
@@ -173,17 +177,17 @@ class Connection(asyncio.Protocol, Watched):
             parser.get_http_version(),
             fields_of(self._lines, self._wire_bytes),
         )
-        self._body_bytes = 0
+        self._body_bytes = self._trailer_count = 0
         self._expect("body", self._limits.body_timeout_s)
         if self._request.content_length > self._limits.max_body_bytes:
-            raise RequestError("BODY_TOO_LARGE")
+            self._refuse_large()
 
     def on_body(self, part: bytes) -> None:
         """Take a part of the body."""
         self._parts.append(part)
         self._body_bytes += len(part)
         if self._body_bytes > self._limits.max_body_bytes:
-            raise RequestError("BODY_TOO_LARGE")
+            self._refuse_large()
 
     def on_message_complete(self) -> None:
         """Let the request wait for its turn."""
@@ -263,6 +267,25 @@ class Connection(asyncio.Protocol, Watched):
         if self._is_held and self._transport is not None:
             self._is_held = False
             self._transport.resume_reading()
+
+    def _look_at_rest(self) -> None:
+        """A body has yet to come: is there anybody who wants it?"""
+        request = self._request
+        assert request is not None
+        try:
+            self._front.check(request)
+        except RequestError as error:
+            self._refuse(error)
+            return
+        if self._wire_bytes > _MAX_BODY_WIRE_BYTES:
+            self._refuse(RequestError("HTTP_UNACCEPTABLE", "the body's framing outgrows it"))
+
+    def _refuse_large(self) -> None:
+        """That nobody wants it comes before its size."""
+        request = self._request
+        assert request is not None
+        self._front.check(request)
+        raise RequestError("BODY_TOO_LARGE")
 
     def _on_unparsable(self, error: httptools.HttpParserError) -> None:
         if self._reading == "ended":

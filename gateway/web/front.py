@@ -1,110 +1,72 @@
 # SPDX-License-Identifier: Apache-2.0
 """The front desk: which path goes to which room, and how each reply is sent.
 
-Every failure ends here: a refusal becomes a problem document, an unforeseen error becomes INTERNAL
-without a word of what it said.
-
-A lookup runs without a coroutine as far as nothing has to be waited for but its record; all else is
-a task.
+A lookup runs without a coroutine as far as nothing has to be waited for but its record
+(`gateway.web.lookups`); all else is a task.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from typing import Final
 
 import msgspec
-import structlog
 
 from gateway.crypto.random import random_piece
-from gateway.errors import AuditError, GatewayError, RequestError
-from gateway.exchange.reply import Refused, Reply, problem_reply
-from gateway.httpsig import RequestSignature
-from gateway.ports import Caller, Pressure
-from gateway.sdk import Deadline
+from gateway.errors import RequestError
 from gateway.web.docspage import render_page
-from gateway.web.edge import check_framing, check_json, signed_view, x509_of
+from gateway.web.edge import check_framing
 from gateway.web.log_pages import LOG_FOLDER, RECEIPTS_FOLDER, LogPages
+from gateway.web.lookups import Send
 from gateway.web.metrics import LookupMetrics, exposition
 from gateway.web.openapi import document, encode_document
+from gateway.web.refusals import MethodUnsupported, Refusals
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Responder
-from gateway.web.sandbox import base_to_show
 
-_log = structlog.get_logger()
-
-#: Turns of a worker last milliseconds; whole seconds are the least that can be said.
-_BUSY_RETRY_S: Final = 1
 _FLUSH_S: Final = 1.0
 
-Identify = Callable[..., Caller]
-#: Answers one request of a caller: calls back once, now or when its record is durable.
-LookupCall = Callable[
-    [Caller, str, bytes, Deadline, Callable[[Reply | AuditError], None]],
-    None,
-]
 Readiness = Callable[[], Awaitable[tuple[bool, Mapping[str, str]]]]
-Send = Callable[[Answer], None]
 #: Answers a request by calling `send` once, now or later.
 Handler = Callable[[Request, str, Send], None]
 Page = Callable[[Request, str], Awaitable[Answer]]
-
-
-class FrontSettings(msgspec.Struct, frozen=True):
-    """Limits of the door.
-
-    Attributes:
-        deadline_s: from the last byte of the request to the answer.
-        default_port: `:80` behind plain HTTP, `:443` behind TLS.
-        sandbox: refusals of who asks show the signature base.
-    """
-
-    deadline_s: float
-    default_port: str = ":80"
-    sandbox: bool = False
 
 
 class Front:
     """Request in, one buffer out.
 
     Args:
-        identify: `Admission.identify`.
-        lookup: the corridor.
+        lookups: answers `POST /v1/lookups`.
+        refusals: answers whatever goes wrong.
         ready: whether all dependencies answer, and each by name.
         jwks: the published key set, encoded.
         pages: of the log.
-        pressure: tells when there is more to do than can be done.
         more: further handlers, by path.
     """
 
     def __init__(
         self,
         *,
-        identify: Identify,
-        lookup: LookupCall,
+        lookups: Handler,
+        refusals: Refusals,
+        metrics: LookupMetrics,
         responder: Responder,
         ready: Readiness,
         jwks: bytes,
         pages: LogPages,
-        pressure: Pressure,
         more: Mapping[str, tuple[str, Page]],
-        settings: FrontSettings,
     ) -> None:
-        self._identify: Final = identify
-        self._lookup: Final = lookup
+        self.refuse: Final = refusals.refuse
+        self._excuse: Final = refusals.excuse
         self._responder: Final = responder
         self._ready: Final = ready
         self._jwks: Final = jwks
-        self._pressure: Final = pressure
-        self._settings: Final = settings
         self._tasks: Final[set[asyncio.Task[None]]] = set()
         self._openapi: Final = encode_document()
         self._docs: Final = render_page(document())
-        self._metrics: Final = LookupMetrics()
+        self._metrics: Final = metrics
         later = self._later
         self._routes: Final[dict[str, tuple[str, Handler]]] = {
-            "/v1/lookups": ("POST", self._lookups),
+            "/v1/lookups": ("POST", lookups),
             "/healthz": ("GET", later(self._healthz)),
             "/readyz": ("GET", later(self._readyz)),
             "/metrics": ("GET", later(self._metrics_page)),
@@ -132,9 +94,14 @@ class Front:
         except Exception as error:  # noqa: BLE001 - the edge: the caller must get an answer, and no traceback
             send(self._excuse(error, request, request_id))
 
-    def refuse(self, error: RequestError) -> Answer:
-        """Answer bytes that were no HTTP request."""
-        return self._refuse(error, random_piece().hex())
+    def check(self, request: Request) -> None:
+        """Refuse by its head alone a request whose body has yet to come.
+
+        Raises:
+            RequestError: it cannot be framed, or nobody here wants it.
+        """
+        check_framing(request)
+        self._route(request)
 
     async def cancel(self) -> None:
         """End the tasks that are still running."""
@@ -160,18 +127,6 @@ class Front:
 
         return handle
 
-    def _excuse(self, error: Exception, request: Request, request_id: str) -> Answer:
-        """Answer by what went wrong."""
-        if not isinstance(error, GatewayError):
-            report_fault(error, request_id)
-            return self._refuse(GatewayError("INTERNAL"), request_id)
-        return self._refuse(
-            error,
-            request_id,
-            allow=self._allowed(request, error),
-            signature_base=self._base_to_show(request, error),
-        )
-
     def _find(self, request: Request) -> tuple[str, Handler]:
         path = request.path
         if (found := self._routes.get(path)) is not None:
@@ -184,58 +139,8 @@ class Front:
     def _route(self, request: Request) -> Handler:
         method, handler = self._find(request)
         if request.method != method:
-            raise RequestError("METHOD_UNSUPPORTED", f"use {method}")
+            raise MethodUnsupported(method)
         return handler
-
-    def _allowed(self, request: Request, error: GatewayError) -> str | None:
-        """For Allow, which a 405 must have (RFC 9110 §15.5.6)."""
-        if error.code != "METHOD_UNSUPPORTED":
-            return None
-        return self._find(request)[0]
-
-    def _base_to_show(self, request: Request, error: GatewayError) -> str | None:
-        if not self._settings.sandbox or not isinstance(error, RequestError):
-            return None
-        port = self._settings.default_port
-        return base_to_show(lambda: signed_view(request, default_port=port), error)
-
-    def _refuse(
-        self,
-        error: GatewayError,
-        request_id: str,
-        *,
-        allow: str | None = None,
-        signature_base: str | None = None,
-    ) -> Answer:
-        reply = problem_reply(Refused.because(error), request_id, signature_base=signature_base)
-        self._metrics.count(reply.outcome, 0.0)
-        return self._responder.respond(msgspec.structs.replace(reply, allow=allow), None)
-
-    def _lookups(self, request: Request, request_id: str, send: Send) -> None:
-        started_s = time.monotonic()
-        if not self._pressure.admits(request.peer.agency):
-            raise GatewayError("GATEWAY_BUSY", retry_after_s=_BUSY_RETRY_S)
-        check_json(request)
-        signed = signed_view(request, default_port=self._settings.default_port)
-        peer = request.peer
-        caller = self._identify(signed, request.body, peer.address, x509_of(peer))
-        peer.agency = caller.agency.id
-        deadline = Deadline(started_s + self._settings.deadline_s)
-        done = partial(self._reply, caller.signature, request_id, started_s, send)
-        self._lookup(caller, request_id, request.body, deadline, done)
-
-    def _reply(
-        self,
-        signature: RequestSignature,
-        request_id: str,
-        started_s: float,
-        send: Send,
-        reply: Reply | AuditError,
-    ) -> None:
-        if isinstance(reply, AuditError):  # no record, no answer
-            reply = problem_reply(Refused.because(reply), request_id)
-        self._metrics.count(reply.outcome, time.monotonic() - started_s)
-        send(self._responder.respond(reply, signature))
 
     async def _healthz(self, _request: Request, _request_id: str) -> Answer:
         return self._responder.publish(200, "application/json", b'{"status":"ok"}')
@@ -266,14 +171,3 @@ class Front:
 
     async def _docs_page(self, _request: Request, _request_id: str) -> Answer:
         return self._responder.publish(200, "text/html; charset=utf-8", self._docs)
-
-
-def report_fault(error: BaseException, request_id: str = "") -> None:
-    """Log where our own code failed; an exception's text may hold personal data, so never that."""
-    frames = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}:{code.co_name}")
-        trace = trace.tb_next
-    _log.error("fault", kind=type(error).__name__, frames=frames[-8:], request_id=request_id)

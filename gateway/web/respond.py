@@ -9,7 +9,11 @@ from typing import Final
 from gateway.crypto.digest import b64_encode
 from gateway.crypto.keys import Signer
 from gateway.exchange.reply import Reply
-from gateway.httpsig import RequestSignature, response_signature_headers
+from gateway.httpsig import (
+    RequestSignature,
+    response_signature_base,
+    response_signature_values,
+)
 from gateway.model.limits import Allowance
 
 _IMMUTABLE: Final = "Cache-Control: public, max-age=31536000, immutable\r\n"
@@ -54,6 +58,51 @@ class Answer:
         return head if method == "HEAD" else head + self._body
 
 
+class Draft:
+    """An answer that has everything but its signature.
+
+    Args:
+        head: without signature.
+        member: of Signature-Input; empty where nobody is there to sign for.
+        base: what is to be signed.
+    """
+
+    __slots__ = ("_base", "_body", "_close", "_head", "_may_linger", "_member", "_signer", "_value")
+
+    def __init__(
+        self,
+        head: str,
+        body: bytes,
+        *,
+        close: bool,
+        may_linger: bool,
+        signer: Signer,
+        member: str,
+        base: bytes,
+    ) -> None:
+        self._head: Final = head
+        self._body: Final = body
+        self._close: Final = close
+        self._may_linger: Final = may_linger
+        self._signer: Final = signer
+        self._member: Final = member
+        self._base: Final = base
+        self._value = b""
+
+    def sign(self) -> None:
+        """Make the signature."""
+        if self._member:
+            self._value = self._signer.sign(self._base)
+
+    def answer(self) -> Answer:
+        """The answer; signed before."""
+        head = self._head
+        if self._member:
+            listed, value = response_signature_values(self._member, self._value)
+            head = f"{head}Signature-Input: {listed}\r\nSignature: {value}\r\n"
+        return Answer(head, self._body, close=self._close, may_linger=self._may_linger)
+
+
 class Responder:
     """Signs replies with the gateway's key.
 
@@ -71,6 +120,12 @@ class Responder:
 
     def respond(self, reply: Reply, signature: RequestSignature | None) -> Answer:
         """Write a reply; signed when there is an identified caller to bind it to."""
+        draft = self.draft(reply, signature)
+        draft.sign()
+        return draft.answer()
+
+    def draft(self, reply: Reply, signature: RequestSignature | None) -> Draft:
+        """Write all of a reply but its signature."""
         now_s = int(self._clock())
         digest = f"sha-256=:{b64_encode(reply.digest)}:"
         head = (
@@ -87,8 +142,9 @@ class Responder:
             head += _limit_lines(reply.limits)
         if reply.allow is not None:
             head += f"Allow: {reply.allow}\r\n"
+        member, base = "", b""
         if signature is not None:
-            signed_input, value = response_signature_headers(
+            member, base = response_signature_base(
                 status=reply.status,
                 content_type=reply.content_type,
                 digest=digest,
@@ -97,12 +153,19 @@ class Responder:
                 signer=self._signer,
                 created=now_s,
             )
-            head += f"Signature-Input: {signed_input}\r\nSignature: {value}\r\n"
         # After a message that could not be read, where the next one begins is anybody's guess. Who
         # is told to come again need not make a new connection for it.
         close = reply.status == _BAD_REQUEST or (signature is None and reply.status != _BUSY)
         # Who was too slow with the request has had the time for it.
-        return Answer(head, reply.body, close=close, may_linger=reply.status != _REQUEST_TIMEOUT)
+        return Draft(
+            head,
+            reply.body,
+            close=close,
+            may_linger=reply.status != _REQUEST_TIMEOUT,
+            signer=self._signer,
+            member=member,
+            base=base,
+        )
 
     def publish(
         self, status: int, content_type: str, body: bytes, *, immutable: bool = False

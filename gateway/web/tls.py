@@ -19,7 +19,7 @@ import socket
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 import structlog
@@ -27,6 +27,7 @@ import structlog
 from gateway.crypto.x509 import read_connection_x509
 from gateway.errors import RequestError, SetupError
 from gateway.keyring import read_private
+from gateway.model.http_section import HTTPSection
 from gateway.web.connection import Connection
 from gateway.web.connections import Connections
 
@@ -73,6 +74,26 @@ class LiveTLS:
         self._files: Final = files
         self.context = load_context(files)
         self.state = "ok"
+
+    @classmethod
+    def of(cls, section: HTTPSection, folder: Path) -> Self | None:
+        """As `[http]` of the site in `folder` says; None where the port speaks plain HTTP.
+
+        Raises:
+            SetupError: files that cannot be used.
+        """
+        if section.tls_chain is None or section.tls_key is None:
+            return None
+        ca = section.client_ca
+        return cls(
+            TLSFiles(
+                chain=folder / section.tls_chain,
+                key=folder / section.tls_key,
+                client_ca=None if ca is None else folder / ca,
+                client_required=section.client_x509 == "required",
+                minimum=section.tls_minimum,
+            )
+        )
 
     def reload(self) -> None:
         """Take the files as they are now; connections that are open stay as they are."""

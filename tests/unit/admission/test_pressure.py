@@ -2,7 +2,7 @@
 """What is too much is refused early, and an agency's flood is its own."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import chain, repeat
 
 import pytest
@@ -19,10 +19,7 @@ class Turns:
 
     def __init__(self, budget_s: float) -> None:
         self.worked_s = 0.0
-        self._endings: list[Callable[[], None]] = []
-        self.pressure = TurnPressure(
-            budget_s, at_end_of_turn=self._endings.append, work_s=lambda: self.worked_s
-        )
+        self.pressure = TurnPressure(budget_s, work_s=lambda: self.worked_s)
 
     def turn(self, agencies: Iterable[str], cost_s: float = COST_S) -> Counter[str]:
         """Who was admitted of those who came in this order."""
@@ -31,9 +28,7 @@ class Turns:
             if self.pressure.admits(agency):
                 admitted[agency] += 1
                 self.worked_s += cost_s
-        for end in self._endings:
-            end()
-        self._endings.clear()
+        self.pressure.end_turn()
         return admitted
 
 

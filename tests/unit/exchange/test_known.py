@@ -13,7 +13,8 @@ from gateway.crypto.identity import EpochCipher
 from gateway.model.entry import format_entry
 from gateway.model.grant import Grant
 from gateway.policy.policy import GrantPolicy
-from tests.unit.exchange.rooms import CIPHER, GRANT, NAME, NUMBER, Corridor, request_body
+from gateway.sdk import Deadline
+from tests.unit.exchange.rooms import AGENCY, CIPHER, GRANT, NAME, NUMBER, Corridor, request_body
 
 TIMES = 4  # the department, the cache, the cache again, and then by its wording
 DAY_S = 86_400
@@ -101,6 +102,17 @@ async def test_what_a_permit_depends_on_has_it_decided_anew(
     await ask_often(corridor)
     change(corridor)
     await corridor.ask()
+    assert corridor.policy.decided_count == 2
+
+
+async def test_the_same_words_of_another_agency_are_its_own(corridor: Corridor) -> None:
+    body = request_body()
+    await ask_often(corridor, body)
+    other = msgspec.structs.replace(
+        corridor.caller(body), agency=msgspec.structs.replace(AGENCY, id="yq-other")
+    )
+    reply = await corridor.lookup(other, "r" * 32, body, Deadline.after(5))
+    assert (reply.status, reply.outcome) == (403, "NOT_GRANTED")
     assert corridor.policy.decided_count == 2
 
 

@@ -11,7 +11,7 @@ import pytest
 from gateway.errors import RequestError
 from gateway.web.connection import Connection
 from gateway.web.connections import Connections, Limits
-from gateway.web.front import Send
+from gateway.web.lookups import Send
 from gateway.web.request import Request
 from gateway.web.respond import Answer
 
@@ -33,6 +33,10 @@ class Desk:
             send(answer_to(request))
         else:
             self._sends.append(send)
+
+    def check(self, request: Request) -> None:
+        if request.target == "/nowhere":
+            raise RequestError("PATH_UNKNOWN")
 
     def refuse(self, error: RequestError) -> Answer:
         status = error.refusal.status
@@ -176,6 +180,19 @@ async def test_a_body_that_is_too_large_is_refused_before_it_has_come(
     assert talk.desk.asked == []
 
 
+@pytest.mark.parametrize("rest", [b"", b"x" * 2000])
+async def test_who_is_wrong_here_hears_so_before_his_body_has_come(talk: Talk, rest: bytes) -> None:
+    talk.say(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n" + rest)
+    assert talk.heard() == ["404 PATH_UNKNOWN"]
+    assert talk.wire.done == ["eof"]
+
+
+async def test_endless_trailers_are_refused(talk: Talk) -> None:
+    talk.say(b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
+    talk.say(b"X: a\r\n" * 66)
+    assert talk.heard() == ["431 HEAD_TOO_LARGE"]
+
+
 async def test_trailers_are_no_fields(talk: Talk) -> None:
     talk.say(
         b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -266,5 +283,5 @@ async def test_beyond_the_last_place_a_connection_is_closed_at_once() -> None:
     talk = Talk(Limits(max_connections=1))
     wire = Wire()
     Connection(talk.connections).connection_made(wire)
-    assert wire.done == ["close"]
+    assert wire.done == ["abort"]
     assert len(talk.connections.open) == 1
