@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`yizheng adapter …`: write, check, compare and list departments' adapters. A file for each command."""
+"""`yizheng adapter …`: write, check, compare and list departments' adapters; each in its file."""
 
 from typing import Final
 
