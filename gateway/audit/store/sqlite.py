@@ -15,7 +15,8 @@ Rules:
 6. What was synced is what lies under the log's name: a file that was moved or replaced under the
    store fails the commit. Until the store is closed no log is made anew, and no other file is so
    much as opened, for SQLite would move the right one's write-ahead log into it; so whoever puts
-   the right file back has it served again, to the last acknowledged entry. A log that was once made is never begun anew in its folder: `audit.lock` says so.
+   the right file back has it served again, to the last acknowledged entry. A log that was once
+   made is never begun anew in its folder: `audit.lock` says so.
 """
 
 import fcntl
