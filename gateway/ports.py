@@ -277,7 +277,15 @@ Cached = Sealed | Absent
 
 
 class ResultCache(Protocol):
-    """Sealed answers of the recent past. A miss is always a safe answer."""
+    """Sealed answers of the recent past. A miss is always a safe answer.
+
+    Attributes:
+        keying: another object whenever keys that were made before must not be used any more.
+    """
+
+    @property
+    def keying(self) -> object:
+        """See above."""
 
     def key(
         self,

@@ -27,6 +27,8 @@ _FIRST_COST_S: Final = 0.0002
 #: How much one turn says about what a request costs, and what it must hold to say anything.
 _WEIGHT: Final = 0.1
 _MIN_COUNT: Final = 4
+#: A refusal's cost as a part of an answer's: a flood of refusals must not make answers look dear.
+_REFUSAL_PART: Final = 0.1
 
 
 class TurnPressure(Pressure):
@@ -47,7 +49,7 @@ class TurnPressure(Pressure):
         self._work_s: Final = work_s
         self._cost_s = _FIRST_COST_S
         self._began_s = 0.0
-        self._count = 0
+        self._count = self._admitted_count = 0
         self._asked: Final[dict[str, int]] = {}
         self._shares: Mapping[str, int] = {}
         self.limit = max(1, int(budget_s / _FIRST_COST_S))
@@ -58,20 +60,24 @@ class TurnPressure(Pressure):
             self._began_s = self._work_s()
         self._count += 1
         asked = self._asked[agency] = self._asked.get(agency, 0) + 1
-        if not self._shares:
-            return self._count <= self.limit
-        return asked <= self._shares.get(agency, self.limit // (len(self._shares) + 1))
+        if self._shares:
+            is_admitted = asked <= self._shares.get(agency, self.limit // (len(self._shares) + 1))
+        else:
+            is_admitted = self._count <= self.limit
+        self._admitted_count += is_admitted
+        return is_admitted
 
     def end_turn(self) -> None:
         """Learn what a request costs; deal out the next places if this turn had too few."""
-        admitted_count = min(self._count, self.limit)
-        if admitted_count >= _MIN_COUNT:
-            cost_s = (self._work_s() - self._began_s) / admitted_count
+        admitted_count = self._admitted_count
+        if admitted_count >= min(_MIN_COUNT, self.limit):  # or it would never rise again
+            charged_count = admitted_count + _REFUSAL_PART * (self._count - admitted_count)
+            cost_s = (self._work_s() - self._began_s) / charged_count
             self._cost_s += _WEIGHT * (cost_s - self._cost_s)
             self.limit = max(1, int(self._budget_s / self._cost_s))
         self._shares = deal(self.limit, self._asked) if self._count > self.limit else {}
         self._asked.clear()
-        self._count = 0
+        self._count = self._admitted_count = 0
 
 
 def deal(places: int, wanted: Mapping[str, int]) -> Mapping[str, int]:

@@ -96,6 +96,11 @@ class MemoryCache(ResultCache, Forgetful):
         self._forget_count = 0
         self._hit_age_s = 0.0
 
+    @property
+    def keying(self) -> object:
+        """What makes the keys: another one after a restart under another secret."""
+        return self._keyed
+
     def key(
         self,
         holder: Holder,

@@ -5,8 +5,9 @@ Systems ask again: a page is opened anew, the next window of a case repeats the 
 The body is then the same to the byte, and so is everything that follows from it and from nothing
 else. What is remembered is a *permit with its arguments*:
 
-1. It holds for the same body, agency, key, address, day, and the same grants, items and operators
-   (`AccessPolicy.version`). If any of them is another one, everything is decided anew.
+1. It holds for the same body, agency, address and day, the same grants, items and operators
+   (`AccessPolicy.version`), and while the cache makes the same keys. If any of them is another one,
+   everything is decided anew.
 2. Only permits are remembered. Limits, nonce, quota, the cache's answer and the record are each
    request's own.
 3. When it is asked a third time, the answer's and the entry's unchanging bytes are kept as well.
@@ -44,6 +45,7 @@ class Known(msgspec.Struct):
 
     Attributes:
         version: of the policy that permitted it.
+        keying: of the cache, when `key` was made.
         asked: names of all fields that the answer tells something about.
         adapter: name of the one that answers for the request's division.
         key: of the cache; None where nothing is kept.
@@ -54,6 +56,7 @@ class Known(msgspec.Struct):
 
     caller: Caller
     version: object
+    keying: object
     today: date
     request: LookupRequest
     asked: tuple[str, ...]
@@ -66,11 +69,12 @@ class Known(msgspec.Struct):
     hit_count: int = 0
     wording: "Wording | None" = None
 
-    def holds(self, caller: Caller, version: object, today: date) -> bool:
+    def holds(self, caller: Caller, version: object, keying: object, today: date) -> bool:
         """Whether this caller, now, comes to the same; the body has been compared."""
         mine = self.caller
         return (
             self.version is version
+            and self.keying is keying
             and self.today == today
             and mine.agency is caller.agency
             and mine.address == caller.address

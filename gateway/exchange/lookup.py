@@ -167,7 +167,9 @@ class Lookup:
     def _recall(self, access: Access, today: date) -> Known | None:
         """What the same words came to before, as long as that holds."""
         known: Known | None = self._known.get(access.caller.digest)
-        if known is None or not known.holds(access.caller, self._policy.version, today):
+        if known is None or not known.holds(
+            access.caller, self._policy.version, self._cache.keying, today
+        ):
             return None
         access.recall(known)
         return known
@@ -210,6 +212,7 @@ class Lookup:
         known = Known(
             caller,
             version,
+            self._cache.keying,
             today,
             request,
             access.asked,

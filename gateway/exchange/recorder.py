@@ -94,19 +94,18 @@ class Recorder:
     ) -> tuple[Reply, bytes]:
         """The reply, and the entry that records it."""
         time_ms = format_unix_ms(self._clock_s())
+        cipher = self.epochs.current
         if isinstance(outcome, Wording):
             assert access.holder is not None
             reply = outcome.reply(access.request_id)
-            return reply, outcome.entry(
-                access.caller, access.request_id, access.holder, reply, time_ms
-            )
-        cipher = self.epochs.current
-        reply = _reply(outcome, access.request_id)
-        entry = access.entry(outcome, reply, time=time_ms, cipher=cipher)
-        line = format_entry(entry)
-        if len(line) <= MAX_ENTRY_BYTES:
+            line = outcome.entry(access.caller, access.request_id, access.holder, reply, time_ms)
+        else:
+            reply = _reply(outcome, access.request_id)
+            entry = access.entry(outcome, reply, time=time_ms, cipher=cipher)
+            line = format_entry(entry)
             if isinstance(outcome, LookupAnswer) and access.known is not None:
                 access.known.learn(outcome, entry, access.kept, cipher)
+        if len(line) <= MAX_ENTRY_BYTES:
             return reply, line
         # Too large: say so in a record that fits.
         access.request = access.permit = None

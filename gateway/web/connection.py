@@ -13,7 +13,8 @@ The parser is llhttp through httptools, strict; what it leaves open is shut here
 5. Whose request is refused before all of it was read may still be sending. Closed at once, his
    kernel would be told by a reset, and drop our answer unread; so we half-close, and read away what
    comes, within bounds (RFC 9112 §9.6).
-6. Who does not read his answers is not read from, and is cut off after a while.
+6. Who does not read his answers is not read from, and is cut off after a while; so is who leaves
+   the last one unread, for which a closed connection would wait.
 
 No timer is set for a request: a connection says by when something has to happen, and
 `gateway.web.connections` looks for those that are late.
@@ -45,8 +46,8 @@ _READ_LIMIT_S: Final = 10.0
 _MAX_WAITING_COUNT: Final = 8
 
 #: What of a request has come: nothing, a part of its head, a part of its body. Or nothing is
-#: expected any more.
-Reading = Literal["nothing", "head", "body", "ended", "lingering"]
+#: expected any more: before the last answer, behind a refusal, and once the connection is closed.
+Reading = Literal["nothing", "head", "body", "ended", "lingering", "closing"]
 
 
 class Connection(asyncio.Protocol, Watched):
@@ -73,7 +74,7 @@ class Connection(asyncio.Protocol, Watched):
         self._waiting: Final[deque[Request]] = deque()
         self._answered: Request | None = None
         self._refusal: RequestError | None = None
-        self._is_in_turn = self._is_paused = self._is_held = False
+        self._is_in_turn = self._is_paused = self._is_held = self._is_behind = False
         self.due_s = self.read_by_s = math.inf
 
     @property
@@ -95,31 +96,35 @@ class Connection(asyncio.Protocol, Watched):
         self.due_s = time.monotonic() + self._limits.header_timeout_s
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """Count it out; what it asked is still recorded."""
+        """Count it out, once what it asked is recorded: a drain waits for that as well."""
         self._transport = None
         self._reading = "ended"
         self.due_s = self.read_by_s = math.inf
         self._waiting.clear()
-        self._connections.forget(self)
+        if self._answered is None:
+            self._connections.forget(self)
 
     def eof_received(self) -> bool:
         """Whoever has said all may still hear the answer; TLS knows no half-closed connection."""
         transport = self._transport
         is_half = transport is not None and transport.can_write_eof()
-        if self._reading in {"head", "body"}:
+        if is_half and (self._answered is not None or self._waiting):
             self._reading = "ended"
             self.due_s = math.inf
-        return is_half and self._answered is not None
+            return True
+        self._expect("closing", _READ_LIMIT_S)
+        return False
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come."""
         if self._reading == "lingering":
             self._read_away(len(data))
             return
-        if self._reading == "ended":
+        if self._reading in ("ended", "closing"):
             return  # rule 3
         if self._reading == "nothing":
             self._expect("head", self._limits.header_timeout_s)
+            self._is_behind = False
         self._wire_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -131,6 +136,8 @@ class Connection(asyncio.Protocol, Watched):
             self._refuse(head_too_large())
         elif self._reading == "body":
             self._look_at_rest()
+        if self._is_held:
+            self.due_s = math.inf  # what is not read cannot be late
         self._take_turns()
 
     def pause_writing(self) -> None:
@@ -175,7 +182,7 @@ class Connection(asyncio.Protocol, Watched):
             parser.get_method().decode("latin-1"),
             self._target.decode("latin-1"),
             parser.get_http_version(),
-            fields_of(self._lines, self._wire_bytes),
+            fields_of(self._lines, MAX_HEAD_BYTES if self._is_behind else self._wire_bytes),
         )
         self._body_bytes = self._trailer_count = 0
         self._expect("body", self._limits.body_timeout_s)
@@ -197,6 +204,7 @@ class Connection(asyncio.Protocol, Watched):
         self._waiting.append(request)
         self._reading, self.due_s = "nothing", math.inf
         self._wire_bytes = 0
+        self._is_behind = True  # as far as it came in one read with this: uncounted
         if (
             "transfer-encoding" in request.fields
             or "upgrade" in request.fields
@@ -212,15 +220,15 @@ class Connection(asyncio.Protocol, Watched):
         request, self._answered = self._answered, None
         transport = self._transport
         if transport is None or request is None:
-            return  # the peer has gone
+            self._connections.forget(self)  # the peer has gone
+            return
         is_last = self._reading == "ended" and not self._waiting and self._refusal is None
         close = answer.close or is_last or self._connections.is_draining
         transport.write(answer.encode(close=close, method=request.method))
         if close:
-            self._reading = "ended"
             self._waiting.clear()
             self._refusal = None
-            transport.close()
+            self.close()
         else:
             self._take_turns()
 
@@ -234,14 +242,16 @@ class Connection(asyncio.Protocol, Watched):
             self._refuse(RequestError("REQUEST_TIMEOUT", "the head did not arrive in time"))
         elif self._reading == "body":
             self._refuse(RequestError("REQUEST_TIMEOUT", "the body did not arrive in time"))
-        elif self._reading == "lingering" and self._transport.can_write_eof():
+        elif self._reading == "closing" or (
+            self._reading == "lingering" and self._transport.can_write_eof()
+        ):
             self._transport.abort()
         else:
             self.close()
 
     def close(self) -> None:
-        """Close what is silent; nothing is said to who sent nothing."""
-        self._reading = "ended"
+        """Close it once what was written has been read (rule 6); nothing more is said."""
+        self._expect("closing", _READ_LIMIT_S)
         if self._transport is not None:
             self._transport.close()
 
@@ -258,7 +268,8 @@ class Connection(asyncio.Protocol, Watched):
             self._answered = request = self._waiting.popleft()
             self._front.answer(request, self.send)
         self._is_in_turn = False
-        if self._answered is not None or self._waiting or self._transport is None:
+        is_over = self._transport is None or self._reading == "closing"
+        if self._answered is not None or self._waiting or is_over:
             return
         if self._refusal is not None:
             self._say_refusal(self._refusal)
@@ -267,6 +278,10 @@ class Connection(asyncio.Protocol, Watched):
         if self._is_held and self._transport is not None:
             self._is_held = False
             self._transport.resume_reading()
+            if self._reading == "head":
+                self._expect("head", self._limits.header_timeout_s)
+            elif self._reading == "body":
+                self._expect("body", self._limits.body_timeout_s)
 
     def _look_at_rest(self) -> None:
         """A body has yet to come: is there anybody who wants it?"""
@@ -311,7 +326,7 @@ class Connection(asyncio.Protocol, Watched):
         if answer.may_linger:
             self._linger(self._transport)
         else:
-            self._transport.close()
+            self.close()
 
     def _linger(self, transport: asyncio.Transport) -> None:
         """Say that this was all, and read on without looking (rule 5)."""

@@ -28,6 +28,8 @@ class Turns:
             if self.pressure.admits(agency):
                 admitted[agency] += 1
                 self.worked_s += cost_s
+            else:
+                self.worked_s += cost_s / 10
         self.pressure.end_turn()
         return admitted
 
@@ -80,6 +82,22 @@ def test_one_request_a_turn_is_always_admitted() -> None:
     turns = Turns(1e-9)
     for _ in range(3):
         assert turns.turn(["a"], cost_s=1.0) == {"a": 1}
+
+
+def test_refusals_do_not_make_answers_look_dear(turns: Turns) -> None:
+    crowd = [*repeat("flood", 4000), *repeat("quiet", 20)]  # four times the budget to refuse alone
+    for _ in range(100):
+        admitted = turns.turn(crowd)
+    assert admitted["quiet"] == 20
+    assert turns.pressure.limit >= 90
+
+
+def test_a_turn_that_was_dear_once_does_not_close_the_door_for_good(turns: Turns) -> None:
+    turns.turn(repeat("a", 4), cost_s=1.0)  # as when an adapter's code held the loop meanwhile
+    assert turns.pressure.limit == 1
+    for _ in range(200):
+        turns.turn(repeat("a", 100))
+    assert turns.pressure.limit >= 90
 
 
 @given(

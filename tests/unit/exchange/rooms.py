@@ -229,12 +229,13 @@ class Corridor:
         self._key = generate_private_key("ecdsa-p256-sha256")
         seal = generate_private_key("ecdsa-p256-sha256")
         self.policy = ChangingPolicy(grant)
+        self.cache = MemoryCache(
+            max_entries=100, max_bytes=1 << 20, clock_s=lambda: self.cache_clock_s
+        )
         self.lookup = Lookup(
             catalog=ItemCatalog([ITEM]),
             policy=self.policy,
-            cache=MemoryCache(
-                max_entries=100, max_bytes=1 << 20, clock_s=lambda: self.cache_clock_s
-            ),
+            cache=self.cache,
             departments=departments or self.department,
             sealer=DepartmentSealer(
                 {"public_security": load_signer(seal, "seal")},

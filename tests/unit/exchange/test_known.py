@@ -10,11 +10,21 @@ from hypothesis import strategies as st
 
 from gateway.crypto.digest import sha256
 from gateway.crypto.identity import EpochCipher
-from gateway.model.entry import format_entry
+from gateway.model.entry import MAX_ENTRY_BYTES, format_entry
+from gateway.model.forget import Forget
 from gateway.model.grant import Grant
 from gateway.policy.policy import GrantPolicy
 from gateway.sdk import Deadline
-from tests.unit.exchange.rooms import AGENCY, CIPHER, GRANT, NAME, NUMBER, Corridor, request_body
+from tests.unit.exchange.rooms import (
+    AGENCY,
+    CIPHER,
+    GRANT,
+    IDENTITY,
+    NAME,
+    NUMBER,
+    Corridor,
+    request_body,
+)
 
 TIMES = 4  # the department, the cache, the cache again, and then by its wording
 DAY_S = 86_400
@@ -132,6 +142,35 @@ async def test_a_new_version_of_a_grant_asks_the_department_anew(corridor: Corri
     corridor.policy.rules = GrantPolicy([without(version=4)])
     _, answer = await corridor.ask()
     assert (answer["served_from"], answer["grant"]) == ("source", "yq-gjj@4")
+
+
+async def test_a_record_that_is_too_large_by_its_wording_says_so_like_any_other(
+    corridor: Corridor,
+) -> None:
+    body = request_body(attribution__purpose="住" * 200)
+    await ask_often(corridor, body)
+    caller = corridor.caller(body)
+    room = MAX_ENTRY_BYTES - len(corridor.log.lines[-1])
+    member = caller.signature.member + " x" * (room // 2 + 1)
+    longer = msgspec.structs.replace(
+        caller, signature=msgspec.structs.replace(caller.signature, member=member)
+    )
+    reply = await corridor.lookup(longer, "r" * 32, body, Deadline.after(5))
+    assert reply.outcome == "ENTRY_TOO_LARGE"
+    assert len(corridor.log.lines[-1]) <= MAX_ENTRY_BYTES
+
+
+async def test_a_change_is_heard_of_after_the_cache_got_another_secret(
+    corridor: Corridor,
+) -> None:
+    await ask_often(corridor)
+    corridor.cache.restart(bytes(32))  # as by the sequencer of another supervisor
+    corridor.cache_clock_s += 1
+    await ask_often(corridor)
+    corridor.cache.forget(Forget(tags=corridor.cache.tags("cn-id", NUMBER, (IDENTITY.name,))))
+    corridor.cache_clock_s += 1
+    _, answer = await corridor.ask()
+    assert answer["served_from"] == "source"
 
 
 async def test_a_new_epoch_makes_new_words(corridor: Corridor) -> None:

@@ -203,6 +203,18 @@ async def test_trailers_are_no_fields(talk: Talk) -> None:
     assert request.lines("x-late") == ()
 
 
+LONG = b"GET /long HTTP/1.1\r\nHost: a\r\n" + b"X-Filler: %s\r\n" % (b"x" * 9000) + b"\r\n"
+
+
+@pytest.mark.parametrize("at", [len(LONG), 4000], ids=["one packet", "two packets"])
+async def test_a_head_behind_another_request_has_the_same_bounds(talk: Talk, at: int) -> None:
+    talk.desk.at_once = True
+    talk.say(GET % 1 + LONG[:at])
+    if at < len(LONG):
+        talk.say(LONG[at:])
+    assert talk.heard() == ["200 /1", "431 HEAD_TOO_LARGE"]
+
+
 @pytest.mark.parametrize(
     ("sent", "heard"),
     [
@@ -246,6 +258,17 @@ async def test_who_does_not_read_his_answers_is_cut_off(talk: Talk) -> None:
     assert talk.wire.done == ["abort"]
 
 
+async def test_who_does_not_read_his_last_answer_is_cut_off_as_well(talk: Talk) -> None:
+    talk.say(GET % 1)
+    talk.desk.reply()  # less than the transport's buffer takes: nothing is paused
+    talk.wait_until(talk.connection.due_s)
+    assert talk.wire.done == ["close"]  # which waits for the peer, however long
+    talk.connection.pause_writing()
+    talk.connection.resume_writing()  # he has read some of it
+    talk.wait_until(talk.connection.due_s)
+    assert talk.wire.done == ["close", "abort"]
+
+
 async def test_who_reads_again_goes_on(talk: Talk) -> None:
     talk.say(GET % 1 + GET % 2)
     talk.connection.pause_writing()
@@ -269,6 +292,28 @@ async def test_whoever_has_said_all_still_hears_the_answer(talk: Talk) -> None:
     assert talk.connection.eof_received()
     talk.desk.reply()
     assert talk.heard() == ["200 /1"]
+    assert talk.wire.done == ["close"]  # he cannot ask again
+
+
+async def test_whoever_has_said_all_hears_every_answer_when_he_reads_again(talk: Talk) -> None:
+    talk.say(GET % 1 + GET % 2)
+    talk.connection.pause_writing()
+    talk.desk.reply()
+    assert talk.connection.eof_received()
+    talk.connection.resume_writing()
+    talk.desk.reply()
+    assert talk.heard() == ["200 /1", "200 /2"]
+
+
+async def test_who_is_not_read_from_is_not_late(talk: Talk) -> None:
+    talk.say(b"".join(GET % number for number in range(10)) + b"GET / HT")
+    assert "pause" in talk.wire.done
+    assert talk.connection.due_s == math.inf
+    talk.desk.at_once = True
+    talk.desk.reply()
+    assert talk.wire.done[-1] == "resume"
+    talk.wait_until(talk.connection.due_s)
+    assert talk.heard()[-1] == "408 REQUEST_TIMEOUT"
 
 
 async def test_a_drain_ends_a_connection_with_its_next_answer(talk: Talk) -> None:
@@ -277,6 +322,15 @@ async def test_a_drain_ends_a_connection_with_its_next_answer(talk: Talk) -> Non
     talk.desk.reply()
     assert talk.wire.written.endswith(b"Connection: close\r\n\r\n")
     assert talk.wire.done == ["close"]
+
+
+async def test_a_drain_waits_for_the_record_of_what_a_lost_peer_asked(talk: Talk) -> None:
+    talk.connections.drain()
+    talk.say(GET % 1)
+    talk.connection.connection_lost(None)
+    assert not talk.connections.drained.is_set()
+    talk.desk.reply()
+    assert talk.connections.drained.is_set()
 
 
 async def test_beyond_the_last_place_a_connection_is_closed_at_once() -> None:
