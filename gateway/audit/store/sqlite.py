@@ -13,9 +13,10 @@ Rules:
    past the lock would fail rather than fork the log. A full tile is never written again.
 5. The lock is an exclusive flock held as long as the store, across `reopen`.
 6. What was synced is what lies under the log's name: a file that was moved or replaced under the
-   store fails the commit. Until the store is closed no log is made anew, and none is taken that
-   ends before the last acknowledged entry; so whoever puts the right file back has it served again.
-   A log that was once made is never begun anew in its folder: `audit.lock` says so.
+   store fails the commit. Until the store is closed no log is made anew, and no other file is so
+   much as opened, for SQLite would move the right one's write-ahead log into it; so whoever puts
+   the right file back has it served again, to the last acknowledged entry. A log that was once
+   made is never begun anew in its folder: `audit.lock` says so.
 """
 
 import fcntl
@@ -155,6 +156,7 @@ class SqliteStore:
         """
         self._poison()
         try:
+            self._refuse_other_log()
             self._connection = _connect(self._folder, may_make=not self._was_made())
             self._identify()
             self.edge = read_edge(self.reader, self._key)
@@ -198,6 +200,15 @@ class SqliteStore:
         """What was just synced must be what a reader, or the next start, will find."""
         if _identities(self._folder) != self._files:
             raise OSError(0, "the log's file was moved or replaced")
+
+    def _refuse_other_log(self) -> None:
+        """Once a log was open here, only that very file is opened again."""
+        path = self._folder / DATABASE
+        if self._files and path.exists() and _identity(path) != self._files[0]:
+            raise AuditError(
+                "AUDIT_UNAVAILABLE",
+                f"another file lies at {DATABASE}: put the right one back, or restart to take it",
+            )
 
     def _open_connection(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -269,8 +280,12 @@ def _connect(folder: Path, *, may_make: bool) -> sqlite3.Connection:
 
 def _identities(folder: Path) -> tuple[tuple[int, int], ...]:
     """Device and inode of what lies under the log's names now."""
-    found = [(folder / name).stat() for name in (DATABASE, _WAL)]
-    return tuple((file.st_dev, file.st_ino) for file in found)
+    return tuple(_identity(folder / name) for name in (DATABASE, _WAL))
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    file = path.stat()
+    return file.st_dev, file.st_ino
 
 
 def _describe(error: sqlite3.Error | OSError) -> str:

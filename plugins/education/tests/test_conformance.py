@@ -9,8 +9,11 @@ import pytest
 from gateway.conformance import AdapterContract, Subject, subject_of
 
 
+@pytest.fixture(scope="module")
+def subject() -> Iterator[Subject]:
+    with subject_of(Path(__file__).parents[1] / "conformance.toml") as subject:
+        yield subject
+
+
 class TestEducation(AdapterContract):
-    @pytest.fixture(scope="module")
-    def subject(self) -> Iterator[Subject]:
-        with subject_of(Path(__file__).parents[1] / "conformance.toml") as subject:
-            yield subject
+    pass

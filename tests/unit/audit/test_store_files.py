@@ -79,8 +79,27 @@ def test_an_older_copy_is_not_taken_for_the_log(folder: Path) -> None:
             (folder / name).unlink()
         with pytest.raises(AuditError):
             log.append([entry_bytes(3)])
-        with pytest.raises(AuditError, match="less than 2 entries"):
+        with pytest.raises(AuditError, match="another file lies"):
             log.reopen()
+
+
+def test_while_an_older_copy_lies_there_nothing_of_the_log_is_moved_into_it(
+    log: Log, folder: Path
+) -> None:
+    """SQLite would apply the write-ahead log to whatever file bears the name, and empty it."""
+    log.reopen()  # so that what was written lies in the file,
+    shutil.copy(folder / DATABASE, folder / "older")
+    log.append([entry_bytes(3)])  # and this in the write-ahead log alone
+    (folder / DATABASE).rename(folder / "kept")
+    (folder / "older").rename(folder / DATABASE)
+    with pytest.raises(AuditError):
+        log.append([entry_bytes(4)])
+    with pytest.raises(AuditError, match="another file lies"):
+        log.reopen()
+    (folder / "kept").replace(folder / DATABASE)
+    log.reopen()
+    assert log.size >= 3
+    assert log.append([entry_bytes(5)]) == log.size - 1
 
 
 def test_a_log_that_was_made_is_not_begun_anew_by_a_start(folder: Path) -> None:

@@ -109,11 +109,12 @@ class Log(AuditLog):
         self.claims: list[Claim] = []
         self.verdict: Verdict | None = None
         self.fails = False
-        self.remaining_s = 0.0
+        self.remaining_s = self.claimed_within_s = 0.0
 
     async def claim(self, claim: Claim, deadline: Deadline) -> Held | Verdict:
         if self.fails:
             raise AuditError("AUDIT_UNAVAILABLE")
+        self.claimed_within_s = deadline.remaining_s
         self.claims.append(claim)
         return self.verdict or Held(1)
 

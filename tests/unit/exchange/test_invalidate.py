@@ -71,6 +71,12 @@ async def test_a_certificate_that_is_named_twice_is_meant_once() -> None:
     assert desk.changes.signalled[0].certificates == (IDENTITY.name,)
 
 
+async def test_an_adapter_that_is_not_loaded_takes_nothing_from_the_others() -> None:
+    desk = Desk("not_here", "public_security")
+    reply, _ = await desk.signal(certificates=[IDENTITY.name])
+    assert reply.status == 200
+
+
 async def test_anothers_certificate_is_refused_and_nothing_is_forgotten() -> None:
     desk = Desk("housing_fund")
     reply, said = await desk.signal(certificates=[IDENTITY.name])

@@ -307,3 +307,9 @@ async def test_each_entry_is_under_the_keys_of_the_moment() -> None:
         ("2026-11", "2026-11"),
         ("2026-12", "2026-12"),
     ]
+
+
+async def test_a_claim_that_comes_late_leaves_the_department_in_peace(corridor: Corridor) -> None:
+    """Asked with hardly any time it could only be too slow, and its breaker would open for it."""
+    await corridor.ask(deadline_s=4.0)
+    assert corridor.log.claimed_within_s <= 2.0

@@ -89,3 +89,9 @@ def test_a_certificate_is_one_promise() -> None:
     found = routes(a="140302")
     with pytest.raises(SetupError, match=r"adapters/b\.toml.*otherwise than adapters/a\.toml"):
         found.add(AdapterSite(plugin="desk", name="b", divisions=("140303",)), Otherwise)
+
+
+def test_an_adapter_of_one_place_answers_for_its_certificates_like_any_other() -> None:
+    found = routes(**ALL)
+    assert found.certificates_of("village") == found.certificates_of("nation") == {NOTE.name}
+    assert found.certificates_of("nobody") == frozenset()

@@ -237,6 +237,15 @@ async def test_what_is_too_old_answers_nothing(folder: Path) -> None:
         assert isinstance(await ask(asked), Found)
 
 
+async def test_what_is_dated_far_ahead_is_refused_and_hides_nothing(folder: Path) -> None:
+    put(folder, days=0)
+    put(folder, ROWS.replace("A-1", "A-9"), days=-3)
+    async with source(folder) as asked:
+        answer = await ask(asked)
+    assert isinstance(answer, Found)
+    assert answer.fields["card_no"] == "A-1"
+
+
 async def test_without_a_delivery_nothing_is_known(folder: Path) -> None:
     async with source(folder) as asked:
         for call in (ask(asked), asked.ping()):

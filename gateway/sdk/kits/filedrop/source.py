@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
@@ -27,6 +27,9 @@ FROM delivery LEFT JOIN record ON record.key = $1
 """
 _HELD: Final = "SELECT as_of FROM delivery"
 _PING_S: Final = 5.0
+#: A file of tomorrow may come tonight; one of next year would hide all others until then.
+_MOST_AHEAD: Final = timedelta(days=1)
+_AHEAD: Final = "the day in its name is more than a day ahead"
 _LOADER: Final = ("-m", "gateway.sdk.kits.filedrop.load")
 _CONNECTIONS: Final = 4
 
@@ -137,7 +140,8 @@ class FileDropSource:
             attempt = (delivery, (await self._off_loop(delivery.path.stat)).st_mtime_ns)
             if attempt in self._refused:
                 continue
-            report = await self._load(delivery)
+            ahead = delivery.as_of > datetime.now(UTC) + _MOST_AHEAD
+            report = Report(refused=_AHEAD) if ahead else await self._load(delivery)
             if report.refused is None:
                 _log().info("delivery_in_use", adapter=self._name, rows=report.rows)
                 return
