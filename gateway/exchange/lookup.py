@@ -22,7 +22,7 @@ from datetime import date
 from functools import partial
 from typing import Final
 
-from cachebox import LRUCache
+from cachebox import TTLCache
 
 from gateway.errors import (
     REFUSALS,
@@ -62,8 +62,10 @@ from gateway.ports import (
 )
 from gateway.sdk import Deadline
 
-#: Permitted requests that are remembered in their very words; about 6 KB each.
+#: Permitted requests that are remembered in their very words, about 6 KB each, and for how long:
+#: they are personal data, and who asks later may as well be understood anew.
 _KNOWN_COUNT: Final = 4096
+_KNOWN_S: Final = 600
 
 
 class Lookup:
@@ -109,7 +111,7 @@ class Lookup:
         self._nonce_life_s: Final = nonce_life_s
         self._x509_required: Final = x509_required
         self._on_fault: Final = on_fault
-        self._known: Final = LRUCache[bytes, Known](_KNOWN_COUNT)
+        self._known: Final = TTLCache[bytes, Known](_KNOWN_COUNT, ttl=_KNOWN_S)
         self._misses: Final[set[asyncio.Task[None]]] = set()
 
     async def __call__(
@@ -161,6 +163,7 @@ class Lookup:
         if known.key is not None and not known.is_verified_there:
             kept = self._cache.get(known.key, known.request.max_age_s)
         if kept is None:
+            known.wording = None  # of an answer that has ended
             return known
         return self._from_cache(access, known, kept)
 

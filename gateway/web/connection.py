@@ -68,8 +68,8 @@ class Connection(asyncio.Protocol, Watched):
         self._wire_bytes = 0
         self._target = b""
         self._lines: list[tuple[bytes, bytes]] = []
-        self._parts: list[bytes] = []
-        self._body_bytes = self._trailer_count = 0
+        self._content = bytearray()
+        self._trailer_count = 0
         self._request: Request | None = None
         self._waiting: Final[deque[Request]] = deque()
         self._answered: Request | None = None
@@ -159,7 +159,7 @@ class Connection(asyncio.Protocol, Watched):
             raise RequestError("HTTP_UNACCEPTABLE")
         if self._reading == "nothing":
             self._expect("head", self._limits.header_timeout_s)
-        self._target, self._lines, self._parts = b"", [], []
+        self._target, self._lines, self._content = b"", [], bytearray()
 
     def on_url(self, part: bytes) -> None:
         """Take a part of the target."""
@@ -184,23 +184,22 @@ class Connection(asyncio.Protocol, Watched):
             parser.get_http_version(),
             fields_of(self._lines, MAX_HEAD_BYTES if self._is_behind else self._wire_bytes),
         )
-        self._body_bytes = self._trailer_count = 0
+        self._trailer_count = 0
         self._expect("body", self._limits.body_timeout_s)
         if self._request.content_length > self._limits.max_body_bytes:
             self._refuse_large()
 
     def on_body(self, part: bytes) -> None:
         """Take a part of the body."""
-        self._parts.append(part)
-        self._body_bytes += len(part)
-        if self._body_bytes > self._limits.max_body_bytes:
+        self._content += part
+        if len(self._content) > self._limits.max_body_bytes:
             self._refuse_large()
 
     def on_message_complete(self) -> None:
         """Let the request wait for its turn."""
         request = self._request
         assert request is not None
-        request.body = b"".join(self._parts)
+        request.body = bytes(self._content)
         self._waiting.append(request)
         self._reading, self.due_s = "nothing", math.inf
         self._wire_bytes = 0
