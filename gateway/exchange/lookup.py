@@ -22,7 +22,7 @@ from datetime import date
 from functools import partial
 from typing import Final
 
-from cachebox import TTLCache
+from cachebox import LRUCache
 
 from gateway.errors import (
     REFUSALS,
@@ -62,10 +62,8 @@ from gateway.ports import (
 )
 from gateway.sdk import Deadline
 
-#: Permitted requests that are remembered in their very words, about 6 KB each, and for how long:
-#: they are personal data, and who asks later may as well be understood anew.
+#: Permitted requests that are remembered in their very words; about 6 KB each.
 _KNOWN_COUNT: Final = 4096
-_KNOWN_S: Final = 600
 
 
 class Lookup:
@@ -111,7 +109,7 @@ class Lookup:
         self._nonce_life_s: Final = nonce_life_s
         self._x509_required: Final = x509_required
         self._on_fault: Final = on_fault
-        self._known: Final = TTLCache[bytes, Known](_KNOWN_COUNT, ttl=_KNOWN_S)
+        self._known: Final = LRUCache[bytes, Known](_KNOWN_COUNT)
         self._misses: Final[set[asyncio.Task[None]]] = set()
 
     async def __call__(
