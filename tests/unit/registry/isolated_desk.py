@@ -77,6 +77,8 @@ class Isolated(Desk):
                 return Found({"id_number": OTHER})
             case "refuse":
                 raise AdapterRefused("HTTP 403", retry_after_s=7)
+            case "too large":
+                return Found({"id_number": NUMBER, "count": 10**30})
             case "raise":
                 raise ValueError(query.holder.number)
             case _:

@@ -219,6 +219,13 @@ async def test_a_crash_takes_nobody_along_and_it_comes_back() -> None:
         assert heard.offences == ["exited"]
 
 
+async def test_an_answer_that_cannot_be_passed_on_is_a_breach_at_once() -> None:
+    async with running() as found:
+        error = await failure(found, "too large", AdapterContractBroken)
+        assert error.cause == "OverflowError"
+        assert await ask(found, "") == FOUND
+
+
 async def test_a_life_that_never_opens_is_ended_and_followed_by_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
