@@ -29,6 +29,7 @@ from bench.system.scenarios import (
     entries,
     half_load,
     hit,
+    hung_department,
     invalidation,
     miss,
     overload,
@@ -56,6 +57,7 @@ ONCE: Final[dict[str, Callable[[Run, Stage], None]]] = {
     "overload": overload.measure,
     "stampede": stampede.measure,
     "invalidation": invalidation.measure,
+    "hung_department": hung_department.measure,
 }
 NAMES: Final = (*EACH_START, *ONCE, "cache")
 _WITH_PEERS: Final = "hit"

@@ -61,6 +61,13 @@ GOALS: Final = (
     Goal("stampede_upstream_calls", "5,000 callers, one cold key: calls upstream", "=", 1),
     Goal("stampede_entries", "5,000 callers, one cold key: audit entries", "=", 5_000),
     Goal("invalidation_p99_ms", "Invalidation to no stale answer, p99", "≤", 50, "ms"),
+    Goal(
+        "hung_p99_vs_well", "One of eight departments hangs: p99 of the others ÷ before", "≤", 1.1
+    ),
+    Goal("hung_breaker_open_s", "One of eight departments hangs: left alone after", "≤", 5, "s"),
+    Goal(
+        "hung_probes_per_s", "One of eight departments hangs: requests that reach it", "≤", 1, "/s"
+    ),
     Goal("overload_p99_vs_normal", "Overload at 3 ×: p99 of accepted ÷ normal", "≤", 5),
     Goal("overload_growth_mib", "Overload at 3 ×: growth of memory", "≤", 64, "MiB"),
     Goal("overload_recovery_s", "Overload at 3 ×: recovery", "≤", 2, "s"),

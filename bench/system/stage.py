@@ -17,7 +17,7 @@ from bench.system.processor import cores, pin
 from bench.system.requests import Writer, signed_writer, token_writer, warm_bodies
 from bench.system.target import P256, Target, WrongAnswer, agency_signer, ask, gateway_target
 from bench.system.world import BenchWorld
-from fixtures.world import KEYIDS, Process
+from fixtures.world import KEYIDS, Process, World
 from gateway.client import GatewayClient
 from gateway.crypto.digest import b64url_decode
 from gateway.crypto.keys import keyid_of, load_verifier
@@ -202,7 +202,7 @@ def _peer(name: str, port: int, process: Process, write: Writer, world: BenchWor
     return Target(name, port, (process.pid,), write, warm_bodies(world), forgets=True)
 
 
-def pin_gateway(world: BenchWorld, *worker_cores: int) -> None:
+def pin_gateway(world: World, *worker_cores: int) -> None:
     """Put the worker on the servers' core and everything else on the other.
 
     Args:

@@ -17,7 +17,7 @@ _CONNECTIONS: Final = 8192
 _HTTP: Final = "[http]\n"
 _UNMET_WAIT: Final = "max_wait_ms = 1000\n"
 
-_SETTINGS: Final = """
+SETTINGS: Final = """
 [limits]
 agency_per_s = 1000000
 department_per_s = 1000000
@@ -50,7 +50,7 @@ class BenchWorld(World):
     """
 
     def __init__(self, folder: Path, *, workers: int = 1) -> None:
-        super().__init__(folder, workers=workers, settings=_SETTINGS)
+        super().__init__(folder, workers=workers, settings=SETTINGS)
         self.register_url = ""
         for file in (self.site / "adapters").glob("*.toml"):
             if file.stem != "public_security":

@@ -22,11 +22,20 @@ def is_of_type(value: object, kind: FieldType) -> bool:
 
 
 def _is_string(value: object) -> bool:
-    return isinstance(value, str)
+    return isinstance(value, str) and (value.isascii() or _is_unicode(value))
 
 
 def _is_code(value: object) -> bool:
-    return isinstance(value, str) and value != ""
+    return _is_string(value) and value != ""
+
+
+def _is_unicode(value: str) -> bool:
+    """A lone surrogate is none: nothing that we write could hold it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_boolean(value: object) -> bool:

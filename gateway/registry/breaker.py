@@ -17,7 +17,8 @@ Rules:
    record, or refuses our sign-in, does answer; and one caller's odd record must not shut out all.
 3. While it is not closed, at most one probe leaves in `probe_interval_s`: a ping, or, once a ping
    has worked, one real lookup at a time. A ping that always fails does not keep it open for ever:
-   after `TRIAL_S` one real lookup is let through in its place.
+   after `TRIAL_S` a real lookup goes first, and a ping leaves only where nobody asked for a whole
+   interval, so that the return of a department that nobody asks is noticed all the same.
 4. A real answer closes it, also a late one of a call that began before it opened.
 """
 
@@ -147,7 +148,9 @@ class Breaker:
         now_s = self._clock_s()
         if self.state == "closed":
             return True
-        if self.state == "half_open" or now_s < self._probe_at_s or now_s >= self._trial_at_s:
+        is_trial_due = now_s >= self._trial_at_s
+        due_s = self._probe_at_s + (self._probe_interval_s if is_trial_due else 0.0)
+        if self.state == "half_open" or now_s < due_s:
             return False  # the next probe is a lookup's, or none is due
         self._probe_at_s = now_s + self._probe_interval_s
         return True

@@ -24,6 +24,8 @@ from gateway.sdk import Adapter, AdapterContext, Changed, Deadline, Query
 
 #: Seconds between the end of a child and the next start, by how many ended in a row unasked.
 _PAUSES_S: Final = (0.1, 1.0, 2.0, 5.0, 10.0, 30.0)
+#: Seconds after which a child that was started again and does not open its adapter is ended.
+_OPEN_S: Final = 10.0
 #: Seconds that a ping may take where the asker's own limit does not end it first.
 _PING_S: Final = 5.0
 
@@ -119,7 +121,8 @@ class IsolatedAdapter(Adapter[Any]):
                 while self._life is None:
                     await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
                     try:
-                        running = await self._begin()
+                        async with asyncio.timeout(_OPEN_S):
+                            running = await self._begin()
                     except (SetupError, OSError):
                         failures += 1
         finally:

@@ -19,7 +19,7 @@ from typing import Any, Final
 import msgspec
 import uvloop
 
-from gateway.errors import DepartmentError, SetupError
+from gateway.errors import AdapterContractBroken, DepartmentError, SetupError
 from gateway.log import configure_logs
 from gateway.model.answer import Found, NotFound, Verified
 from gateway.registry.foreign import await_foreign
@@ -139,6 +139,9 @@ class _Server:
             frame = format_frame(number, _answered(answer))
         except DepartmentError as error:
             frame = format_frame(number, Failed(error.code, error.cause, error.retry_after_s))
+        except (ValueError, OverflowError) as error:  # what it answered cannot be passed on
+            broken = AdapterContractBroken(type(error).__name__)
+            frame = format_frame(number, Failed(broken.code, broken.cause, None))
         self._writer.write(frame)
 
     async def _call(self, ask: Ask) -> Found | NotFound | Verified | None:

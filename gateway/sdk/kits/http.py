@@ -15,8 +15,8 @@ Rules:
 6. Foreign failures are mapped here and nowhere else:
 
    ========================================  =======================
-   refused, reset, cut short, 429, 503       `AdapterUnavailable`
-   no connection or no answer in time        `AdapterTimeout`
+   refused, reset, cut short, 429, 502, 503  `AdapterUnavailable`
+   no connection or no answer in time, 504   `AdapterTimeout`
    401                                       `SignInExpired`, an `AdapterRefused`
    403                                       `AdapterRefused`
    any other status, not JSON, too large     `AdapterContractBroken`
@@ -54,7 +54,9 @@ from gateway.sdk.kits.signin import Call
 T = TypeVar("T")
 
 _OK: Final = range(200, 300)
-_AWAY: Final = frozenset({429, 503})
+#: 502 and 504 are what a proxy before the department says of it (RFC 9110 §15.6).
+_AWAY: Final = frozenset({429, 502, 503})
+_TOO_LATE: Final = 504
 #: Longest `Retry-After` that is believed.
 _MAX_RETRY_AFTER_S: Final = 3600
 #: Seconds before the second attempt: the first number, and as much again by chance.
@@ -312,6 +314,8 @@ def _check_status(response: aiohttp.ClientResponse) -> None:
         raise AdapterUnavailable(
             cause, retry_after_s=_retry_after_s(response.headers.get("Retry-After", ""))
         )
+    if status == _TOO_LATE:
+        raise AdapterTimeout(cause)
     raise AdapterContractBroken(cause)
 
 

@@ -26,7 +26,9 @@ _AWAY: Final = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,  # class 53: also memory, disk, connections
+    asyncpg.TransactionRollbackError,  # class 40: a replica that has to go on, a deadlock
+    asyncpg.LockNotAvailableError,
 )
 _REFUSED: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,

@@ -14,7 +14,8 @@ Rules:
 6. Foreign failures are mapped by the drivers and nowhere else:
 
    ====================================================  =======================
-   not reachable, shutting down, busy, no such file      `AdapterUnavailable`
+   not reachable, shutting down, busy, no such file,
+   statement given up for a replica or a lock (40, 53)   `AdapterUnavailable`
    no connection or no answer in time                    `AdapterTimeout`
    login or permission refused (SQLSTATE 28, 42501)      `AdapterRefused`
    any other SQL error, by its code only                 `AdapterContractBroken`

@@ -5,6 +5,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from gateway.sdk import (
@@ -32,6 +33,15 @@ class Isolated(Desk):
             raise SetupError("tries nothing", remedy="try.")
         if self.settings.tries == 13:
             os.abort()
+        if self.settings.tries == 7:
+            self._open_once(Path(self.secret))
+
+    def _open_once(self, lives: Path) -> None:
+        """The second life hangs, in code that no cancellation reaches."""
+        count = int(lives.read_text())
+        lives.write_text(f"{count + 1}")
+        while count == 1:
+            pass
 
     async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
         match query.purpose:
@@ -67,6 +77,8 @@ class Isolated(Desk):
                 return Found({"id_number": OTHER})
             case "refuse":
                 raise AdapterRefused("HTTP 403", retry_after_s=7)
+            case "too large":
+                return Found({"id_number": NUMBER, "count": 10**30})
             case "raise":
                 raise ValueError(query.holder.number)
             case _:

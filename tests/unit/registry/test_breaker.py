@@ -209,6 +209,34 @@ def test_a_ping_that_always_fails_does_not_keep_it_open_for_ever() -> None:
     assert room.state == "closed"
 
 
+def test_where_nobody_asks_pings_go_on_and_notice_the_return() -> None:
+    room = opened()
+    for _ in range(10 * int(TRIAL_S)):
+        room.now_s += 1
+        room.ping("away")
+    assert room.state == "open"
+    for _ in range(2):
+        room.now_s += 1
+        room.ping("answered")
+    assert room.state == "half_open"
+
+
+def test_after_the_trial_is_due_pings_leave_every_other_probe_to_lookups() -> None:
+    room = opened()
+    room.now_s += TRIAL_S
+    trials = 0
+    for _ in range(20):
+        if not room.ping("away"):
+            try:
+                room.call("timeout")
+                trials += 1
+            except AdapterUnavailable:
+                pass
+            room.now_s += TRIAL_S  # the trial failed: it begins anew
+        room.now_s += 1
+    assert trials >= 5
+
+
 def test_pings_that_fail_open_it_where_nobody_asks() -> None:
     room = Room()
     for _ in range(3):

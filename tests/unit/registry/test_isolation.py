@@ -22,6 +22,7 @@ from gateway.errors import (
 )
 from gateway.model.site import AdapterSite
 from gateway.registry.directory import Departments, OnChange
+from gateway.registry.isolation import adapter as isolated
 from gateway.registry.isolation import life
 from gateway.registry.observer import Unobserved
 from gateway.registry.quarantine import Offence
@@ -216,6 +217,29 @@ async def test_a_crash_takes_nobody_along_and_it_comes_back() -> None:
             await together
         await answers_again(found)
         assert heard.offences == ["exited"]
+
+
+async def test_an_answer_that_cannot_be_passed_on_is_a_breach_at_once() -> None:
+    async with running() as found:
+        error = await failure(found, "too large", AdapterContractBroken)
+        assert error.cause == "OverflowError"
+        assert await ask(found, "") == FOUND
+
+
+async def test_a_life_that_never_opens_is_ended_and_followed_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolated, "_OPEN_S", 1.0)
+    monkeypatch.setattr(life, "_END_S", 0.1)
+    lives = tmp_path / "lives"
+    lives.write_text("0")
+    secret = tmp_path / "where"
+    secret.write_text(str(lives))
+    secret.chmod(0o600)
+    async with running(tmp_path, tries=7, secret="file:where") as found:
+        await failure(found, "abort", AdapterUnavailable)
+        await answers_again(found)
+    assert lives.read_text() == "3"
 
 
 async def test_an_exit_is_a_crash() -> None:

@@ -71,6 +71,11 @@ def test_another_name_is_no_breach() -> None:
     check("name", "测试乙")
 
 
+@pytest.mark.parametrize("field", ["name", "status"])
+def test_text_that_nothing_could_write_is_a_breach(field: str) -> None:
+    assert field in breach(Found({"id_number": NUMBER, field: "测试\ud800"}))
+
+
 def test_a_declared_field_may_be_empty_or_missing() -> None:
     check("until", None)
 

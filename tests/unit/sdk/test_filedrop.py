@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """A department's nightly file: taken whole or refused whole, and never served too old."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from gateway.crypto.digest import sha256_of
 from gateway.errors import AdapterTimeout, AdapterUnavailable, Text
 from gateway.model.answer import Found, NotFound
 from gateway.model.certificate import CertificateType, Field
 from gateway.sdk import Deadline
 from gateway.sdk.kits.convert import Origin
+from gateway.sdk.kits.filedrop import load as loader
 from gateway.sdk.kits.filedrop.deliver import deliver
 from gateway.sdk.kits.filedrop.layout import CHINA, Layout, Span, checksum_file, deliveries
 from gateway.sdk.kits.filedrop.load import Job, Meaning, Report, held_by, load
@@ -127,9 +132,6 @@ def test_a_fixed_layout_counts_bytes(folder: Path) -> None:
     put(folder, row)
     assert report(folder, meaning(**layout)) == Report(rows=1)
     put(folder, row[:-5] + b"\r\n")
-    refused = report(folder, meaning(**layout)).refused
-    assert refused is None  # the same day is in use already
-    put(folder, row[:-5] + b"\r\n", days=-1)
     assert report(folder, meaning(**layout)).refused == "row 1: 36 bytes, and the layout has 39"
 
 
@@ -166,6 +168,75 @@ def test_what_was_changed_after_the_checksum_is_refused(folder: Path) -> None:
     assert report(folder).refused == "the checksum is another: the file was changed or cut short"
     checksum_file(file).write_text("none\n")
     assert report(folder).refused == "the checksum file is not `<sha256>  <name>`"
+
+
+def test_what_is_read_is_what_was_checked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = put(folder)
+
+    def changed_meanwhile(chunks: Iterable[bytes]) -> bytes:
+        digest = sha256_of(chunks)
+        file.write_text(ROWS.replace("A-1", "A-9"))  # in place: an open file sees it
+        return digest
+
+    monkeypatch.setattr(loader, "sha256_of", changed_meanwhile)
+    assert report(folder).rows == 2
+    with closing(sqlite3.connect(folder.parent / "index")) as index:
+        fields = [row[0] for row in index.execute("SELECT fields FROM record")]
+    assert any(b"A-1" in found for found in fields)
+    assert not any(b"A-9" in found for found in fields)
+    assert {path.name for path in folder.parent.iterdir()} == {"in", "index", "index.lock"}
+
+
+def test_a_number_in_small_letters_would_never_be_found(folder: Path) -> None:
+    put(folder)
+    origins = {**ORIGINS, "number": Origin(source="ZJHM")}
+    as_written = msgspec.structs.replace(meaning(), origins=origins)
+    assert report(folder, as_written).refused == (
+        "row 3, column ZJHM: a holder's number in small letters; declare it with `upper = true`"
+    )
+
+
+async def test_a_day_that_is_still_to_come_is_not_taken(folder: Path) -> None:
+    put(folder, ROWS.replace("A-1", "A-9"), days=-400)
+    put(folder, days=1)
+    async with source(folder) as asked:
+        answer = await ask(asked)
+        assert isinstance(answer, Found)
+        assert answer.fields["card_no"] == "A-1"
+        put(folder, ROWS.replace("A-1", "A-2"))
+        await asked.refresh()
+        after = await ask(asked)
+        assert isinstance(after, Found)
+        assert after.fields["card_no"] == "A-2"
+
+
+async def test_what_is_corrected_under_the_same_name_is_taken_anew(folder: Path) -> None:
+    put(folder)
+    async with source(folder) as asked:
+        assert isinstance(await ask(asked), Found)
+        put(folder, ROWS.replace("A-1", "A-7"))
+        await asked.refresh()
+        after = await ask(asked)
+    assert isinstance(after, Found)
+    assert after.fields["card_no"] == "A-7"
+
+
+async def test_the_loader_takes_no_module_from_where_the_gateway_was_started(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "gateway").mkdir()
+    (folder / "gateway/__init__.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(folder)
+    put(folder)
+    async with source(folder) as asked:
+        assert isinstance(await ask(asked), Found)
+
+
+def test_what_is_no_file_is_no_delivery(folder: Path) -> None:
+    file = put(folder)
+    file.unlink()
+    os.mkfifo(file)
+    assert deliveries(folder, meaning().layout) == []
 
 
 def test_a_file_without_its_checksum_is_still_on_its_way(folder: Path) -> None:

@@ -90,7 +90,8 @@ async def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatc
         (429, AdapterUnavailable),
         (503, AdapterUnavailable),
         (500, AdapterContractBroken),
-        (502, AdapterContractBroken),
+        (502, AdapterUnavailable),  # of a proxy, whose department is down
+        (504, AdapterTimeout),
         (400, AdapterContractBroken),
         (404, AdapterContractBroken),
         (204, AdapterContractBroken),

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -24,6 +25,7 @@ from gateway.errors import (
     SetupError,
 )
 from gateway.sdk import Deadline
+from gateway.sdk.kits import postgres
 from gateway.sdk.kits.sql import SqlSource
 
 LONG_S = 20.0
@@ -121,6 +123,23 @@ async def test_a_parameter_of_another_type_is_a_breach_without_its_value(dsn: st
     async with source(dsn) as asked:
         error = await failure(asked, "SELECT $1::int", "140302190001010017")
     assert error.cause == "SQLSTATE 22000"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.SerializationError,  # a replica gives a statement up for what it has to replay
+        asyncpg.DeadlockDetectedError,
+        asyncpg.LockNotAvailableError,
+        asyncpg.OutOfMemoryError,
+        asyncpg.DiskFullError,
+        asyncpg.TooManyConnectionsError,
+    ],
+)
+def test_what_a_server_cannot_do_now_is_no_breach(error: type[asyncpg.PostgresError]) -> None:
+    with pytest.raises(AdapterUnavailable) as caught, postgres._department_errors():
+        raise error("while reading 140302190001010017")
+    assert caught.value.cause == error.__name__
 
 
 async def test_what_the_role_may_not_read_is_refused(dsn: str) -> None:

@@ -23,6 +23,7 @@
     form = "YYYYMMDD"
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -335,16 +336,17 @@ def _check_http(http: Http, names: set[str], where: str) -> None:
 
 
 def _check_sql(sql: Sql, where: str) -> None:
+    used = {int(number) for number in re.findall(r"\$([0-9]{1,6})", sql.statement)}
     for number in range(1, len(sql.parameters) + 1):
-        if f"${number}" not in sql.statement:
+        if number not in used:
             raise SetupError(
                 f"the parameter ${number} is not in the statement",
                 where=f"{where}.statement",
                 remedy="number the parameters `$1`, `$2` … in the order of `parameters`.",
             )
-    if f"${len(sql.parameters) + 1}" in sql.statement:
+    if surplus := used - set(range(1, len(sql.parameters) + 1)):
         raise SetupError(
-            f"${len(sql.parameters) + 1} has no parameter",
+            f"${min(surplus)} has no parameter",
             where=f"{where}.statement",
             remedy="add it to `parameters`; values never stand in the statement itself.",
         )

@@ -9,6 +9,8 @@ A delivery is two files in one folder, the checksum written last::
 Rules:
 
 1. A data file without its checksum is still on its way, and is not looked at.
+   Neither is one of a day that is still to come, until it has. One that is corrected under the
+   same name, with its new checksum, is taken anew.
 2. A delivery is taken whole or refused whole: one wrong checksum, character, row or value refuses
    it, and what is said names row and column, never a value. The last good one stays in use.
 3. It becomes an index in a process of its own (`load`), row by row, so that neither its size nor

@@ -114,7 +114,7 @@ def deliveries(folder: Path, layout: Layout) -> list[Delivery]:
     for path in folder.iterdir():
         match = pattern.fullmatch(path.name)
         as_of = _instant(match[1]) if match else None
-        if as_of is not None and checksum_file(path).is_file():
+        if as_of is not None and checksum_file(path).is_file() and path.is_file():
             found.append(Delivery(as_of, path))
     return sorted(found, reverse=True)
 

@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from fcntl import LOCK_EX, flock
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Final
 from urllib.parse import quote
 
@@ -26,14 +27,15 @@ from gateway.sdk.kits.convert import Origin, convert
 from gateway.sdk.kits.filedrop.layout import Layout, Refused, checksum_file, rows
 
 #: Grows with the tables of the index.
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 #: Joins the parts of a key; no identifier has it.
 KEY_SEPARATOR: Final = "\x1f"
 _CHUNK_BYTES: Final = 1 << 20
 _CHECKSUM: Final = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")
 _TABLES: Final = """
 CREATE TABLE delivery (
-    as_of TEXT NOT NULL, form TEXT NOT NULL, name TEXT NOT NULL, rows INTEGER NOT NULL
+    as_of TEXT NOT NULL, form TEXT NOT NULL, name TEXT NOT NULL, rows INTEGER NOT NULL,
+    digest TEXT NOT NULL
 );
 CREATE TABLE record (key TEXT PRIMARY KEY, fields TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -102,13 +104,18 @@ def load(job: Job) -> Report:
     index = Path(job.index)
     with _alone(index):
         held = held_by(index)
-        if held is not None and (held.as_of, held.form) == (job.as_of, job.meaning.form):
+        stated = stated_digest(Path(job.delivery))
+        if held is not None and (held.as_of, held.form, held.digest) == (
+            job.as_of,
+            job.meaning.form,
+            stated,
+        ):
             return Report(rows=held.rows)  # another worker's loader was faster
         unfinished = index.with_suffix(".new")
         unfinished.unlink(missing_ok=True)
         unfinished.touch(mode=0o600)
         try:
-            count = _build(job, unfinished)
+            count = _build(job, unfinished, stated)
         except Refused as refused:
             unfinished.unlink()
             return Report(refused=str(refused))
@@ -122,25 +129,26 @@ class Held(msgspec.Struct, frozen=True):
     as_of: datetime
     form: str
     rows: int
+    digest: str
 
 
 def held_by(index: Path) -> Held | None:
     """What an index holds; None without a usable one."""
     try:
         with closing(sqlite3.connect(f"file:{quote(str(index))}?mode=ro", uri=True)) as connection:
-            row = connection.execute("SELECT as_of, form, rows FROM delivery").fetchone()
+            row = connection.execute("SELECT as_of, form, rows, digest FROM delivery").fetchone()
     except sqlite3.Error:
         return None
-    return Held(datetime.fromisoformat(row[0]), row[1], row[2])
+    return Held(datetime.fromisoformat(row[0]), *row[1:])
 
 
-def _build(job: Job, unfinished: Path) -> int:
+def _build(job: Job, unfinished: Path, stated: str | None) -> int:
     delivery = Path(job.delivery)
     with (
-        delivery.open("rb") as file,
+        TemporaryFile(dir=unfinished.parent) as file,
         closing(sqlite3.connect(unfinished, isolation_level=None)) as connection,
     ):
-        _check_digest(file, checksum_file(delivery))
+        _copy(delivery, file, stated)
         file.seek(0)
         connection.execute("PRAGMA journal_mode = OFF")  # a half-made index is thrown away
         connection.execute("PRAGMA synchronous = OFF")
@@ -158,8 +166,8 @@ def _build(job: Job, unfinished: Path) -> int:
                 ) from None
             count += 1
         connection.execute(
-            "INSERT INTO delivery VALUES (?, ?, ?, ?)",
-            (job.as_of.isoformat(), job.meaning.form, delivery.name, count),
+            "INSERT INTO delivery VALUES (?, ?, ?, ?, ?)",
+            (job.as_of.isoformat(), job.meaning.form, delivery.name, count, stated),
         )
         connection.execute("COMMIT")
     with unfinished.open("rb") as file:
@@ -167,12 +175,29 @@ def _build(job: Job, unfinished: Path) -> int:
     return count
 
 
-def _check_digest(file: IO[bytes], checksum: Path) -> None:
-    stated = _CHECKSUM.fullmatch(checksum.read_text(encoding="ascii", errors="replace").strip())
+def stated_digest(delivery: Path) -> str | None:
+    """What the checksum file of a delivery states, in lower case; None where it is no such file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    text = checksum_file(delivery).read_text(encoding="ascii", errors="replace")
+    stated = _CHECKSUM.fullmatch(text.strip())
+    return stated[1].lower() if stated is not None else None
+
+
+def _copy(delivery: Path, copy: IO[bytes], stated: str | None) -> None:
+    """Copy what is read while its digest is taken: the department may still write to its file."""
     if stated is None:
         raise Refused("the checksum file is not `<sha256>  <name>`")
-    chunks = iter(lambda: file.read(_CHUNK_BYTES), b"")
-    if sha256_of(chunks).hex() != stated[1].lower():
+
+    def chunks() -> Iterator[bytes]:
+        with delivery.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                copy.write(chunk)
+                yield chunk
+
+    if sha256_of(chunks()).hex() != stated:
         raise Refused("the checksum is another: the file was changed or cut short")
 
 
@@ -191,6 +216,12 @@ def _records(file: IO[bytes], meaning: Meaning) -> Iterator[tuple[int, str, byte
         for name in meaning.keys:
             if fields[name] is None:
                 raise Refused("a key is empty", row=number, column=meaning.origins[name].source)
+        if (holder := str(fields[meaning.holder])) != holder.upper():
+            raise Refused(  # nobody would ever find it: questions come in capitals
+                "a holder's number in small letters; declare it with `upper = true`",
+                row=number,
+                column=meaning.origins[meaning.holder].source,
+            )
         yield number, key_of(*(fields[name] for name in meaning.keys)), encode(fields)
 
 

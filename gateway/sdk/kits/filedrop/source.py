@@ -18,7 +18,7 @@ from gateway.model.answer import Found, NotFound
 from gateway.model.certificate import Value
 from gateway.sdk.adapter import Deadline
 from gateway.sdk.kits.filedrop.layout import Delivery, deliveries
-from gateway.sdk.kits.filedrop.load import Job, Meaning, Report, held_by, key_of
+from gateway.sdk.kits.filedrop.load import Job, Meaning, Report, held_by, key_of, stated_digest
 from gateway.sdk.kits.sqlite import SqliteDriver
 
 _LOOKUP: Final = """
@@ -30,7 +30,7 @@ _PING_S: Final = 5.0
 #: A file of tomorrow may come tonight; one of next year would hide all others until then.
 _MOST_AHEAD: Final = timedelta(days=1)
 _AHEAD: Final = "the day in its name is more than a day ahead"
-_LOADER: Final = ("-m", "gateway.sdk.kits.filedrop.load")
+_LOADER: Final = ("-P", "-m", "gateway.sdk.kits.filedrop.load")
 _CONNECTIONS: Final = 4
 
 P = ParamSpec("P")
@@ -59,6 +59,7 @@ class FileDropSource:
         self._index: Final = SqliteDriver(self._file, connections=_CONNECTIONS)
         self._disk: ThreadPoolExecutor | None = None
         self._refused: set[tuple[Delivery, int]] = set()
+        self._early: set[Delivery] = set()
         self._looked: Final = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
 
@@ -133,9 +134,20 @@ class FileDropSource:
             OSError: the folder cannot be read.
         """
         held = await self._off_loop(held_by, self._file)
-        usable = held is not None and held.form == self._meaning.form
+        now = datetime.now(UTC)
+        if held is not None and (held.form != self._meaning.form or held.as_of > now):
+            held = None
         for delivery in await self._off_loop(deliveries, self._folder, self._meaning.layout):
-            if usable and held is not None and delivery.as_of <= held.as_of:
+            if delivery.as_of > now:
+                self._tell_early(delivery)
+                continue
+            if held is not None and (
+                delivery.as_of < held.as_of
+                or (
+                    delivery.as_of == held.as_of
+                    and await self._off_loop(stated_digest, delivery.path) == held.digest
+                )
+            ):
                 return
             attempt = (delivery, (await self._off_loop(delivery.path.stat)).st_mtime_ns)
             if attempt in self._refused:
@@ -151,6 +163,17 @@ class FileDropSource:
                 adapter=self._name,
                 delivery=delivery.path.name,
                 reason=report.refused,
+            )
+
+    def _tell_early(self, delivery: Delivery) -> None:
+        """Nobody vouches for a day to come; taken, it would shut out all that come before it."""
+        if delivery not in self._early:
+            self._early.add(delivery)
+            _log().error(
+                "delivery_not_yet_taken",
+                adapter=self._name,
+                delivery=delivery.path.name,
+                reason="the day in its name is still to come",
             )
 
     async def _off_loop(self, look: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
