@@ -12,6 +12,8 @@
    none for the garbage collector.
 6. What is told to be forgotten is not given again, nor is what was being loaded at that moment kept
    or given to who asks later.
+7. Answers are given as long as this process is known to hear what is to be forgotten (`trust`).
+   After a time in which it was not, everything is forgotten.
 """
 
 import os
@@ -31,12 +33,15 @@ from gateway.model.answer import Absent, Sealed
 from gateway.model.certificate import CertificateType
 from gateway.model.forget import CacheState, Forget
 from gateway.model.holder import Holder
-from gateway.ports import Cached, Forgetful, ResultCache
+from gateway.ports import Cached, Forgetful, Obtained, ResultCache
 
 #: Seconds: a record that was just made must soon be found (DESIGN §8).
 MAX_ABSENT_TTL_S: Final = 60
 #: Seconds beyond which no load lasts: the longest `lookup.deadline_s`.
 MAX_LOAD_S: Final = 300
+#: Seconds for which equal questions share a call while this process may not hear of changes. No
+#: longer than who changes something waits for those who do not hear (`gateway.cache.shared`).
+BLIND_FLIGHT_S: Final = 1.0
 
 _SECRET_BYTES: Final = 32
 _BEYOND_JUMPS_S: Final = 10 * 366 * 86_400
@@ -89,6 +94,7 @@ class MemoryCache(ResultCache, Forgetful):
         self._keyed = KeyedHash(self._secret)
         self._clock_s: Final = clock_s
         self._longest_s = 0.0
+        self._trusted_until_s = float("inf")
         self.hit_count = 0
         self.miss_count = 0
         self.store_count = 0
@@ -115,9 +121,11 @@ class MemoryCache(ResultCache, Forgetful):
         """A fresh answer, younger than `max_age_s`; with 0 there is none."""
         kept = self._kept.get(key)
         if kept is not None:
-            age_s = self._clock_s() - kept.asked_at_s
+            now_s = self._clock_s()
+            age_s = now_s - kept.asked_at_s
             if (
                 age_s < kept.ttl_s
+                and now_s < self._trusted_until_s
                 and (max_age_s is None or age_s < max_age_s)
                 and (self._forgotten.is_empty or not self._is_void(key, kept))
             ):
@@ -135,9 +143,11 @@ class MemoryCache(ResultCache, Forgetful):
         kept = None if key is None else self._kept.get(key)
         if key is None or kept is None or isinstance(kept.answer, Absent):
             return None
-        age_s = self._clock_s() - kept.asked_at_s
+        now_s = self._clock_s()
+        age_s = now_s - kept.asked_at_s
         if (
             age_s >= kept.ttl_s + kept.stale_s
+            or now_s >= self._trusted_until_s
             or (max_age_s is not None and age_s >= max_age_s)
             or self._is_void(key, kept)
         ):
@@ -146,6 +156,16 @@ class MemoryCache(ResultCache, Forgetful):
         self._stale_count += 1
         self._hit_age_s += age_s
         return kept.answer
+
+    async def obtain(
+        self,
+        key: bytes | None,
+        certificate: CertificateType,
+        max_age_s: int | None,  # noqa: ARG002 - nothing here is kept elsewhere
+        source: Callable[[], Awaitable[Cached]],
+    ) -> Obtained:
+        """For who found nothing by `get`: ask `source`, once for all."""
+        return Obtained(await self.load(key, certificate, source), is_kept=False)
 
     async def load(
         self,
@@ -163,7 +183,16 @@ class MemoryCache(ResultCache, Forgetful):
             self._keep(key, answer, certificate, asked_at_s)
             return answer
 
-        return await self._flights.run(key, ask_and_keep)
+        return await self._flights.run(self._flight_of(key), ask_and_keep)
+
+    def trust(self, until_s: float) -> None:
+        """Give answers until then, by this cache's clock.
+
+        What was kept is forgotten unless the last time reached until now.
+        """
+        if self._clock_s() >= self._trusted_until_s:
+            self.forget(Forget(everything=True))
+        self._trusted_until_s = until_s
 
     def restart(self, secret: bytes) -> None:
         """Forget everything, and go on under a secret that other processes know.
@@ -190,6 +219,13 @@ class MemoryCache(ResultCache, Forgetful):
         is_wide = is_all or bool(forget.certificates)  # a key does not tell its certificate type
         self._flights.detach(lambda key: is_wide or key[:TAG_BYTES] in tags)
 
+    async def void(self, forget: Forget) -> float:  # noqa: ARG002 - see there
+        """Nothing to do: what is in this memory is in no other."""
+        return 0.0
+
+    async def keep(self) -> None:
+        """Do whatever has to go on beside it, until cancelled; nothing."""
+
     def state(self) -> CacheState:
         """What there is to say about this cache."""
         return CacheState(
@@ -203,6 +239,13 @@ class MemoryCache(ResultCache, Forgetful):
             self._forget_count,
             self._hit_age_s,
         )
+
+    def _flight_of(self, key: bytes) -> bytes:
+        """Under what a call is shared; who may not hear of changes shares none that is old."""
+        now_s = self._clock_s()
+        if now_s < self._trusted_until_s:
+            return key
+        return key + int(now_s / BLIND_FLIGHT_S).to_bytes(8)
 
     def _is_void(self, key: bytes, kept: _Kept) -> bool:
         return self._forgotten.covers(key, kept.certificate, kept.asked_at_s)

@@ -281,8 +281,11 @@ class Lookup:
         started_s = time.monotonic()
         try:
             async with asyncio.timeout(sooner.remaining_s):
-                loaded = await self._cache.load(
-                    known.key, known.certificate, lambda: self._ask(query, sooner)
+                obtained = await self._cache.obtain(
+                    known.key,
+                    known.certificate,
+                    request.max_age_s,
+                    lambda: self._ask(query, sooner),
                 )
         except (AdapterUnavailable, AdapterTimeout, TimeoutError):
             stale = self._cache.get_stale(known.key, request.max_age_s)
@@ -293,7 +296,9 @@ class Lookup:
         finally:
             access.adapter_ms = round((time.monotonic() - started_s) * 1000)
         access.served_from = "source"
-        return make_answer(access, request, known.certificate, loaded, self._sealer)
+        if obtained.is_kept:  # by another node: the department heard nothing of this request
+            access.served_from, access.adapter, access.adapter_ms = "cache", None, None
+        return make_answer(access, request, known.certificate, obtained.answer, self._sealer)
 
     async def _ask(self, query: Query, deadline: Deadline) -> Cached:
         match await self._departments.lookup(query, deadline):
