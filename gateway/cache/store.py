@@ -116,10 +116,8 @@ class Store:
                 self.run_id = await _hello(connection)
             was_there, self._late_count = True, 0
             _log.info("the shared cache is there")
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._run_rounds(connection))
-                tasks.create_task(_awaited(follow))
-        except* (OSError, ValkeyError, StoreError):  # TimeoutError is an OSError
+            await self._serve(connection, follow)
+        except (OSError, ValkeyError, StoreError):  # TimeoutError is an OSError
             pass
         finally:
             self.run_id = None
@@ -127,6 +125,20 @@ class Store:
             with suppress(OSError, ValkeyError):
                 await connection.disconnect(nowait=True)
         return was_there
+
+    async def _serve(self, connection: Connection, follow: Callable[[], Awaitable[None]]) -> None:
+        """Until either fails; raises what it failed with."""
+        rounds = asyncio.create_task(self._run_rounds(connection))
+        following = asyncio.create_task(_awaited(follow))
+        running = (rounds, following)
+        try:
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
+        for task in done:
+            task.result()
 
     async def _run_rounds(self, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
