@@ -91,7 +91,9 @@ def make_store(site: Site) -> "Store":
         "db": int(url.path[1:] or 0),
         "username": section.username,
         "password": _password(site),
-        "socket_timeout": None,  # whoever asks has a limit of his own
+        # Who asks has a limit of his own; with another the library waits by asyncio.wait_for, which
+        # loses a cancellation that comes together with a result (Python 3.11).
+        "socket_timeout": None,
         "socket_connect_timeout": HELLO_S,
         "lib_name": None,
         "lib_version": None,

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from gateway.cache.stored import MARK_BYTES
+
 PROGRAM = shutil.which("valkey-server") or shutil.which("redis-server")
 needs_store = pytest.mark.skipif(
     PROGRAM is None, reason="needs valkey-server or redis-server (apt install redis-server)"
@@ -74,9 +76,15 @@ class StoreServer:
             with sock.makefile("rb") as stream:
                 return _reply(stream)
 
-    def values(self) -> dict[bytes, bytes]:
-        """Whatever is kept, by name; a stream as the server dumps it."""
-        return {name: self.ask("DUMP", name) for name in self.ask("KEYS", "*")}
+    def answers(self) -> dict[bytes, bytes]:
+        """The answers that are kept, by name: marks are shorter, and changes are a stream."""
+        kept = self.strings()
+        return {name: value for name, value in kept.items() if len(value) > MARK_BYTES}
+
+    def strings(self) -> dict[bytes, bytes]:
+        """Everything but the stream, by name."""
+        names = [n for n in self.ask("KEYS", "*") if self.ask("TYPE", n) == b"string"]
+        return {name: self.ask("GET", name) or b"" for name in names}
 
 
 def _reply(stream: Any) -> Any:

@@ -51,10 +51,16 @@ _ENTRY_OVERHEAD_BYTES: Final = 448
 
 
 class _Kept(msgspec.Struct, frozen=True, gc=False):
-    """`ttl_s`, `stale_s` and `certificate` are the type's own objects, not copies."""
+    """`ttl_s`, `stale_s` and `certificate` are the type's own objects, not copies.
+
+    Attributes:
+        asked_at_s: since when it ages.
+        sure_at_s: what was forgotten before then is not about it.
+    """
 
     answer: Cached
     asked_at_s: float
+    sure_at_s: float
     ttl_s: float
     stale_s: float
     certificate: str
@@ -248,15 +254,22 @@ class MemoryCache(ResultCache, Forgetful):
         return key + int(now_s / BLIND_FLIGHT_S).to_bytes(8)
 
     def _is_void(self, key: bytes, kept: _Kept) -> bool:
-        return self._forgotten.covers(key, kept.certificate, kept.asked_at_s)
+        return self._forgotten.covers(key, kept.certificate, kept.sure_at_s)
 
     def _keep(
-        self, key: bytes, answer: Cached, certificate: CertificateType, asked_at_s: float
+        self,
+        key: bytes,
+        answer: Cached,
+        certificate: CertificateType,
+        asked_at_s: float,
+        sure_at_s: float | None = None,
     ) -> None:
+        """Keep an answer that was asked for then, and was no change's victim until `sure_at_s`."""
         ttl_s, stale_s = certificate.ttl_s, certificate.stale_s
         if isinstance(answer, Absent):
             ttl_s, stale_s = min(ttl_s, MAX_ABSENT_TTL_S), 0
-        kept = _Kept(answer, asked_at_s, ttl_s, stale_s, certificate.name)
+        sure_at_s = asked_at_s if sure_at_s is None else sure_at_s
+        kept = _Kept(answer, asked_at_s, sure_at_s, ttl_s, stale_s, certificate.name)
         if (
             self._weigh(answer) > self._max_bytes
             or self._is_void(key, kept)

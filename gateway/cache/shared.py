@@ -88,7 +88,7 @@ class SharedCache(MemoryCache):
         cipher: the keys of all nodes.
         store: not yet connected; `keep` does it.
         recognise: see there.
-        clock_s: monotonic seconds.
+        clock_s: monotonic seconds, those of `time.monotonic` but in tests.
         unix_s: UNIX seconds.
     """
 
@@ -158,8 +158,7 @@ class SharedCache(MemoryCache):
         """
         if (names := self._names) is None:
             raise StoreError("CACHE_UNREACHED", "the shared cache is away")
-        await self._store.ask(_void_commands(self._cipher, names, forget))
-        return self._clock_s() + TRUST_S + _MARGIN_S
+        return await _void(self._store, self._cipher, names, forget)
 
     def state(self) -> CacheState:
         """What there is to say about this cache and the store behind it."""
@@ -219,8 +218,10 @@ class SharedCache(MemoryCache):
         if seen.answer is None or self._clock_s() - seen.began_at_s > _MAX_LOOK_S:
             self._shared_miss_count += seen.marks is not None
             return None
-        # Whatever is forgotten from `began_at_s` on covers it, as rule 6 of `MemoryCache` wants.
-        self._keep(key, seen.answer, certificate, seen.began_at_s - seen.age_s)
+        # A change deletes its mark before it is heard of: one that was heard before the look began
+        # would have shown there.
+        began_at_s = seen.began_at_s
+        self._keep(key, seen.answer, certificate, began_at_s - seen.age_s, began_at_s)
         ttl_s, _ = _times_of(seen.answer, certificate)
         age_s = seen.age_s + self._clock_s() - seen.began_at_s
         if age_s < ttl_s and (max_age_s is None or age_s < max_age_s):
@@ -262,8 +263,7 @@ class SharedCache(MemoryCache):
         names = Names(self._cipher, self._store.run_id)
         try:
             began_at_s = self._clock_s()
-            [newest] = await self._store.ask([_newest(names)])
-            last = _id_of(newest)
+            last = await self._begin(names)
             self.forget(Forget(everything=True))  # what was said meanwhile is not known
             self._names = names
             self.trust(began_at_s + TRUST_S)
@@ -274,6 +274,18 @@ class SharedCache(MemoryCache):
             raise StoreError("CACHE_UNREACHED", "the store answers what it should not") from None
         finally:
             self._names = None
+
+    async def _begin(self, names: Names) -> bytes:
+        """Where changes are to be heard from on.
+
+        A stream begins with a change about everything: whoever followed another before, which is
+        gone with what was not heard yet, learns it in one way or another.
+        """
+        while True:
+            [newest] = await self._store.ask([_newest(names)])
+            if newest:
+                return _id_of(newest)
+            await self._store.ask([_telling(self._cipher, names, Forget(everything=True))])
 
     async def _hear(self, names: Names, last: bytes) -> bytes:
         """Take what was said since `last`; returns where to go on."""
@@ -311,8 +323,8 @@ async def void_once(store: Store, cipher: SharedCipher, forget: Forget) -> float
 
     async def tell() -> None:
         assert store.run_id is not None
-        await store.ask(_void_commands(cipher, Names(cipher, store.run_id), forget))
-        told.set_result(time.monotonic() + TRUST_S + _MARGIN_S)
+        names = Names(cipher, store.run_id)
+        told.set_result(await _void(store, cipher, names, forget))
         await asyncio.Event().wait()  # until cancelled
 
     keeper = asyncio.create_task(store.keep(tell))
@@ -326,17 +338,21 @@ async def void_once(store: Store, cipher: SharedCipher, forget: Forget) -> float
     return told.result()
 
 
-def _void_commands(cipher: SharedCipher, names: Names, forget: Forget) -> list[Command]:
+async def _void(store: Store, cipher: SharedCipher, names: Names, forget: Forget) -> float:
     """Delete the marks, then tell: who has heard finds nothing in the store any more."""
     marks = [names.holder(tag) for tag in forget.tags]
     marks += [names.certificate(name) for name in forget.certificates]
     if forget.everything:
         marks.append(names.everything)
+    _, change_id = await store.ask([("DEL", *marks), _telling(cipher, names, forget, "NOMKSTREAM")])
+    if change_id is None:
+        raise StoreError("CACHE_UNREACHED", "the shared cache was emptied, and nobody listens yet")
+    return time.monotonic() + TRUST_S + _MARGIN_S
+
+
+def _telling(cipher: SharedCipher, names: Names, forget: Forget, *options: str) -> Command:
     told = cipher.seal(names.stream, _encode(forget))
-    return [
-        ("DEL", *marks),
-        ("XADD", names.stream, "MAXLEN", "~", _STREAM_COUNT, "*", _FIELD, told),
-    ]
+    return ("XADD", names.stream, *options, "MAXLEN", "~", _STREAM_COUNT, "*", _FIELD, told)
 
 
 def _newest(names: Names) -> Command:
