@@ -266,6 +266,7 @@ class SharedCache(MemoryCache):
             last = await self._begin(names)
             self.forget(Forget(everything=True))  # what was said meanwhile is not known
             self._names = names
+            _log.info("the shared cache is there")
             self.trust(began_at_s + TRUST_S)
             while True:
                 await asyncio.sleep(POLL_S)
@@ -273,6 +274,8 @@ class SharedCache(MemoryCache):
         except (TypeError, ValueError, IndexError):
             raise StoreError("CACHE_UNREACHED", "the store answers what it should not") from None
         finally:
+            if self._names is not None:
+                _log.warning("the shared cache is away")
             self._names = None
 
     async def _begin(self, names: Names) -> bytes:
@@ -290,8 +293,11 @@ class SharedCache(MemoryCache):
     async def _hear(self, names: Names, last: bytes) -> bytes:
         """Take what was said since `last`; returns where to go on."""
         began_at_s = self._clock_s()
-        read = ("XREAD", "COUNT", _MAX_READ_COUNT, "STREAMS", names.stream, last)
-        streams, newest = await self._store.ask([read, _newest(names)])
+        read: Command = ("XREAD", "COUNT", _MAX_READ_COUNT, "STREAMS", names.stream, last)
+        # To persist the stream is to do nothing, but a server that was made a replica refuses it:
+        # changes come there late.
+        asked = [read, _newest(names), ("PERSIST", names.stream)]
+        streams, newest, _ = await self._store.ask(asked)
         said = [] if streams is None else streams[0][1]
         if len(said) >= _MAX_READ_COUNT or _order(_id_of(newest)) < _order(last):
             raise StoreError("CACHE_UNREACHED", "changes went by, or their stream was deleted")

@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, final
 
-import structlog
 from valkey.asyncio import Connection
 from valkey.exceptions import ResponseError, ValkeyError
 
@@ -30,7 +29,6 @@ HELLO_S: Final = 1.0
 _MAX_QUEUE_COUNT: Final = 4096
 _BACKOFF_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
 _RUN_ID: Final = re.compile(rb"^run_id:([0-9a-f]{40})\r?$", re.MULTILINE)
-_log = structlog.get_logger()
 
 Command = tuple[bytes | str | int, ...]
 #: One reply for each command, as RESP2 has it.
@@ -46,7 +44,6 @@ class Store:
 
     Attributes:
         run_id: of the store's present life; None while it is away.
-        away_count: times that a connection was lost or not to be had.
     """
 
     def __init__(self, connect: Callable[[], Connection]) -> None:
@@ -55,7 +52,6 @@ class Store:
         self._arrived: Final = asyncio.Event()
         self._late_count = 0
         self.run_id: bytes | None = None
-        self.away_count = 0
 
     @property
     def is_quick(self) -> bool:
@@ -101,9 +97,6 @@ class Store:
         while True:
             if await self._live(follow):
                 attempt = 0
-            self.away_count += 1
-            if attempt == 0:
-                _log.warning("the shared cache is away")
             await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
             attempt += 1
 
@@ -115,7 +108,6 @@ class Store:
                 await connection.connect()  # type: ignore[no-untyped-call]  # without annotations
                 self.run_id = await _hello(connection)
             was_there, self._late_count = True, 0
-            _log.info("the shared cache is there")
             await self._serve(connection, follow)
         except (OSError, ValkeyError, StoreError):  # TimeoutError is an OSError
             pass
@@ -193,8 +185,8 @@ def _settle(replied: "asyncio.Future[Replies]", replies: Replies) -> None:
     refused = next((reply for reply in replies if isinstance(reply, ResponseError)), None)
     if refused is None:
         replied.set_result(replies)
-    else:  # its words may repeat ours: only their first, the kind, is told
-        kind = str(refused).partition(" ")[0] or "ERR"
+    else:  # its words may repeat ours, so only their kind is told
+        kind = type(refused).__name__
         error = StoreError("CACHE_UNREACHED", f"the shared cache refused: {kind}")
         replied.set_exception(error)
 

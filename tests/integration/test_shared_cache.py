@@ -427,5 +427,15 @@ async def test_a_store_that_refuses_to_write_is_an_error_to_nobody(server: Store
         server.ask("CONFIG", "SET", "maxmemory", "100kb")
         assert await origin(one, Source()) == "source"
         assert one.state().shared_error_count > 0
-        with pytest.raises(StoreError, match="OOM"):
+        with pytest.raises(StoreError, match="OutOfMemory"):
             await one.void(tag_of(one))
+
+
+async def test_a_server_that_was_made_a_replica_is_not_listened_to(server: StoreServer) -> None:
+    async with node(server) as one:
+        await origin(one, Source())
+        server.ask("REPLICAOF", "127.0.0.1", "9")
+        await settled(lambda: one.get(key_of(one), None) is None)
+        assert await origin(one, Source()) == "source"
+        server.ask("REPLICAOF", "NO", "ONE")
+        await settled(lambda: one.state().store == "ok")
