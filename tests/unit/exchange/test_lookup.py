@@ -10,7 +10,8 @@ from gateway.crypto.digest import sha256
 from gateway.crypto.identity import EpochCipher
 from gateway.errors import AdapterTimeout, AdapterUnavailable, AuditError
 from gateway.exchange.lookup import RECORD_RESERVE_S
-from gateway.model.answer import NotFound
+from gateway.model.answer import Absent, NotFound
+from gateway.ports import Obtained
 from tests.unit.exchange.rooms import CIPHER, GRANT, NAME, NUMBER, Corridor, request_body
 
 
@@ -307,3 +308,19 @@ async def test_each_entry_is_under_the_keys_of_the_moment() -> None:
         ("2026-11", "2026-11"),
         ("2026-12", "2026-12"),
     ]
+
+
+async def test_what_another_node_kept_is_served_under_a_claim_and_says_so(
+    corridor: Corridor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def obtain(*_: object) -> Obtained:
+        return Obtained(Absent("2026-11-22T07:59:00Z"), is_kept=True)
+
+    monkeypatch.setattr(corridor.lookup._cache, "obtain", obtain)
+    _, answer = await corridor.ask()
+    assert (answer["outcome"], answer["served_from"]) == ("not_found", "cache")
+    assert answer["as_of"] == "2026-11-22T07:59:00Z"
+    entry = corridor.log.entries[-1]
+    assert (entry.served_from, entry.adapter, entry.adapter_ms) == ("cache", None, None)
+    assert len(corridor.log.claims) == 1
+    assert not corridor.department.queries
