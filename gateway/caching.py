@@ -67,7 +67,7 @@ async def void_elsewhere(site: Site, forget: Forget) -> float:
     """
     if site.config.cache.url is None:
         return 0.0
-    from gateway.cache.shared import void_once  # noqa: PLC0415 - see above
+    from gateway.cache.changes import void_once  # noqa: PLC0415 - see above
 
     return await void_once(make_store(site), keyring.shared_cipher(site), forget)
 

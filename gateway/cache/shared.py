@@ -22,11 +22,12 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import structlog
 
+from gateway.cache.changes import TRUST_S, id_of, newest, order_of, tell, telling
 from gateway.cache.memory import BLIND_FLIGHT_S, MAX_ABSENT_TTL_S, MAX_LOAD_S, MemoryCache
 from gateway.cache.singleflight import SingleFlight
 from gateway.cache.store import LATE_S, Command, Replies, Store
@@ -39,21 +40,12 @@ from gateway.model.certificate import CertificateType
 from gateway.model.forget import CacheState, Forget
 from gateway.ports import Cached, Obtained
 
-TRUST_S: Final = 1.0
 POLL_S: Final = 0.1
-#: For clocks that do not run alike.
-_MARGIN_S: Final = 0.05
 #: A look that took longer may have begun before a change that was answered since.
 _MAX_LOOK_S: Final = 0.5
-#: Changes that a process has to hear within `TRUST_S`; the stream keeps about so many.
-_STREAM_COUNT: Final = 10_000
 _MAX_READ_COUNT: Final = 1_000
-#: Seconds that a command gives the store to be there.
-_ONCE_S: Final = 5.0
 _MAX_VALUE_BYTES: Final = 256 * 1024
 _MARK_COUNT: Final = 3
-_FIELD: Final = b"f"
-_encode: Final = msgspec.msgpack.Encoder().encode
 _parse_forget: Final = msgspec.msgpack.Decoder(Forget).decode
 _log = structlog.get_logger()
 
@@ -158,7 +150,7 @@ class SharedCache(MemoryCache):
         """
         if (names := self._names) is None:
             raise StoreError("CACHE_UNREACHED", "the shared cache is away")
-        return await _void(self._store, self._cipher, names, forget)
+        return await tell(self._store, self._cipher, names, forget)
 
     def state(self) -> CacheState:
         """What there is to say about this cache and the store behind it."""
@@ -285,10 +277,10 @@ class SharedCache(MemoryCache):
         gone with what was not heard yet, learns it in one way or another.
         """
         while True:
-            [newest] = await self._store.ask([_newest(names)])
-            if newest:
-                return _id_of(newest)
-            await self._store.ask([_telling(self._cipher, names, Forget(everything=True))])
+            [found] = await self._store.ask([newest(names)])
+            if found:
+                return id_of(found)
+            await self._store.ask([telling(self._cipher, names, Forget(everything=True))])
 
     async def _hear(self, names: Names, last: bytes) -> bytes:
         """Take what was said since `last`; returns where to go on."""
@@ -296,10 +288,10 @@ class SharedCache(MemoryCache):
         read: Command = ("XREAD", "COUNT", _MAX_READ_COUNT, "STREAMS", names.stream, last)
         # To persist the stream is to do nothing, but a server that was made a replica refuses it:
         # changes come there late.
-        asked = [read, _newest(names), ("PERSIST", names.stream)]
-        streams, newest, _ = await self._store.ask(asked)
+        asked = [read, newest(names), ("PERSIST", names.stream)]
+        streams, last_told, _ = await self._store.ask(asked)
         said = [] if streams is None else streams[0][1]
-        if len(said) >= _MAX_READ_COUNT or _order(_id_of(newest)) < _order(last):
+        if len(said) >= _MAX_READ_COUNT or order_of(id_of(last_told)) < order_of(last):
             raise StoreError("CACHE_UNREACHED", "changes went by, or their stream was deleted")
         for change_id, fields in said:
             last = change_id
@@ -317,63 +309,6 @@ class SharedCache(MemoryCache):
             self._shared_refused_count += 1
             forget = Forget(everything=True)
         self.forget(forget)
-
-
-async def void_once(store: Store, cipher: SharedCipher, forget: Forget) -> float:
-    """`SharedCache.void` for who keeps no connection; `store` is used up.
-
-    Raises:
-        StoreError: it is not known that other nodes will forget.
-    """
-    told: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-
-    async def tell() -> None:
-        assert store.run_id is not None
-        names = Names(cipher, store.run_id)
-        told.set_result(await _void(store, cipher, names, forget))
-        await asyncio.Event().wait()  # until cancelled
-
-    keeper = asyncio.create_task(store.keep(tell))
-    try:
-        await asyncio.wait((told, keeper), timeout=_ONCE_S, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        keeper.cancel()
-        await asyncio.wait((keeper,))
-    if not told.done():
-        raise StoreError("CACHE_UNREACHED", "the shared cache is away")
-    return told.result()
-
-
-async def _void(store: Store, cipher: SharedCipher, names: Names, forget: Forget) -> float:
-    """Delete the marks, then tell: who has heard finds nothing in the store any more."""
-    marks = [names.holder(tag) for tag in forget.tags]
-    marks += [names.certificate(name) for name in forget.certificates]
-    if forget.everything:
-        marks.append(names.everything)
-    _, change_id = await store.ask([("DEL", *marks), _telling(cipher, names, forget, "NOMKSTREAM")])
-    if change_id is None:
-        raise StoreError("CACHE_UNREACHED", "the shared cache was emptied, and nobody listens yet")
-    return time.monotonic() + TRUST_S + _MARGIN_S
-
-
-def _telling(cipher: SharedCipher, names: Names, forget: Forget, *options: str) -> Command:
-    told = cipher.seal(names.stream, _encode(forget))
-    return ("XADD", names.stream, *options, "MAXLEN", "~", _STREAM_COUNT, "*", _FIELD, told)
-
-
-def _newest(names: Names) -> Command:
-    return ("XREVRANGE", names.stream, "+", "-", "COUNT", 1)
-
-
-def _id_of(newest: list[Any]) -> bytes:
-    """Of the newest change; of the beginning where there is none."""
-    found: bytes = newest[0][0] if newest else b"0-0"
-    return found
-
-
-def _order(change_id: bytes) -> tuple[int, int]:
-    milliseconds, _, number = change_id.partition(b"-")
-    return int(milliseconds), int(number)
 
 
 def _pack(

@@ -1,134 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Caches of several processes behind which one real store stands, and what may be done to it."""
+"""Caches of several nodes behind which one real store stands: shared, aged, voided, sealed."""
 
 import asyncio
-import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from valkey.asyncio import Connection
 
-from gateway.cache.shared import TRUST_S, SharedCache, void_once
-from gateway.cache.store import Store
+from gateway.cache.changes import void_once
 from gateway.cache.stored import SKEW_S
 from gateway.crypto.shared import SharedCipher
-from gateway.errors import StoreError, Text
-from gateway.model.answer import Absent, Sealed
-from gateway.model.certificate import CertificateType
+from gateway.errors import StoreError
+from gateway.model.answer import Sealed
 from gateway.model.forget import Forget
-from gateway.model.holder import Holder
 from gateway.ports import Cached
+from tests.integration.caches import (
+    ABSENT,
+    HOLDER,
+    IDENTITY,
+    KEY,
+    NEWER,
+    OTHER,
+    SEALED,
+    TOKEN,
+    Source,
+    key_of,
+    kind,
+    node,
+    origin,
+    store_at,
+    stored,
+    tag_of,
+)
 from tests.store_server import StoreServer, needs_store
 
 pytestmark = needs_store
-
-KEY = bytes(31) + b"\x07"
-HOLDER = Holder("cn-id", "140302190001010017", "测试甲")
-OTHER = Holder("cn-id", "140302198001010020", "测试乙")
-TOKEN = "eyJhbGciOiJFUzI1NiJ9.e30.c2ln~WyJzYWx0IiwibmFtZSIsIua1i-ivleeUsiJd~"
-SEALED = Sealed(TOKEN, ("name",), "2026-11-22T08:00:00Z")
-NEWER = Sealed(TOKEN + "bmV3~", ("name",), "2026-11-22T09:00:00Z")
-ABSENT = Absent("2026-11-22T08:00:00Z")
-LIMIT_S = 10
-
-
-def kind(ttl_s: int = 600, stale_s: int = 0, name: str = "x.identity") -> CertificateType:
-    return CertificateType(
-        name=name,
-        title=Text("Identity", "身份"),
-        schemes=("cn-id",),
-        fields=(),
-        ttl_s=ttl_s,
-        cache_scope="agency_purpose",
-        stale_s=stale_s,
-    )
-
-
-IDENTITY = kind()
-
-
-def recognise(token: str, certificate: str) -> Sealed | None:
-    """What a sealer does with a token that it knows."""
-    known = {SEALED.token: SEALED, NEWER.token: NEWER}
-    return known.get(token) if certificate.startswith("x.") else None
-
-
-def key_of(room: SharedCache, holder: Holder = HOLDER, of: CertificateType = IDENTITY) -> bytes:
-    key = room.key(holder, of, agency="yq-gjj", item="i-1", case="1234", grant="g@1")
-    assert key is not None
-    return key
-
-
-def tag_of(room: SharedCache, holder: Holder = HOLDER) -> Forget:
-    return Forget(tags=room.tags(holder.scheme, holder.number, (IDENTITY.name,)))
-
-
-class Source:
-    """A department that counts how often it is asked."""
-
-    def __init__(self, answer: Cached = SEALED) -> None:
-        self.answer = answer
-        self.count = 0
-
-    async def __call__(self) -> Cached:
-        self.count += 1
-        return self.answer
-
-
-async def origin(
-    room: SharedCache,
-    source: Callable[[], Awaitable[Cached]],
-    *,
-    holder: Holder = HOLDER,
-    of: CertificateType = IDENTITY,
-    max_age_s: int | None = None,
-) -> str:
-    """Ask as the corridor does; where the answer came from."""
-    key = key_of(room, holder, of)
-    if room.get(key, max_age_s) is not None:
-        return "memory"
-    obtained = await room.obtain(key, of, max_age_s, source)
-    return "store" if obtained.is_kept else "source"
-
-
-def store_at(port: int) -> Store:
-    return Store(lambda: Connection(host="127.0.0.1", port=port, socket_timeout=None))
-
-
-async def settled(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LIMIT_S):
-        while not holds():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def node(
-    server: StoreServer, *, ahead_s: float = 0.0, key: bytes = KEY
-) -> AsyncIterator[SharedCache]:
-    """A process of another node, its clock on the wall ahead of ours."""
-    room = SharedCache(
-        max_entries=1000,
-        max_bytes=1 << 20,
-        cipher=SharedCipher(key),
-        store=store_at(server.port),
-        recognise=recognise,
-        unix_s=lambda: time.time() + ahead_s,
-    )
-    keeper = asyncio.create_task(room.keep())
-    try:
-        await settled(lambda: room.state().store == "ok")
-        yield room
-    finally:
-        keeper.cancel()
-        await asyncio.wait((keeper,))
-
-
-async def stored(server: StoreServer, count: int = 1) -> None:
-    """Nobody waits for what is stored; here somebody does."""
-    await settled(lambda: len(server.answers()) >= count)
 
 
 @pytest.fixture
@@ -320,122 +227,3 @@ async def test_the_store_learns_nothing_that_can_be_read(server: StoreServer) ->
     secrets += [part.encode() for part in TOKEN.split("~") if part]
     secrets += [b"yq-gjj", SharedCipher(KEY).tag_secret, key_of(one)[:16], key_of(one)]
     assert [secret for secret in secrets for text in kept if secret in text] == []
-
-
-async def test_marks_that_the_store_lost_void_what_depends_on_them(server: StoreServer) -> None:
-    async with node(server) as one, node(server) as two:
-        await origin(one, Source())
-        await stored(server)
-        for name in server.strings().keys() - server.answers().keys():
-            server.ask("DEL", name)
-        assert await origin(two, Source()) == "source"
-
-
-async def test_a_store_that_comes_back_with_an_old_copy_brings_nothing_back(
-    server: StoreServer,
-) -> None:
-    async with node(server) as one:
-        await origin(one, Source())
-        await stored(server)
-        server.ask("SAVE")
-        await one.void(tag_of(one))
-        server.stop()
-        await settled(lambda: one.state().store == "away")
-        server.start()
-        assert server.answers()
-        await settled(lambda: one.state().store == "ok")
-        assert await origin(one, Source()) == "source"
-
-
-async def test_a_store_that_was_emptied_is_begun_anew(server: StoreServer) -> None:
-    async with node(server) as one, node(server) as two:
-        await one.void(Forget(everything=True))
-        for room in (one, two):
-            await origin(room, Source())
-        server.ask("FLUSHALL")
-        await settled(lambda: two.get(key_of(two), None) is None)
-        await settled(lambda: two.state().store == "ok")
-        until_s = await one.void(tag_of(one))
-        await asyncio.sleep(until_s - time.monotonic())
-        assert await origin(two, Source()) == "source"
-
-
-async def test_a_change_that_cannot_be_read_is_about_everything(server: StoreServer) -> None:
-    async with node(server) as one:
-        await one.void(tag_of(one, OTHER))
-        await origin(one, Source())
-        stream = next(n for n in server.ask("KEYS", "*") if server.ask("TYPE", n) == b"stream")
-        server.ask("XADD", stream, "*", "f", "forged")
-        await settled(lambda: one.get(key_of(one), None) is None)
-        assert one.state().shared_refused_count == 1
-
-
-async def test_nodes_of_another_key_share_a_store_and_nothing_else(server: StoreServer) -> None:
-    async with node(server) as one, node(server, key=bytes(32)) as stranger:
-        await origin(one, Source())
-        await stored(server)
-        assert await origin(stranger, Source()) == "source"
-        await stranger.void(Forget(everything=True))
-        await asyncio.sleep(2 * TRUST_S)
-        assert await origin(one, Source()) == "memory"
-
-
-async def test_who_does_not_hear_serves_nothing_from_memory_and_comes_back_empty(
-    server: StoreServer,
-) -> None:
-    source = Source()
-    async with node(server) as one:
-        await origin(one, source)
-        server.pause()
-        await settled(lambda: one.get(key_of(one), None) is None)
-        with pytest.raises(StoreError):
-            await one.void(tag_of(one))
-        assert [await origin(one, source) for _ in range(20)] == ["source"] * 20
-        assert one.state().store == "away"
-        server.resume()
-        await settled(lambda: one.state().store == "ok")
-        assert await origin(one, source) == "store" or source.count == 22
-        assert await origin(one, source) == "memory"
-
-
-async def test_a_store_that_was_killed_is_found_again(server: StoreServer) -> None:
-    async with node(server) as one:
-        await origin(one, Source())
-        server.stop(signal.SIGKILL)
-        await settled(lambda: one.get(key_of(one), None) is None)
-        assert one.state().store == "away"
-        assert await origin(one, Source()) == "source"
-        with pytest.raises(StoreError):
-            await one.void(tag_of(one))
-        server.start()
-        await settled(lambda: one.state().store == "ok")
-        assert await origin(one, Source()) == "source"
-        assert await origin(one, Source()) == "memory"
-
-
-async def test_a_command_says_that_the_store_is_away(
-    server: StoreServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gateway.cache.shared._ONCE_S", 0.3)
-    server.stop()
-    with pytest.raises(StoreError):
-        await void_once(store_at(server.port), SharedCipher(KEY), Forget(everything=True))
-
-
-async def test_a_store_that_refuses_to_write_is_an_error_to_nobody(server: StoreServer) -> None:
-    async with node(server) as one:
-        server.ask("CONFIG", "SET", "maxmemory", "100kb")
-        assert await origin(one, Source()) == "source"
-        assert one.state().shared_error_count > 0
-        with pytest.raises(StoreError, match="OutOfMemory"):
-            await one.void(tag_of(one))
-
-
-async def test_a_server_that_was_made_a_replica_is_not_listened_to(server: StoreServer) -> None:
-    async with node(server) as one:
-        await origin(one, Source())
-        server.ask("REPLICAOF", "127.0.0.1", "9")
-        await settled(lambda: one.get(key_of(one), None) is None)
-        assert await origin(one, Source()) == "source"
-        server.ask("REPLICAOF", "NO", "ONE")
-        await settled(lambda: one.state().store == "ok")
