@@ -3,7 +3,6 @@
 
 import asyncio
 import gc
-import secrets
 import signal
 import socket
 import time
@@ -32,6 +31,7 @@ from gateway.audit.sequencer import serve as serve_sequencer
 from gateway.audit.space import Space
 from gateway.audit.store.sqlite import SqliteStore
 from gateway.cache.memory import MemoryCache
+from gateway.caching import cache_secret, check_store, make_cache
 from gateway.catalog.catalog import ItemCatalog
 from gateway.config import Site, load_site
 from gateway.crypto.sdjwt import RESERVED_NAMES
@@ -60,9 +60,6 @@ _log = structlog.get_logger()
 #: Seconds beyond the clock window for which a nonce is remembered: clocks of two processes on one
 #: machine agree far better than this.
 _NONCE_MARGIN_S: Final = 5
-#: Under which caches know holders. Made before the supervisor forks, so that all its processes have
-#: the same, also those that are started again.
-_CACHE_SECRET: Final = secrets.token_bytes(32)
 
 
 def _now() -> datetime:
@@ -93,6 +90,7 @@ def check_site(site: Site) -> Departments:
     keyring.seal_signers(site)
     keyring.seal_public_keys(site)
     keyring.check_epoch_key(site)
+    check_store(site)
     _notary_plan(site)
     open_tls(site)
     asyncio.run(_open_and_close(departments))
@@ -151,7 +149,7 @@ async def run_sequencer(
         quit_event=quit_event,
         on_ready=on_ready,
         section=section.audit,
-        cache_secret=_CACHE_SECRET,
+        cache_secret=cache_secret(site),
         on_beat=on_ready,
         on_measured=show,
     )
@@ -194,10 +192,8 @@ async def run_worker(
     """Serve lookups until `quit_event`, then drain."""
     async with AsyncExitStack() as stack:
         departments = load_departments(site, observer=AdapterMetrics())
-        bounds = site.config.cache
-        cache = MemoryCache(
-            max_entries=bounds.max_entries, max_bytes=bounds.max_bytes, secret=_CACHE_SECRET
-        )
+        sealer = _make_sealer(site)
+        cache = make_cache(site, sealer.recognise)
         audit = SequencerClient(site.socket, cache)
         stack.push_async_callback(audit.aclose)
         await audit.open()
@@ -217,7 +213,7 @@ async def run_worker(
         await live.refresh()  # a worker that is started again must not know revoked keys
         front = _make_front(
             site, live, departments, audit=audit, cache=cache, epochs=epochs, tls=tls,
-            open_door=open_door, signalling=signalling,
+            sealer=sealer, open_door=open_door, signalling=signalling,
         )  # fmt: skip
         gc.collect()
         gc.freeze()  # what start-up made stays; the collector need not look at it again
@@ -226,7 +222,7 @@ async def run_worker(
         )
         async with asyncio.TaskGroup() as tasks:
             watchers = [tasks.create_task(each.watch()) for each in (live, epochs, signalling)]
-            watchers.append(tasks.create_task(front.count_forever()))
+            watchers += [tasks.create_task(front.count_forever()), tasks.create_task(cache.keep())]
             await serve_http(
                 front,
                 sock,
@@ -266,6 +262,15 @@ def _make_epochs(site: Site) -> LiveEpochs:
     )
 
 
+def _make_sealer(site: Site) -> DepartmentSealer:
+    return DepartmentSealer(
+        keyring.seal_signers(site),
+        keyring.seal_public_keys(site),
+        issuer=site.config.site.issuer,
+        clock=_now,
+    )
+
+
 def _make_front(
     site: Site,
     live: LiveSite,
@@ -275,16 +280,11 @@ def _make_front(
     cache: MemoryCache,
     epochs: LiveEpochs,
     tls: LiveTLS | None,
+    sealer: DepartmentSealer,
     open_door: OpenDoor,
     signalling: Signalling,
 ) -> Front:
     config = site.config
-    sealer = DepartmentSealer(
-        keyring.seal_signers(site),
-        keyring.seal_public_keys(site),
-        issuer=config.site.issuer,
-        clock=_now,
-    )
     limits = AgencyLimits(config.limits, workers=config.http.workers)
     responder = Responder(keyring.gateway_signer(site), origin=config.site.origin, clock=time.time)
     metrics = LookupMetrics()
@@ -319,7 +319,9 @@ def _make_front(
             site, live, audit, limits=limits, responder=responder, open_door=open_door
         ),
         responder=responder,
-        ready=lambda: readiness(site, audit, departments, live=live, epochs=epochs, tls=tls),
+        ready=lambda: readiness(
+            site, audit, departments, cache=cache, live=live, epochs=epochs, tls=tls
+        ),
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
     )
 

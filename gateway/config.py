@@ -30,6 +30,7 @@ from gateway.errors import SetupError
 from gateway.model.agency import Agency
 from gateway.model.audit_site import AuditSection
 from gateway.model.auditor import Auditor
+from gateway.model.cache_section import CacheSection
 from gateway.model.department import Department
 from gateway.model.grant import Grant
 from gateway.model.http_section import HTTPSection
@@ -85,15 +86,6 @@ class LookupSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 60
 
 
-class CacheSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[cache]`: sealed answers kept in a worker's memory."""
-
-    max_entries: Annotated[int, Meta(ge=1, description="Answers per worker.")] = 100_000
-    max_bytes: Annotated[
-        int, Meta(ge=1_048_576, description="Bytes per worker, approximately.")
-    ] = 256 * 1024 * 1024
-
-
 class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`gateway.toml`.
 
@@ -101,7 +93,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         site: who this gateway is.
         http: where agencies reach it.
         lookup: limits of one lookup.
-        cache: sealed answers kept in memory.
+        cache: sealed answers kept in memory, and shared by nodes.
         limits: how often agencies may ask.
         audit: the log: retention, witnesses, timestamps.
     """

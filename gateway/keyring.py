@@ -9,6 +9,8 @@
     keys/seal-<adapter>.pem  P-256    seals that department's certificates
     keys/audit.kek           32 bytes wraps the epoch keys; `[audit] kek` may name another
     keys/epochs.json         wrapped epoch keys; who destroys one, erases its holders from the log
+    keys/shared-cache.key    32 bytes the same on all nodes (`[cache] url`); `[cache] key` may name
+                             another
     keys/retired/            public halves of sealing keys that were replaced; published for ever
 
 Beside each private key stands its public half as `.pub.pem`, for whoever has to trust it. Private
@@ -34,6 +36,7 @@ from gateway.crypto.keys import (
     public_jwk,
     public_pem,
 )
+from gateway.crypto.shared import SharedCipher
 from gateway.errors import GatewayError, SetupError
 from gateway.model.agency import Algorithm
 from gateway.model.epoch import epoch_at
@@ -41,7 +44,7 @@ from gateway.secret_source import secret_source
 from gateway.site_file import locked, write_whole
 from gateway.tlog.note import NoteSigner, NoteVerifier, parse_vkey
 
-_KEK_BYTES: Final = 32
+_SECRET_BYTES: Final = 32
 _PRIVATE: Final = 0o600
 _PRIVATE_FOLDER: Final = 0o700
 _RETIRED: Final = "retired"
@@ -67,8 +70,11 @@ def make_missing_keys(site: Site) -> tuple[Path, ...]:
         vkey = site.keys / "log.vkey"
         if not vkey.exists():
             vkey.write_text(log_signer(site).public.vkey + "\n")
-        if (kek := make_kek(site, site.config.audit.kek)) is not None:
+        if (kek := make_secret(site, site.config.audit.kek)) is not None:
             made.append(kek)
+        cache = site.config.cache
+        if cache.url is not None and (shared := make_secret(site, cache.key)) is not None:
+            made.append(shared)
     except OSError as error:
         raise _unwritable(error) from None
     return tuple(made)
@@ -224,8 +230,8 @@ def erase_epoch(site: Site, epoch: str) -> None:
     epochs.erase_epoch(_epochs_file(site), epoch)
 
 
-def make_kek(site: Site, reference: str) -> Path | None:
-    """Make the key encryption key if it is a file's and not there; returns the file that was made.
+def make_secret(site: Site, reference: str) -> Path | None:
+    """Make a key of 32 bytes if it is a file's and not there; returns the file that was made.
 
     Raises:
         OSError: it cannot be written.
@@ -234,7 +240,7 @@ def make_kek(site: Site, reference: str) -> Path | None:
     path = site.folder / name
     if scheme != "file" or path.exists():
         return None
-    write_private(path, b64encode(secrets.token_bytes(_KEK_BYTES)) + b"\n")
+    write_private(path, b64encode(secrets.token_bytes(_SECRET_BYTES)) + b"\n")
     return path
 
 
@@ -255,11 +261,20 @@ def rotate_kek(site: Site, reference: str) -> tuple[int, bool]:
         kek = _kek(site, configured)
         return epochs.drop_other_wrappings(_epochs_file(site), kek), True
     try:
-        make_kek(site, reference)
+        make_secret(site, reference)
     except OSError as error:
         raise _unwritable(error) from None
     old, new = _kek(site, configured), _kek(site, reference)
     return epochs.add_wrapping(_epochs_file(site), old, new), False
+
+
+def shared_cipher(site: Site) -> SharedCipher:
+    """The keys under which nodes share their cache.
+
+    Raises:
+        SetupError: there is no such key.
+    """
+    return SharedCipher(_read_secret(site, site.config.cache.key, "cache.key"))
 
 
 def _epochs_file(site: Site) -> Path:
@@ -285,21 +300,26 @@ def _load(path: Path, role: str) -> Signer:
 
 
 def _kek(site: Site, reference: str) -> bytes:
+    return _read_secret(site, reference, "audit.kek")
+
+
+def _read_secret(site: Site, reference: str, member: str) -> bytes:
+    """32 bytes by reference; `member` of gateway.toml is where it stands."""
     scheme, _, name = reference.partition(":")
     if scheme == "file":
         _check_private(site.folder / name)
-    text = secret_source(site.folder, "gateway.toml: $.audit.kek")(reference)
+    text = secret_source(site.folder, f"gateway.toml: $.{member}")(reference)
     try:
-        kek = b64decode(text, validate=False)
+        secret = b64decode(text, validate=False)
     except ValueError:
-        kek = b""
-    if len(kek) != _KEK_BYTES:
+        secret = b""
+    if len(secret) != _SECRET_BYTES:
         raise SetupError(
-            f"does not hold {_KEK_BYTES} bytes in base64",
+            f"does not hold {_SECRET_BYTES} bytes in base64",
             where=str(site.folder / name) if scheme == "file" else reference,
             remedy="restore it from your backup.",
         )
-    return kek
+    return secret
 
 
 def read_private(path: Path) -> bytes:

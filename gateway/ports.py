@@ -161,6 +161,16 @@ class Forgetful(Protocol):
     def forget(self, forget: Forget) -> None:
         """Give none of it any more, and keep nothing of it that is on its way."""
 
+    async def void(self, forget: Forget) -> float:
+        """Have other nodes forget.
+
+        Returns:
+            Monotonic seconds from which on none of them serves what it kept before.
+
+        Raises:
+            StoreError: it is not known that they will.
+        """
+
     def state(self) -> CacheState:
         """What there is to say about it."""
 
@@ -179,12 +189,19 @@ class ChangeLog(Protocol):
         """Record a department's signal, and have every cache forget; returns the record's index.
 
         None for a request that was received before, of which nothing is recorded yet.
+
+        Raises:
+            StoreError: other nodes cannot be told; nothing is recorded yet.
         """
 
     async def notice(
         self, adapter: str, holder: Holder, certificates: tuple[str, ...], deadline: Deadline
     ) -> None:
-        """Record that an adapter learned of a change, and have every cache forget."""
+        """Record that an adapter learned of a change, and have every cache forget.
+
+        Raises:
+            StoreError: as `signal`.
+        """
 
     async def refuse(
         self,
@@ -276,6 +293,13 @@ class AccessPolicy(Protocol):
 Cached = Sealed | Absent
 
 
+class Obtained(msgspec.Struct, frozen=True):
+    """An answer, and whether it had been kept somewhere instead of being asked for now."""
+
+    answer: Cached
+    is_kept: bool
+
+
 class ResultCache(Protocol):
     """Sealed answers of the recent past. A miss is always a safe answer.
 
@@ -312,13 +336,17 @@ class ResultCache(Protocol):
     def get_stale(self, key: bytes | None, max_age_s: int | None) -> Sealed | None:
         """An answer whose time is over by no more than its type allows; never an absence."""
 
-    async def load(
+    async def obtain(
         self,
         key: bytes | None,
         certificate: CertificateType,
+        max_age_s: int | None,
         source: Callable[[], Awaitable[Cached]],
-    ) -> Cached:
-        """Ask `source` once for all concurrent callers of this key, and keep its answer."""
+    ) -> Obtained:
+        """For who found nothing by `get`: what other nodes keep, or else `source`.
+
+        `source` is asked once for all concurrent callers of this key, and its answer kept.
+        """
 
 
 class AdapterDirectory(Protocol):

@@ -9,6 +9,7 @@ from gateway.audit.epoch import LiveEpochs
 from gateway.audit.health import audit_health
 from gateway.config import Site
 from gateway.errors import AuditError
+from gateway.ports import Forgetful
 from gateway.registry.directory import Departments
 from gateway.reload import LiveSite
 from gateway.sdk import Deadline
@@ -23,11 +24,15 @@ async def readiness(
     audit: SequencerClient,
     departments: Departments,
     *,
+    cache: Forgetful,
     live: LiveSite,
     epochs: LiveEpochs,
     tls: LiveTLS | None,
 ) -> tuple[bool, Mapping[str, str]]:
-    """Ready means: lookups can be recorded. Departments and a stale site are only told."""
+    """Ready means: lookups can be recorded.
+
+    Departments, a shared cache that is away and a stale site are only told.
+    """
     try:
         await audit.ping(Deadline.after(_PING_S))
         recorded = "ok"
@@ -35,6 +40,8 @@ async def readiness(
         recorded = error.code
     parts = {"audit": recorded, **audit_health(site.state / "audit", site.config.audit)}
     parts |= {"epoch": epochs.state, "site": live.state}
+    if (shared := cache.state().store) != "none":
+        parts["cache"] = shared
     if tls is not None:
         parts["tls"] = tls.state
     parts |= {f"adapter:{name}": state for name, state in (await departments.health()).items()}

@@ -9,9 +9,13 @@ Rules:
 2. What an adapter learned by itself, and what an operator purged, is an event.
 3. No number in clear: the holder stands in the record as a mark, and goes to the caches as tags.
 4. A change that is about more certificate types than a frame should hold is about everything.
+5. Other nodes are told first: what they do not know is not recorded as done. They are waited for
+   last, so that the record and the workers of this node take no time of their own.
 """
 
+import asyncio
 import secrets
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final, final
@@ -45,11 +49,11 @@ _ID_BYTES: Final = 16
 
 @final
 class ChangeSignals(ChangeLog):
-    """Records changes in this node's log and spreads them to its workers.
+    """Records changes in this node's log and spreads them to its workers, and to other nodes.
 
     Args:
         announcer: the way to log and workers.
-        cache: of this process; makes the tags by which all workers know a holder.
+        cache: of this process; makes the tags by which all know a holder, and reaches other nodes.
         clock: aware now.
         nonce_life_s: seconds after `created` at which a signature is too old by itself.
     """
@@ -74,11 +78,12 @@ class ChangeSignals(ChangeLog):
 
         Raises:
             AuditError: it could not be recorded, or it is not known whether all have forgotten.
+            StoreError: other nodes cannot be told; nothing is recorded yet.
         """
         said = {"certificates": change.certificates, "changed_at": change.changed_at}
         act = self._act(caller, change.id, change.holder, query=msgspec.json.encode(said).decode())
         forget = self._about(change.holder, change.certificates)
-        return await self._announce(act, forget, deadline, claim=self._claim(caller))
+        return await self._spread(act, forget, deadline, claim=self._claim(caller))
 
     async def refuse(
         self,
@@ -113,6 +118,7 @@ class ChangeSignals(ChangeLog):
 
         Raises:
             AuditError: as `signal`.
+            StoreError: as `signal`.
         """
         event = make_event(
             "holder_changed",
@@ -121,7 +127,17 @@ class ChangeSignals(ChangeLog):
             about=(holder, self._epochs.current),
         )
         forget = self._about(holder, certificates)
-        await self._announce(event, forget, deadline, claim=None)
+        await self._spread(event, forget, deadline, claim=None)
+
+    async def _spread(
+        self, record: Act | Event, forget: Forget, deadline: Deadline, *, claim: Claim | None
+    ) -> int | None:
+        """Tell other nodes, then this one; return when none serves what it kept."""
+        until_s = await self._cache.void(forget)
+        index = await self._announce(record, forget, deadline, claim=claim)
+        if index is not None:
+            await asyncio.sleep(max(0.0, until_s - time.monotonic()))
+        return index
 
     async def _announce(
         self, record: Act | Event, forget: Forget, deadline: Deadline, *, claim: Claim | None

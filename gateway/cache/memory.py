@@ -12,6 +12,8 @@
    none for the garbage collector.
 6. What is told to be forgotten is not given again, nor is what was being loaded at that moment kept
    or given to who asks later.
+7. Answers are given as long as this process is known to hear what is to be forgotten (`trust`).
+   After a time in which it was not, everything is forgotten.
 """
 
 import os
@@ -31,12 +33,15 @@ from gateway.model.answer import Absent, Sealed
 from gateway.model.certificate import CertificateType, Value
 from gateway.model.forget import CacheState, Forget
 from gateway.model.holder import Holder
-from gateway.ports import Cached, Forgetful, ResultCache
+from gateway.ports import Cached, Forgetful, Obtained, ResultCache
 
 #: Seconds: a record that was just made must soon be found (DESIGN §8).
 MAX_ABSENT_TTL_S: Final = 60
 #: Seconds beyond which no load lasts: the longest `lookup.deadline_s`.
 MAX_LOAD_S: Final = 300
+#: Seconds for which equal questions share a call while this process may not hear of changes. No
+#: longer than who changes something waits for those who do not hear (`gateway.cache.shared`).
+BLIND_FLIGHT_S: Final = 1.0
 
 _SECRET_BYTES: Final = 32
 _BEYOND_JUMPS_S: Final = 10 * 366 * 86_400
@@ -46,10 +51,16 @@ _ENTRY_OVERHEAD_BYTES: Final = 448
 
 
 class _Kept(msgspec.Struct, frozen=True, gc=False):
-    """`ttl_s`, `stale_s` and `certificate` are the type's own objects, not copies."""
+    """`ttl_s`, `stale_s` and `certificate` are the type's own objects, not copies.
+
+    Attributes:
+        asked_at_s: since when it ages.
+        sure_at_s: what was forgotten before then is not about it.
+    """
 
     answer: Cached
     asked_at_s: float
+    sure_at_s: float
     ttl_s: float
     stale_s: float
     certificate: str
@@ -89,6 +100,7 @@ class MemoryCache(ResultCache, Forgetful):
         self._keyed = KeyedHash(self._secret)
         self._clock_s: Final = clock_s
         self._longest_s = 0.0
+        self._trusted_until_s = float("inf")
         self.hit_count = 0
         self.miss_count = 0
         self.store_count = 0
@@ -130,9 +142,11 @@ class MemoryCache(ResultCache, Forgetful):
         """A fresh answer, younger than `max_age_s`; with 0 there is none."""
         kept = self._kept.get(key)
         if kept is not None:
-            age_s = self._clock_s() - kept.asked_at_s
+            now_s = self._clock_s()
+            age_s = now_s - kept.asked_at_s
             if (
                 age_s < kept.ttl_s
+                and now_s < self._trusted_until_s
                 and (max_age_s is None or age_s < max_age_s)
                 and (self._forgotten.is_empty or not self._is_void(key, kept))
             ):
@@ -150,9 +164,11 @@ class MemoryCache(ResultCache, Forgetful):
         kept = None if key is None else self._kept.get(key)
         if key is None or kept is None or isinstance(kept.answer, Absent):
             return None
-        age_s = self._clock_s() - kept.asked_at_s
+        now_s = self._clock_s()
+        age_s = now_s - kept.asked_at_s
         if (
             age_s >= kept.ttl_s + kept.stale_s
+            or now_s >= self._trusted_until_s
             or (max_age_s is not None and age_s >= max_age_s)
             or self._is_void(key, kept)
         ):
@@ -161,6 +177,16 @@ class MemoryCache(ResultCache, Forgetful):
         self._stale_count += 1
         self._hit_age_s += age_s
         return kept.answer
+
+    async def obtain(
+        self,
+        key: bytes | None,
+        certificate: CertificateType,
+        max_age_s: int | None,  # noqa: ARG002 - nothing here is kept elsewhere
+        source: Callable[[], Awaitable[Cached]],
+    ) -> Obtained:
+        """For who found nothing by `get`: ask `source`, once for all."""
+        return Obtained(await self.load(key, certificate, source), is_kept=False)
 
     async def load(
         self,
@@ -178,7 +204,16 @@ class MemoryCache(ResultCache, Forgetful):
             self._keep(key, answer, certificate, asked_at_s)
             return answer
 
-        return await self._flights.run(key, ask_and_keep)
+        return await self._flights.run(self._flight_of(key), ask_and_keep)
+
+    def trust(self, until_s: float) -> None:
+        """Give answers until then, by this cache's clock.
+
+        What was kept is forgotten unless the last time reached until now.
+        """
+        if self._clock_s() >= self._trusted_until_s:
+            self.forget(Forget(everything=True))
+        self._trusted_until_s = until_s
 
     def restart(self, secret: bytes) -> None:
         """Forget everything, and go on under a secret that other processes know.
@@ -205,6 +240,13 @@ class MemoryCache(ResultCache, Forgetful):
         is_wide = is_all or bool(forget.certificates)  # a key does not tell its certificate type
         self._flights.detach(lambda key: is_wide or key[:TAG_BYTES] in tags)
 
+    async def void(self, forget: Forget) -> float:  # noqa: ARG002 - see there
+        """Nothing to do: what is in this memory is in no other."""
+        return 0.0
+
+    async def keep(self) -> None:
+        """Do whatever has to go on beside it, until cancelled; nothing."""
+
     def state(self) -> CacheState:
         """What there is to say about this cache."""
         return CacheState(
@@ -219,16 +261,30 @@ class MemoryCache(ResultCache, Forgetful):
             self._hit_age_s,
         )
 
+    def _flight_of(self, key: bytes) -> bytes:
+        """Under what a call is shared; who may not hear of changes shares none that is old."""
+        now_s = self._clock_s()
+        if now_s < self._trusted_until_s:
+            return key
+        return key + int(now_s / BLIND_FLIGHT_S).to_bytes(8)
+
     def _is_void(self, key: bytes, kept: _Kept) -> bool:
-        return self._forgotten.covers(key, kept.certificate, kept.asked_at_s)
+        return self._forgotten.covers(key, kept.certificate, kept.sure_at_s)
 
     def _keep(
-        self, key: bytes, answer: Cached, certificate: CertificateType, asked_at_s: float
+        self,
+        key: bytes,
+        answer: Cached,
+        certificate: CertificateType,
+        asked_at_s: float,
+        sure_at_s: float | None = None,
     ) -> None:
+        """Keep an answer that was asked for then, and was no change's victim until `sure_at_s`."""
         ttl_s, stale_s = certificate.ttl_s, certificate.stale_s
         if isinstance(answer, Absent):
             ttl_s, stale_s = min(ttl_s, MAX_ABSENT_TTL_S), 0
-        kept = _Kept(answer, asked_at_s, ttl_s, stale_s, certificate.name)
+        sure_at_s = asked_at_s if sure_at_s is None else sure_at_s
+        kept = _Kept(answer, asked_at_s, sure_at_s, ttl_s, stale_s, certificate.name)
         if (
             self._weigh(answer) > self._max_bytes
             or self._is_void(key, kept)

@@ -3,6 +3,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,12 +25,13 @@ app: Final = typer.Typer(
     help="Look at the caches of a running gateway, or empty them.", no_args_is_help=True
 )
 _LIMIT_S: Final = 10.0
+_SHARED: Final = ("shared", "shared_hits", "shared_misses", "shared_errors", "shared_refused")
 T = TypeVar("T")
 
 
 @app.command("stats")
 def stats(site: SiteOption = Path(), as_json: JsonOption = False) -> None:
-    """Show for each worker what its cache keeps, and how often it could answer.
+    """Show for each worker what its cache keeps, how often it or the shared one could answer.
 
     Example: `yizheng cache stats --site my-site`
     """
@@ -44,6 +46,7 @@ def stats(site: SiteOption = Path(), as_json: JsonOption = False) -> None:
         print_json([_facts(state) for state in states])
         return
     columns = ["worker", "entries", "MiB", "hits", "misses", "hit rate", "stale", "mean age s"]
+    columns += ["shared", "its hits", "its misses", "its errors", "refused"]
     print_table("Caches 缓存", columns, map(_row, states))
 
 
@@ -65,7 +68,7 @@ def purge(
     site: SiteOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Have all workers forget; returns when none serves any more what it kept.
+    """Have all workers of all nodes forget; returns when none serves any more what it kept.
 
     Example: `yizheng cache purge --certificate public_security.identity --reason "bad batch"`
     """
@@ -103,9 +106,11 @@ class _What:
         """Record it, and have everybody forget; returns the index of the record.
 
         Raises:
+            StoreError: other nodes cannot be told; nothing was done.
             AuditError: it is not known to be done.
         """
         from gateway.cache.key import holder_tag
+        from gateway.caching import void_elsewhere
         from gateway.crypto.digest import KeyedHash
         from gateway.errors import AuditError
         from gateway.model.forget import Forget
@@ -121,11 +126,13 @@ class _What:
             forget = Forget(certificates=(self._certificate,))
         else:
             forget = Forget(everything=True)
+        until_s = await void_elsewhere(self._site, forget)
         done = await client.announce(
             format_record(self._event(reason)), forget, Deadline.after(_LIMIT_S), claim=None
         )
         if not isinstance(done, Appended):
             raise AuditError("AUDIT_UNAVAILABLE", "the sequencer did not record it")
+        await asyncio.sleep(max(0.0, until_s - time.monotonic()))
         return done.index
 
     def _event(self, reason: str) -> "Event":
@@ -193,11 +200,16 @@ def _facts(state: "CacheState") -> dict[str, object]:
         ),
         "stores": state.store_count,
         "forgets": state.forget_count,
+        "shared": state.store,
+        "shared_hits": state.shared_hit_count,
+        "shared_misses": state.shared_miss_count,
+        "shared_errors": state.shared_error_count,
+        "shared_refused": state.shared_refused_count,
     }
 
 
 def _row(state: "CacheState") -> tuple[object, ...]:
     facts = _facts(state)
     mib = f"{state.weight_bytes / 1024**2:.1f}"
-    names = ("hits", "misses", "hit_rate", "stale", "mean_hit_age_s")
+    names = ("hits", "misses", "hit_rate", "stale", "mean_hit_age_s", *_SHARED)
     return (state.pid, state.entry_count, mib, *(facts[name] for name in names))

@@ -176,6 +176,11 @@ def verify_sd_jwt(token: str, verifier_of: Callable[[str], Verifier | None]) -> 
     )
 
 
+def restore_sealed(token: str, unsealed: Unsealed) -> Sealed:
+    """What `issue_sd_jwt` returned, from its token and what that says, verified."""
+    return Sealed(token, _shared(tuple(unsealed.fields)), sys.intern(unsealed.as_of))
+
+
 @lru_cache(maxsize=1024)
 def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
     """One object for equal names: certificates are kept by the million."""

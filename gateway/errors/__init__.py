@@ -12,6 +12,7 @@
     │  └─ AdapterRefused          it answered that it will not tell us
     ├─ TrustError           a signature or proof does not hold; never retried, never ignored
     ├─ AuditError           the access could not be recorded, so nothing may leave
+    ├─ StoreError           what nodes share is away; matters to who changes something
     └─ SetupError           found at start-up or by a command; names the file and the remedy
 
 Rules:
@@ -40,6 +41,7 @@ __all__ = [
     "Refusal",
     "RequestError",
     "SetupError",
+    "StoreError",
     "Text",
     "TrustError",
 ]
@@ -116,6 +118,10 @@ class TrustError(GatewayError):
 
 class AuditError(GatewayError):
     """The audit record could not be made durable."""
+
+
+class StoreError(GatewayError):
+    """What nodes share cannot be reached. A lookup goes on without it; a change cannot."""
 
 
 class SetupError(GatewayError):

@@ -2,8 +2,8 @@
 """A department says that a holder's records have changed: recorded, forgotten, then answered.
 
 1. A department speaks for the certificates of its own adapters and no others.
-2. The 200 means that no worker of this gateway serves what it kept before. When that is not known
-   the answer is 503: signal again, for a signal may be repeated.
+2. The 200 means that no worker of any node serves what it kept before. When that is not known the
+   answer is 503: signal again, for a signal may be repeated.
 3. One record for each identified request, done or refused.
 """
 
@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from gateway.crypto.digest import sha256
-from gateway.errors import RequestError
+from gateway.errors import RequestError, StoreError
 from gateway.exchange.access import check_x509
 from gateway.exchange.body import parse_invalidation
 from gateway.exchange.reply import JSON, Refused, Reply, problem_reply
@@ -73,12 +73,10 @@ class Invalidate:
             signal = parse_invalidation(body)
             holder = self._holder(signal)
             change = self._change(caller, request_id, signal, holder)
-        except RequestError as error:
+            index, reply = await self._changes.signal(caller, change, deadline), _done(change)
+        except (RequestError, StoreError) as error:
             reply, code = problem_reply(Refused.because(error), request_id), error.code
             index = await self._changes.refuse(caller, request_id, holder, code, deadline)
-        else:
-            reply = _done(change)
-            index = await self._changes.signal(caller, change, deadline)
         if index is None:
             replayed = RequestError("NONCE_REPLAYED")
             reply = problem_reply(Refused.because(replayed), request_id)

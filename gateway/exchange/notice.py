@@ -2,8 +2,8 @@
 """An adapter says that a holder's records have changed, without anybody having asked.
 
 1. An adapter speaks for its own certificates and no others.
-2. It is answered when no worker of this gateway serves what it kept before. While the log is away
-   it waits: a change that is not told would leave an old answer in force.
+2. It is answered when no worker of any node serves what it kept before. While the log, or what
+   nodes share, is away it waits: a change that is not told would leave an old answer in force.
 3. What is wrong with it is the adapter's mistake: ValueError, without the number.
 """
 
@@ -14,7 +14,7 @@ from typing import Final, Literal, cast
 
 import structlog
 
-from gateway.errors import AuditError, RequestError
+from gateway.errors import AuditError, RequestError, StoreError
 from gateway.model.ids import parse_holder
 from gateway.model.lookup import HolderReference
 from gateway.ports import AdapterDirectory, ChangeLog
@@ -70,9 +70,13 @@ class Notice:
         while True:
             try:
                 await self._changes.notice(adapter, holder, named, Deadline.after(_RECORD_S))
-            except AuditError as error:
+            except (AuditError, StoreError) as error:
                 if not is_told:
-                    _log.warning("a change waits for the log", adapter=adapter, code=error.code)
+                    _log.warning(
+                        "a change waits until it can be recorded and told",
+                        adapter=adapter,
+                        code=error.code,
+                    )
                 is_told = True
                 await asyncio.sleep(self._backoff_s)
             else:

@@ -59,9 +59,10 @@ class Source:
         sooner = Deadline(deadline.at_s - RECORD_RESERVE_S)
         started_s = time.monotonic()
         said: Cached | Compared | None
+        is_kept = False
         try:
             async with asyncio.timeout(sooner.remaining_s):
-                said = await self._obtain(access, known, sooner)
+                said, is_kept = await self._obtain(access, known, sooner)
             access.served_from = "source"
         except (AdapterUnavailable, AdapterTimeout, TimeoutError):
             said = self._older(known)
@@ -70,16 +71,25 @@ class Source:
             access.served_from = "stale"
         finally:
             access.adapter_ms = round((time.monotonic() - started_s) * 1000)
+        if is_kept:  # by another node: the department heard nothing of this request
+            access.served_from, access.adapter, access.adapter_ms = "cache", None, None
         return make_answer(access, known.request, known.certificate, said, self._sealer)
 
-    async def _obtain(self, access: Access, known: Known, deadline: Deadline) -> Cached | Compared:
+    async def _obtain(
+        self, access: Access, known: Known, deadline: Deadline
+    ) -> tuple[Cached | Compared, bool]:
+        """What is known now, and whether another node had kept it."""
         if known.is_verified_there:
             compared = await self._compare(access, known, deadline)
             if compared is not None:
-                return compared
-        return await self._cache.load(
-            known.key, known.certificate, lambda: self._look_up(access, known, deadline)
+                return compared, False
+        obtained = await self._cache.obtain(
+            known.key,
+            known.certificate,
+            known.request.max_age_s,
+            lambda: self._look_up(access, known, deadline),
         )
+        return obtained.answer, obtained.is_kept
 
     async def _compare(
         self, access: Access, known: Known, deadline: Deadline

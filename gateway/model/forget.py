@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What caches are told to forget, and what they say of themselves."""
 
+from typing import Literal
+
 import msgspec
+
+#: Of the store that nodes share: not configured, reached, not reached.
+StoreHealth = Literal["none", "ok", "away"]
 
 
 class Forget(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -31,6 +36,12 @@ class CacheState(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
         store_count: answers kept so far.
         forget_count: times it was told to forget something.
         hit_age_s: ages of all answers given, summed.
+        store: of the store that nodes share.
+        shared_hit_count: of the misses, those that the store answered.
+        shared_miss_count: those that it did not.
+        shared_error_count: those for which it was not asked, or gave no answer in time; and answers
+            that it did not take.
+        shared_refused_count: what it gave and no node had put there so.
     """
 
     pid: int
@@ -42,3 +53,8 @@ class CacheState(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     store_count: int = 0
     forget_count: int = 0
     hit_age_s: float = 0.0
+    store: StoreHealth = "none"
+    shared_hit_count: int = 0
+    shared_miss_count: int = 0
+    shared_error_count: int = 0
+    shared_refused_count: int = 0

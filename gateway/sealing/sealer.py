@@ -11,7 +11,13 @@ from datetime import datetime
 from typing import Final
 
 from gateway.crypto.keys import Signer, Verifier, load_verifier, public_jwk
-from gateway.crypto.sdjwt import issue_sd_jwt, present_sd_jwt, reveal_fields
+from gateway.crypto.sdjwt import (
+    issue_sd_jwt,
+    present_sd_jwt,
+    restore_sealed,
+    reveal_fields,
+    verify_sd_jwt,
+)
 from gateway.errors import RequestError, SetupError, TrustError
 from gateway.model.answer import Found, Sealed
 from gateway.model.certificate import CertificateType, Value
@@ -46,6 +52,7 @@ class DepartmentSealer(Sealer):
         for adapter, signer in signers.items():
             _require_published(adapter, signer, verifiers)
         self._signers: Final = dict(signers)
+        self._verifiers: Final = verifiers
         self._jwks: Final = [public_jwk(pem, keyid) for keyid, pem in public_keys.items()]
         self._issuer: Final = issuer
         self._clock: Final = clock
@@ -78,6 +85,19 @@ class DepartmentSealer(Sealer):
     def reveal(self, sealed: Sealed, fields: Iterable[str]) -> dict[str, Value]:
         """The values of these fields, as far as the certificate has them."""
         return reveal_fields(sealed, fields)
+
+    def recognise(self, token: str, certificate: str) -> Sealed | None:
+        """A whole certificate that another node sealed as this one does; None for anything else.
+
+        Its key is one that this node publishes, or nobody could verify what is shown of it.
+        """
+        try:
+            unsealed = verify_sd_jwt(token, self._verifiers.get)
+        except TrustError:
+            return None
+        if (unsealed.issuer, unsealed.certificate) != (self._issuer, certificate):
+            return None
+        return restore_sealed(token, unsealed)
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """Every public key as a JWK Set (RFC 7517 §5), those no longer used included."""

@@ -111,6 +111,10 @@ class CacheMetrics:
                 ("store_count", "stores", "Answers kept"),
                 ("forget_count", "forgets", "Times that a worker was told to forget"),
                 ("hit_age_s", "hit_age_seconds", "Ages of all answers given, summed"),
+                ("shared_hit_count", "shared_hits", "Misses that the shared cache answered"),
+                ("shared_miss_count", "shared_misses", "Misses that it could not answer"),
+                ("shared_error_count", "shared_errors", "Times that it was away, late or refused"),
+                ("shared_refused_count", "shared_refused", "Values in it that no node put there"),
             )
         }
         self._levels: Final = {
@@ -122,6 +126,12 @@ class CacheMetrics:
                 ("weight_bytes", "bytes", "Memory of the answers kept now, about"),
             )
         }
+        self._is_away: Final = Gauge(
+            "yizheng_cache_shared_away",
+            "Workers that do not reach the shared cache, and so serve nothing from memory",
+            multiprocess_mode="livesum",
+            registry=registry,
+        ).set
 
     def show(self, state: CacheState) -> None:
         """Show the latest state."""
@@ -129,6 +139,7 @@ class CacheMetrics:
             count(getattr(state, name) - getattr(self._last, name))
         for name, show in self._levels.items():
             show(getattr(state, name))
+        self._is_away(state.store == "away")
         self._last = state
 
 

@@ -9,6 +9,7 @@ from gateway.audit.index.build import row_of
 from gateway.audit.index.schema import NAMES
 from gateway.audit.signals import MAX_TAGS, ChangeSignals, make_event
 from gateway.cache.memory import MemoryCache
+from gateway.errors import StoreError
 from gateway.model.act import Act, Event
 from gateway.model.forget import Forget
 from gateway.model.holder import Holder
@@ -45,8 +46,15 @@ class Announced(Announcer):
 CACHE = MemoryCache(max_entries=10, max_bytes=1 << 20)
 
 
-def signals(announced: Announced) -> ChangeSignals:
-    return ChangeSignals(announced, CACHE, epochs=Month(), clock=lambda: NOW, nonce_life_s=65)
+class Alone(MemoryCache):
+    """A cache whose other nodes cannot be told."""
+
+    async def void(self, forget: Forget) -> float:
+        raise StoreError("CACHE_UNREACHED")
+
+
+def signals(announced: Announced, cache: MemoryCache = CACHE) -> ChangeSignals:
+    return ChangeSignals(announced, cache, epochs=Month(), clock=lambda: NOW, nonce_life_s=65)
 
 
 def change(certificates: Sequence[str] = (TYPE,)) -> Change:
@@ -73,6 +81,16 @@ async def test_a_signal_is_an_act_whose_signature_opens_under_the_epochs_key() -
     assert NUMBER.encode() not in announced.lines[0]
     assert act.holder is not None
     assert CIPHER.reveal_holder(act.holder, act.id) == NUMBER
+
+
+async def test_what_other_nodes_cannot_be_told_is_not_recorded_as_done() -> None:
+    announced = Announced()
+    alone = signals(announced, Alone(max_entries=10, max_bytes=1 << 20))
+    with pytest.raises(StoreError):
+        await alone.signal(CALLER, change(), soon())
+    with pytest.raises(StoreError):
+        await alone.notice("public_security", HOLDER, (TYPE,), soon())
+    assert not announced.records
 
 
 async def test_a_refusal_makes_nobody_forget() -> None:

@@ -1,24 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """A record of changes that does as told."""
 
-from gateway.errors import AuditError
+from gateway.errors import AuditError, StoreError
 from gateway.model.holder import Holder
 from gateway.ports import Caller, Change, ChangeLog
 from gateway.sdk import Deadline
 
 
 class Changes(ChangeLog):
-    """Notes what it is told; fails, or has received it before, as told."""
+    """Notes what it is told; fails, reaches no other node, or has received it before, as told."""
 
     def __init__(self) -> None:
         self.signalled: list[Change] = []
         self.refused: list[tuple[str, Holder | None]] = []
         self.noticed: list[tuple[str, str, tuple[str, ...]]] = []
         self.fail_count = 0
+        self.is_alone = False
         self.is_replay = False
 
     async def signal(self, caller: Caller, change: Change, deadline: Deadline) -> int | None:
         self._fail()
+        if self.is_alone:
+            raise StoreError("CACHE_UNREACHED")
         if self.is_replay:
             return None
         self.signalled.append(change)
@@ -49,4 +52,7 @@ class Changes(ChangeLog):
     def _fail(self) -> None:
         if self.fail_count:
             self.fail_count -= 1
-            raise AuditError("AUDIT_UNAVAILABLE")
+            error = (
+                StoreError("CACHE_UNREACHED") if self.is_alone else AuditError("AUDIT_UNAVAILABLE")
+            )
+            raise error

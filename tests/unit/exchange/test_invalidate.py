@@ -116,3 +116,14 @@ async def test_a_connection_of_somebody_else_is_refused_on_record() -> None:
     assert said["code"] == "X509_NOT_OF_AGENCY"
     assert desk.changes.refused == [("X509_NOT_OF_AGENCY", None)]
     assert not AGENCY.x509_sha256
+
+
+async def test_while_other_nodes_cannot_be_told_it_is_refused_on_record() -> None:
+    desk = Desk("public_security")
+    desk.changes.is_alone = True
+    reply, said = await desk.signal()
+    assert (reply.status, reply.index, said["code"]) == (503, 8, "CACHE_UNREACHED")
+    assert said["retryable"]
+    [(code, holder)] = desk.changes.refused
+    assert (code, holder is not None) == ("CACHE_UNREACHED", True)
+    assert not desk.changes.signalled

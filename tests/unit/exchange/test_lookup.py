@@ -10,7 +10,8 @@ from gateway.crypto.digest import sha256
 from gateway.crypto.identity import EpochCipher
 from gateway.errors import AdapterTimeout, AdapterUnavailable, AuditError
 from gateway.exchange.source import RECORD_RESERVE_S
-from gateway.model.answer import NotFound
+from gateway.model.answer import Absent, NotFound
+from gateway.ports import Obtained
 from tests.unit.exchange.rooms import CIPHER, GRANT, NAME, NUMBER, Corridor, request_body
 
 
@@ -313,3 +314,19 @@ async def test_a_claim_that_comes_late_leaves_the_department_in_peace(corridor: 
     """Asked with hardly any time it could only be too slow, and its breaker would open for it."""
     await corridor.ask(deadline_s=4.0)
     assert corridor.log.claimed_within_s <= 2.0
+
+
+async def test_what_another_node_kept_is_served_under_a_claim_and_says_so(
+    corridor: Corridor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def obtain(*_: object) -> Obtained:
+        return Obtained(Absent("2026-11-22T07:59:00Z"), is_kept=True)
+
+    monkeypatch.setattr(corridor.lookup._cache, "obtain", obtain)
+    _, answer = await corridor.ask()
+    assert (answer["outcome"], answer["served_from"]) == ("not_found", "cache")
+    assert answer["as_of"] == "2026-11-22T07:59:00Z"
+    entry = corridor.log.entries[-1]
+    assert (entry.served_from, entry.adapter, entry.adapter_ms) == ("cache", None, None)
+    assert len(corridor.log.claims) == 1
+    assert not corridor.department.queries

@@ -50,8 +50,9 @@ async def test_an_adapter_does_not_speak_for_anothers_certificates() -> None:
         await notice(Changes())("housing_fund", "cn-id", NUMBER, (IDENTITY.name,))
 
 
-async def test_while_the_log_is_away_it_waits_and_then_tells() -> None:
+@pytest.mark.parametrize("is_alone", [False, True])
+async def test_while_log_or_other_nodes_are_away_it_waits_and_then_tells(*, is_alone: bool) -> None:
     changes = Changes()
-    changes.fail_count = 3
+    changes.fail_count, changes.is_alone = 3, is_alone
     await notice(changes)("public_security", "cn-id", NUMBER, ())
     assert len(changes.noticed) == 1

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from gateway.crypto.keys import generate_private_key, load_signer, load_verifier, public_pem
-from gateway.crypto.sdjwt import verify_sd_jwt
+from gateway.crypto.sdjwt import issue_sd_jwt, verify_sd_jwt
 from gateway.errors import SetupError, Text
 from gateway.model.answer import Found
 from gateway.model.certificate import CertificateType, Field
@@ -89,3 +89,25 @@ def test_a_signer_whose_key_is_not_published_is_refused(published: dict[str, str
 def test_a_published_key_that_is_not_p256_is_refused(pem: str) -> None:
     with pytest.raises(SetupError, match="sealing key ps-1"):
         DepartmentSealer({}, {"ps-1": pem}, issuer="https://gateway.example", clock=lambda: NOW)
+
+
+def test_what_another_node_sealed_is_recognised_as_it_was() -> None:
+    sealed = sealer().seal(ACCOUNT, "housing-fund", Found({"name": "测试甲", "balance": "1.00"}))
+    assert sealer().recognise(sealed.token, ACCOUNT.name) == sealed
+
+
+def test_what_is_changed_of_another_type_or_under_another_key_is_not() -> None:
+    sealed = sealer().seal(ACCOUNT, "housing-fund", Found({"name": "测试甲"}))
+    signer = load_signer(generate_private_key("ecdsa-p256-sha256"), "hf-2026")
+    foreign = issue_sd_jwt(
+        signer,
+        {"name": "测试甲"},
+        issuer="https://gateway.example",
+        certificate=ACCOUNT.name,
+        issued_at_s=0,
+        as_of=sealed.as_of,
+    )
+    assert sealer().recognise(sealed.token, "housing_fund.loan") is None
+    assert sealer().recognise(sealed.token[:-2] + "~", ACCOUNT.name) is None
+    assert sealer().recognise(foreign.token, ACCOUNT.name) is None
+    assert sealer().recognise("", ACCOUNT.name) is None
