@@ -29,12 +29,8 @@ CERTIFICATE = CertificateType(
     "desk.card",
     TITLE,
     ("cn-id",),
-    (
-        Field("number", TITLE),
-        Field("name", TITLE),
-        Field("card_no", TITLE),
-        Field("valid_to", TITLE, "date"),
-    ),
+    tuple(Field(name, TITLE) for name in ("number", "name", "card_no"))
+    + (Field("valid_to", TITLE, "date"),),
     holder_field="number",
 )
 ORIGINS = {
