@@ -29,8 +29,10 @@ CERTIFICATE = CertificateType(
     "desk.card",
     TITLE,
     ("cn-id",),
-    tuple(Field(name, TITLE) for name in ("number", "name", "card_no"))
-    + (Field("valid_to", TITLE, "date"),),
+    (
+        *(Field(name, TITLE) for name in ("number", "name", "card_no")),
+        Field("valid_to", TITLE, "date"),
+    ),
     holder_field="number",
 )
 ORIGINS = {
