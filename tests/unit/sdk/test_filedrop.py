@@ -26,9 +26,7 @@ from gateway.sdk.kits.filedrop.source import FileDropSource
 
 TITLE = Text("Field", "字段")
 CERTIFICATE = CertificateType(
-    "desk.card",
-    TITLE,
-    ("cn-id",),
+    *("desk.card", TITLE, ("cn-id",)),
     (
         *(Field(name, TITLE) for name in ("number", "name", "card_no")),
         Field("valid_to", TITLE, "date"),
