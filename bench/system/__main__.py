@@ -124,6 +124,8 @@ def main() -> int:
     sizes = QUICK if options.quick else FULL
     if options.rounds is not None:
         sizes = msgspec.structs.replace(sizes, rounds=options.rounds, side_rounds=options.rounds)
+    if options.starts is not None:
+        sizes = msgspec.structs.replace(sizes, starts=options.starts)
     os.sched_setaffinity(0, {cores()[1]})
     gun = Gun(options.load or find_load(), Patience(_PATIENCE_S[sizes.mode]))
     folder = Path(tempfile.mkdtemp(prefix="yz-", dir=options.folder))
@@ -156,6 +158,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a minute, with few short rounds")
     parser.add_argument("--only", action="append", choices=NAMES, help="one scenario; repeatable")
     parser.add_argument("--rounds", type=int, help="rounds for each start of the servers")
+    parser.add_argument("--starts", type=int, help="of all servers")
     parser.add_argument("--load", choices=("wrk", "asyncio"), help="instead of what is found")
     parser.add_argument(
         "--folder", type=Path, default=Path("/tmp"),

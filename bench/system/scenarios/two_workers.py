@@ -17,7 +17,7 @@ def measure(run: Run, stage: Stage) -> None:
     if both[0] == both[1]:
         run.findings.note("two workers left out: there is only one core")
         return
-    folder = run.folder / "two"
+    folder = run.folder / f"two-{len(list(run.folder.iterdir()))}"
     folder.mkdir()
     with BenchWorld(folder, workers=2) as world:
         pin_gateway(world, *both)
