@@ -23,12 +23,8 @@ demo: $(READY) ## a whole exchange, from a signed request to a proved log, in a 
 serve: $(READY) ## the demo's site, kept running until Ctrl-C
 	$(BIN)/python -m fixtures.demo --serve
 
-# What stops the clock, kills or measures starts has the machine to itself.
-ALONE := tests/faults tests/integration/test_processes.py tests/integration/test_bench.py
-
 test: $(READY) ## unit, property, integration, interop and fault tests
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ALONE:%=--ignore=%)
-	$(BIN)/python -m pytest $(ALONE)
+	$(BIN)/python -m pytest
 
 lint: $(READY) ## style and import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
