@@ -8,7 +8,7 @@
 3. A full cache drops first what is expired, then what ends soonest: *not found* before
    certificates, so guessed numbers cannot push answers out.
 4. Only answers are kept. An exception of the source goes to whoever waits, and is forgotten.
-5. An answer is kept as it is, one text: a million of them are few objects for the allocator, and
+5. An answer is kept as it is, one piece: a million of them are few objects for the allocator, and
    none for the garbage collector.
 6. What is told to be forgotten is not given again, nor is what was being loaded at that moment kept
    or given to who asks later.
@@ -45,9 +45,9 @@ BLIND_FLIGHT_S: Final = 1.0
 
 _SECRET_BYTES: Final = 32
 _BEYOND_JUMPS_S: Final = 10 * 366 * 86_400
-# All but the token: key, structs, instant, heads of objects, the place in the table. Resident
+# All but the content: key, structs, instant, heads of objects, the place in the table. Resident
 # memory on CPython 3.11 with a million entries, rounded up.
-_ENTRY_OVERHEAD_BYTES: Final = 448
+_ENTRY_OVERHEAD_BYTES: Final = 480
 
 
 class _Kept(msgspec.Struct, frozen=True, gc=False):
@@ -309,8 +309,8 @@ class MemoryCache(ResultCache, Forgetful):
                 return
 
     def _weigh(self, answer: Cached) -> int:
-        """About how many bytes an answer holds in memory; a token is ASCII."""
-        own_bytes = 0 if isinstance(answer, Absent) else len(answer.token)
+        """About how many bytes an answer holds in memory."""
+        own_bytes = 0 if isinstance(answer, Absent) else len(answer.content)
         return max(_ENTRY_OVERHEAD_BYTES + own_bytes, self._min_weight_bytes)
 
 

@@ -16,7 +16,7 @@ from gateway.model.holder import Holder
 from gateway.ports import Cached
 
 HOLDER = Holder("cn-id", "140302190001010017", "测试甲")
-SEALED = Sealed("a.b.c~W10~", ("name",), "2026-11-22T08:00:00Z")
+SEALED = Sealed("a", bytes(64) + b"b\n[]", ("name",), "2026-11-22T08:00:00Z")
 ABSENT = Absent("2026-11-22T08:00:00Z")
 
 
@@ -162,7 +162,7 @@ async def test_entries_are_bounded_by_count() -> None:
 
 
 async def test_entries_are_bounded_by_weight() -> None:
-    heavy = Sealed("a" * 10_000, (), SEALED.as_of)
+    heavy = Sealed("a", bytes(10_000), (), SEALED.as_of)
     room = cache(Clock(), max_entries=1_000_000, max_bytes=100_000)
     for place in range(100):
         await room.load(numbered(place), certificate(), answering(heavy))
@@ -173,7 +173,7 @@ async def test_entries_are_bounded_by_weight() -> None:
 async def test_an_answer_that_can_never_fit_is_given_and_not_kept() -> None:
     room = cache(Clock(), max_entries=10, max_bytes=1_000)
     await room.load(numbered(1), certificate(), answering(ABSENT))
-    huge = Sealed("a" * 1_001, (), SEALED.as_of)
+    huge = Sealed("a", bytes(1_001), (), SEALED.as_of)
     assert await room.load(numbered(2), certificate(), answering(huge)) is huge
     assert room.get(numbered(2), None) is None
     assert room.get(numbered(1), None) is ABSENT
