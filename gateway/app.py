@@ -222,7 +222,7 @@ async def run_worker(
         )
         async with asyncio.TaskGroup() as tasks:
             watchers = [tasks.create_task(each.watch()) for each in (live, epochs, signalling)]
-            watchers += [tasks.create_task(front.count_forever()), tasks.create_task(cache.keep())]
+            watchers += [tasks.create_task(front.tidy_forever()), tasks.create_task(cache.keep())]
             await serve_http(
                 front,
                 sock,
@@ -292,19 +292,25 @@ def _make_front(
         responder, metrics, default_port=default_port(config.http),
         sandbox=config.site.mode == "sandbox",
     )  # fmt: skip
+    lookup = _make_lookup(
+        site,
+        live,
+        departments,
+        audit=audit,
+        cache=cache,
+        epochs=epochs,
+        sealer=sealer,
+        limits=limits,
+    )
+
+    def let_go() -> None:
+        cache.drop_ended()
+        lookup.known.let_go()
+
     return Front(
         lookups=LookupDesk(
             examine=live.examine,
-            lookup=_make_lookup(
-                site,
-                live,
-                departments,
-                audit=audit,
-                cache=cache,
-                epochs=epochs,
-                sealer=sealer,
-                limits=limits,
-            ).begin,
+            lookup=lookup.begin,
             responder=responder,
             pressure=TurnPressure(config.http.max_wait_ms / 1000),
             refusals=refusals,
@@ -323,6 +329,7 @@ def _make_front(
             site, audit, departments, cache=cache, live=live, epochs=epochs, tls=tls
         ),
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
+        let_go=let_go,
     )
 
 

@@ -336,6 +336,9 @@ class ResultCache(Protocol):
     def get_stale(self, key: bytes | None, max_age_s: int | None) -> Sealed | None:
         """An answer whose time is over by no more than its type allows; never an absence."""
 
+    def peek(self, key: bytes) -> Cached | None:
+        """What may still be given, if only as a stale answer; counts as nothing."""
+
     async def obtain(
         self,
         key: bytes | None,

@@ -4,6 +4,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -177,6 +178,32 @@ async def test_an_answer_that_can_never_fit_is_given_and_not_kept() -> None:
     assert await room.load(numbered(2), certificate(), answering(huge)) is huge
     assert room.get(numbered(2), None) is None
     assert room.get(numbered(1), None) is ABSENT
+
+
+async def test_what_has_ended_leaves_memory_within_seconds_though_nobody_asks() -> None:
+    room = cache(clock := Clock(), max_entries=10_000, max_bytes=1 << 24)
+    for place in range(5_000):
+        await room.load(numbered(place), certificate(600), answering(SEALED))
+    clock.now_s += 599.9
+    room.drop_ended()
+    assert room.state().entry_count == 5_000
+    clock.now_s += 0.1
+    left = []
+    for _ in range(3):
+        room.drop_ended()
+        left.append(room.state().entry_count)
+    assert left == [3_000, 1_000, 0]
+
+
+async def test_an_answer_is_peeked_at_as_long_as_it_may_be_given_and_not_counted() -> None:
+    room = cache(clock := Clock())
+    kind = msgspec.structs.replace(certificate(600), stale_s=60)
+    await room.load(numbered(1), kind, answering(SEALED))
+    clock.now_s += 659.9
+    assert room.peek(numbered(1)) is SEALED
+    clock.now_s += 0.1
+    assert room.peek(numbered(1)) is None
+    assert (room.hit_count, room.miss_count) == (0, 0)
 
 
 async def test_guessed_numbers_do_not_push_certificates_out() -> None:
