@@ -253,8 +253,8 @@ class Pressure(Protocol):
             agency: who signed the last request on its connection; empty where there was none.
         """
 
-    def end_turn(self) -> None:
-        """Note that what was admitted in this turn of the event loop is done."""
+    def end_turn(self, looked_up_count: int) -> None:
+        """Note that this turn of the event loop is done, and how many of the admitted held good."""
 
 
 class Catalog(Protocol):

@@ -28,13 +28,14 @@ class Crowd(Pressure):
     def __init__(self) -> None:
         self.is_full = False
         self.asked: list[str] = []
+        self.looked_up: list[int] = []
 
     def admits(self, agency: str) -> bool:
         self.asked.append(agency)
         return not self.is_full
 
-    def end_turn(self) -> None:
-        pass
+    def end_turn(self, looked_up_count: int) -> None:
+        self.looked_up.append(looked_up_count)
 
 
 class Signed(Examined):
