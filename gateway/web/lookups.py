@@ -23,7 +23,7 @@ from gateway.ports import Caller, Examined, Pressure
 from gateway.sdk import Deadline
 from gateway.web.edge import check_json, signed_view, x509_of
 from gateway.web.metrics import LookupMetrics
-from gateway.web.refusals import Refusals
+from gateway.web.refusals import Refusals, report_fault
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Draft, Responder
 
@@ -95,7 +95,7 @@ class LookupDesk:
         callers: list[Any] = [_verify(each[0]) for each in turn]
         for caller, (_, request, request_id, send, started_s) in zip(callers, turn, strict=True):
             if isinstance(caller, Exception):
-                send(self._refusals.excuse(caller, request, request_id))
+                _send(send, self._refusals.excuse(caller, request, request_id))
                 continue
             request.peer.agency = caller.agency.id
             done = partial(self._on_recorded, caller.signature, request_id, started_s, send)
@@ -106,7 +106,7 @@ class LookupDesk:
                 self._lookup(caller, request_id, request.body, deadline, done)
             except Exception as error:  # noqa: BLE001 - the others of this turn go on
                 self._unrecorded_count -= 1
-                send(self._refusals.excuse(error, request, request_id))
+                _send(send, self._refusals.excuse(error, request, request_id))
         self._is_looking_up = False
         self._pressure.end_turn(looked_up_count)
 
@@ -135,7 +135,15 @@ class LookupDesk:
         for draft in drafts:
             draft.sign()
         for draft, (_, _, send) in zip(drafts, recorded, strict=True):
-            send(draft.answer())
+            _send(send, draft.answer())
+
+
+def _send(send: Send, answer: Answer) -> None:
+    """A connection that breaks at this moment takes nobody else's answer with it."""
+    try:
+        send(answer)
+    except Exception as error:  # noqa: BLE001 - the others of this turn go on
+        report_fault(error)
 
 
 def _verify(examined: Examined) -> Caller | Exception:

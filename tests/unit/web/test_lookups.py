@@ -66,6 +66,13 @@ class Excuses(Refusals):
         return super().excuse(error, request, request_id)
 
 
+class Broken(list[Answer]):
+    """Where nothing can be sent to any more."""
+
+    def append(self, _answer: Answer) -> None:
+        raise RuntimeError("the handler is closed")
+
+
 class Desk:
     """The desk with rooms that note what they do."""
 
@@ -164,6 +171,18 @@ async def test_and_without_waiting_for_those_that_take_longer(desk: Desk) -> Non
         done(reply())
     await asyncio.sleep(0)
     assert len(desk.answers) == 2
+
+
+async def test_a_connection_that_breaks_takes_nobody_elses_answer_with_it(desk: Desk) -> None:
+    desk.ask()
+    desk.answers = Broken()
+    desk.ask()
+    desk.answers = []
+    desk.ask()
+    await asyncio.sleep(0)
+    for done in desk.told:
+        done(reply())
+    assert len(desk.answers) == 1
 
 
 async def test_without_a_record_a_signed_refusal_leaves_and_nothing_else(desk: Desk) -> None:
