@@ -17,7 +17,8 @@ So a turn is given a budget of work:
 4. Work is the thread's own time: a machine that stands still for a moment has not more to do. All
    of it counts, from one turn's end to the next: answers are signed and sent between them.
 5. What is cheap must not make answers look cheap: refusals, and what was admitted and failed before
-   it was looked up (strangers' signatures). Each counts as a part of a request.
+   it was looked up (strangers' signatures). Each counts as a part of a request, and a turn in which
+   more failed than were looked up teaches nothing.
 6. Waiting for a department takes no time of the loop. It is bounded there (`gateway.registry`).
 """
 
@@ -79,18 +80,24 @@ class TurnPressure(Pressure):
 
     def end_turn(self, looked_up_count: int) -> None:
         """Learn what a request costs; deal out the next places if this turn had too few."""
+        now_s = self._work_s()
         if self._ended_s is not None:
-            began_s, self._ended_s = self._ended_s, self._work_s()
-            failed_count = self._admitted_count - looked_up_count
-            refused_count = self._count - self._admitted_count
-            charged_count = looked_up_count + _FAILURE_PART * failed_count
-            charged_count += _REFUSAL_PART * refused_count
-            self._recent_s = _MEMORY * self._recent_s + self._ended_s - began_s
-            self._recent_count = _MEMORY * self._recent_count + charged_count
-            self.limit = self._places(self._count)
+            self._learn(now_s - self._ended_s, looked_up_count)
+        self._ended_s = now_s
+        self.limit = self._places(self._count)
         self._shares = deal(self.limit, self._asked) if self._count > self.limit else {}
         self._asked.clear()
         self._count = self._admitted_count = 0
+
+    def _learn(self, took_s: float, looked_up_count: int) -> None:
+        failed_count = self._admitted_count - looked_up_count
+        if looked_up_count < max(1, failed_count):
+            return
+        refused_count = self._count - self._admitted_count
+        charged_count = looked_up_count + _FAILURE_PART * failed_count
+        charged_count += _REFUSAL_PART * refused_count
+        self._recent_s = _MEMORY * self._recent_s + took_s
+        self._recent_count = _MEMORY * self._recent_count + charged_count
 
     def _places(self, count: int) -> int:
         """How many of as many requests again may be answered, if the others are refused meanwhile.

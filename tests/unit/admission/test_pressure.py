@@ -22,6 +22,7 @@ class Turns:
 
     def __init__(self, budget_s: float) -> None:
         self.worked_s = 0.0
+        self.junk_part = JUNK_PART
         self.pressure = TurnPressure(budget_s, work_s=lambda: self.worked_s)
 
     def turn(self, agencies: Iterable[str], cost_s: float = COST_S) -> Counter[str]:
@@ -30,7 +31,7 @@ class Turns:
         for agency in agencies:
             if self.pressure.admits(agency):
                 admitted[agency] += 1
-                self.worked_s += cost_s * (JUNK_PART if agency == JUNK else 1)
+                self.worked_s += cost_s * (self.junk_part if agency == JUNK else 1)
             else:
                 self.worked_s += cost_s * REFUSAL_PART
         self.pressure.end_turn(admitted.total() - admitted[JUNK])
@@ -118,13 +119,22 @@ def test_however_many_come_half_of_the_budget_is_for_answers(turns: Turns) -> No
     assert turns.turn(repeat("a", 5000)) == {"a": 50}
 
 
-def test_junk_that_fails_early_does_not_make_answers_look_cheap(turns: Turns) -> None:
+@pytest.mark.parametrize("part", [0.1, JUNK_PART], ids=["unknown key", "wrong signature"])
+def test_junk_that_fails_early_does_not_make_answers_look_cheap(turns: Turns, part: float) -> None:
+    turns.junk_part = part
     for _ in range(200):
         turns.turn(repeat(JUNK, 90))
-    assert turns.pressure.limit <= 101
+    assert turns.pressure.limit == 100
     for _ in range(200):
-        turns.turn([*repeat(JUNK, 80), *repeat("a", 10)])
-    assert turns.pressure.limit <= 101
+        turns.turn([*repeat(JUNK, 40), *repeat("a", 50)])
+    assert turns.pressure.limit <= 115
+
+
+def test_junk_does_not_keep_a_door_shut_that_a_dear_turn_had_shut(turns: Turns) -> None:
+    turns.turn(repeat("a", 4), cost_s=1.0)
+    for _ in range(400):
+        turns.turn([*repeat(JUNK, 100), *repeat("a", 100)])
+    assert turns.turn(chain(repeat(JUNK, 100), repeat("a", 30)))["a"] == 30
 
 
 def test_what_was_done_before_the_first_request_is_not_its_cost() -> None:
