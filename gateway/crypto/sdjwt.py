@@ -19,7 +19,6 @@ Rules:
    written: unknown members, another member order, padding, white space.
 """
 
-import secrets
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
@@ -29,6 +28,7 @@ import msgspec
 
 from gateway.crypto.digest import b64url_decode, b64url_encode, sha256
 from gateway.crypto.keys import Signer, Verifier
+from gateway.crypto.random import PIECE_BYTES, random_piece
 from gateway.errors import SetupError, TrustError
 from gateway.model.answer import Sealed
 from gateway.model.certificate import Value
@@ -43,8 +43,7 @@ RESERVED_NAMES: Final = frozenset(
     )
 )
 
-_SALT_BYTES: Final = 16  # 128 bits, RFC 9901 §9.3
-_ID_BYTES: Final = 16
+assert PIECE_BYTES * 8 >= 128  # noqa: PLR2004 - bits of a salt, RFC 9901 §9.3
 
 T = TypeVar("T")
 
@@ -122,12 +121,11 @@ def issue_sd_jwt(
         iat=issued_at_s,
         vct=certificate,
         as_of=as_of,
-        jti=b64url_encode(secrets.token_bytes(_ID_BYTES)),
-        sd=tuple(sorted(_digest(encoded) for encoded in disclosures.values())),
+        jti=b64url_encode(random_piece()),
+        sd=tuple(sorted(map(_digest, disclosures.values()))),
         sd_alg="sha-256",
     )
-    header = _Header(alg="ES256", typ="dc+sd-jwt", kid=signer.keyid)
-    signed = f"{b64url_encode(_encode(header))}.{b64url_encode(_encode(payload))}"
+    signed = f"{_header_of(signer.keyid)}.{b64url_encode(_encode(payload))}"
     signature = b64url_encode(signer.sign(signed.encode("ascii")))
     token = "~".join((f"{signed}.{signature}", *disclosures.values(), ""))
     return Sealed(token, _shared(tuple(disclosures)), sys.intern(as_of))
@@ -196,9 +194,13 @@ def _refuse_reserved(names: Iterable[str], certificate: str) -> None:
         )
 
 
+@lru_cache(maxsize=1024)
+def _header_of(keyid: str) -> str:
+    return b64url_encode(_encode(_Header(alg="ES256", typ="dc+sd-jwt", kid=keyid)))
+
+
 def _conceal(name: str, value: Value) -> str:
-    salt = b64url_encode(secrets.token_bytes(_SALT_BYTES))
-    return b64url_encode(_encode((salt, name, value)))
+    return b64url_encode(_encode((b64url_encode(random_piece()), name, value)))
 
 
 def _digest(disclosure: str) -> str:
