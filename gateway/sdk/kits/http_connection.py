@@ -158,11 +158,11 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._is_kept_alive = False
-            if not self._is_whole:  # what comes behind a whole answer does not unsay it
+            if not self._has_said_all():  # what comes behind that does not unsay it
                 self._failure = AdapterContractBroken("the answer is not HTTP")
         if self._failure is not None:
             self._fail(self._failure)
-        elif self._is_whole or (self._status and not self._is_wanted):
+        elif self._has_said_all():
             self._settle()
         elif self._wire_bytes > self._max_wire_bytes():
             self._fail(AdapterContractBroken("the answer's framing outgrows it"))
@@ -230,6 +230,10 @@ class Connection(asyncio.Protocol):
         self._is_kept_alive = False
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(error)
+
+    def _has_said_all(self) -> bool:
+        """Whether the answer is whole, or as much of it as anybody wants."""
+        return self._is_whole or (self._status > 0 and not self._is_wanted)
 
     def _may_go_on(self) -> bool:
         transport = self._transport

@@ -5,6 +5,8 @@ import asyncio
 import gzip
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.errors import (
     AdapterContractBroken,
@@ -15,7 +17,7 @@ from gateway.errors import (
 from gateway.sdk import Deadline
 from gateway.sdk.kits.http_connection import MAX_HEAD_BYTES, Said
 from gateway.sdk.kits.http_pool import Pool
-from tests.unit.sdk.wire import REQUEST, wire
+from tests.unit.sdk.wire import REQUEST, heard, wire
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked \r\n\r\n"
@@ -177,6 +179,25 @@ async def test_an_error_that_came_whole_costs_no_connection() -> None:
         assert (await ask(pool, wanted=(503,))).content == b"no"
         assert (await ask(pool)).content == b"{}"
     assert serving.heard == [3]
+
+
+ANSWERS = (
+    OK,
+    CHUNKED + b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n",
+    b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK,
+    b"HTTP/1.1 503 Away\r\nRetry-After: 7\r\nContent-Length: 5\r\n\r\nno",
+    b"HTTP/1.0 200 OK\r\n\r\n{}",
+)
+
+
+@given(st.sampled_from(ANSWERS), st.integers(0, 90), st.binary(max_size=4), st.integers(0, 90))
+async def test_an_answer_means_the_same_in_whatever_parts_it_comes(
+    answer: bytes, at: int, changed: bytes, cut: int
+) -> None:
+    said = answer[:at] + changed + answer[at + len(changed) :]
+    once = await heard([said])
+    assert await heard([said[:cut], said[cut:]]) == once
+    assert await heard([bytes([byte]) for byte in said]) == once
 
 
 def test_an_answer_is_in_no_repr() -> None:

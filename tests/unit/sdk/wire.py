@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A department that says bytes, whatever it is asked: for what no well-kept server would say."""
+"""A department that says bytes, whatever it is asked: for what no well-kept server would say.
+
+Over a socket (`wire`), or without one, each part of an answer in a read of its own (`heard`).
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from gateway.errors import DepartmentError
+from gateway.sdk import Deadline
+from gateway.sdk.kits.http_connection import Connection, Said
 from gateway.sdk.kits.http_pool import Pool
 
 REQUEST = b"POST /q HTTP/1.1\r\nHost: desk\r\nContent-Length: 2\r\n\r\n{}"
@@ -97,3 +103,29 @@ async def wire(
         await pool.aclose()
         server.close()
         await serving.end()
+
+
+async def heard(parts: Iterable[bytes]) -> Said | type[DepartmentError]:
+    """What a question comes to whose answer arrives in these parts, and then the end."""
+    connection = Connection(read_timeout_s=None, max_body_bytes=1000, on_lost=lambda _: None)
+    connection.connection_made(_Deaf())
+    asking = asyncio.create_task(connection.ask(REQUEST, (), Deadline.after(60)))
+    await asyncio.sleep(0)
+    for part in parts:
+        connection.data_received(part)
+    connection.connection_lost(None)
+    try:
+        return await asking
+    except DepartmentError as error:
+        return type(error)
+
+
+class _Deaf(asyncio.Transport):
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        pass
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def abort(self) -> None:
+        pass
