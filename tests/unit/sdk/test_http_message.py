@@ -115,8 +115,8 @@ def test_a_packed_body_is_understood_and_measured_unpacked(
         (b"{}", b"br"),
         (b"{}", b"gzip"),
         (b"", b"gzip"),
-        (gzip.compress(b"abc")[:-4], b"gzip"),
-        (gzip.compress(b"abc"), b"gzip, gzip"),
+        (gzip.compress(b"abc", mtime=0)[:-4], b"gzip"),
+        (gzip.compress(b"abc", mtime=0), b"gzip, gzip"),
     ],
 )
 def test_a_coding_that_is_broken_or_unknown_is_a_breach(content: bytes, coding: bytes) -> None:
