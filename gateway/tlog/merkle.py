@@ -92,7 +92,10 @@ class Frontier:
 
     def copy(self) -> "Frontier":
         """A tree that grows apart from this one."""
-        return Frontier.from_hashes(self._size, self._hashes)
+        frontier = Frontier()
+        frontier._hashes = self._hashes.copy()
+        frontier._size = self._size
+        return frontier
 
 
 def inclusion_proof(index: int, size: int, read: HashReader) -> list[bytes]:
