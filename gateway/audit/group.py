@@ -20,13 +20,14 @@ import secrets
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from itertools import count
 from typing import Final, Protocol, final
 
 import msgspec
 import structlog
 
-from gateway.audit.claims import Claims
+from gateway.audit.claims import Claims, Ruling
 from gateway.audit.frames import (
     Accepted,
     Announce,
@@ -35,7 +36,6 @@ from gateway.audit.frames import (
     Decided,
     Durable,
     Failed,
-    Ping,
     Reply,
     Request,
     format_frame,
@@ -56,14 +56,21 @@ _BACKOFF_S: Final = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 _log = structlog.get_logger()
 
 #: As `gateway.model.instant` writes it; `verify` and the claims read no less.
-_TIME: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z"
-)
+_SECOND: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
+_SECOND_LENGTH: Final = len("2026-11-25T08:00:00")
+_FRACTION: Final = re.compile(r"(?:\.[0-9]{1,6})?Z")
 
+_WRITTEN: Final = (Append, Announce)
 _NOTHING: Final = Forget()
 _FAILED: Final = Failed("failed")
 _OVERLOADED: Final = Failed("overloaded")
 _UNACCEPTABLE: Final = Failed("unacceptable")
+_REFUSALS: Final[dict[Ruling, Reply]] = {
+    "replayed": Decided("replayed"),
+    "over_quota": Decided("over_quota"),
+    "overloaded": _OVERLOADED,
+    "too_late": _FAILED,
+}
 
 
 class Peer(Protocol):
@@ -192,12 +199,13 @@ class Groups:
         waiting: list[tuple[Peer, int, Append | Announce]] = []
         entries = list(self._events)
         ahead_count = len(entries)
+        take, rule = self._queue.popleft, self._rule
         for _ in range(min(len(self._queue), MAX_GROUP_COUNT)):
-            peer, request_id, request = self._queue.popleft()
-            reply = self._rule(request)
+            peer, request_id, request = take()
+            reply = rule(request)
             if reply is not None:
                 answers.add(peer, request_id, reply)
-            elif isinstance(request, Append | Announce):
+            elif isinstance(request, _WRITTEN):
                 waiting.append((peer, request_id, request))
                 entries.append(request.entry)
         answers.send()  # who waits for a claim need not wait for the disk
@@ -233,27 +241,19 @@ class Groups:
         """The answer, or None when an entry is to be written first."""
         if self._broken.is_set():
             return _FAILED
-        match request:
-            case Ping():
-                return Accepted(self._generation)
-            case Decide(claim):
-                return self._decide(claim) or Accepted(self._generation)
-            case Append(entry, claim) | Announce(entry, claim):
-                if not _is_acceptable(entry):
-                    return _UNACCEPTABLE
-                is_held = isinstance(request, Append) and request.generation == self._generation
-                return None if claim is None or is_held else self._decide(claim)
+        if isinstance(request, _WRITTEN):
+            if not _is_acceptable(request.entry):
+                return _UNACCEPTABLE
+            claim = request.claim
+            is_held = isinstance(request, Append) and request.generation == self._generation
+            return None if claim is None or is_held else self._decide(claim)
+        if isinstance(request, Decide) and (reply := self._decide(request.claim)) is not None:
+            return reply
+        return Accepted(self._generation)
 
     def _decide(self, claim: Claim) -> Reply | None:
-        match self._claims.decide(claim):
-            case "accepted":
-                return None
-            case "replayed" | "over_quota" as verdict:
-                return Decided(verdict)
-            case "overloaded":
-                return _OVERLOADED
-            case "too_late":
-                return _FAILED
+        ruling = self._claims.decide(claim)
+        return None if ruling == "accepted" else _REFUSALS[ruling]
 
 
 @final
@@ -277,7 +277,18 @@ def _is_acceptable(entry: bytes) -> bool:
         return False
     try:
         time = parse_record(entry).time
-        datetime.fromisoformat(time)
     except ValueError:
         return False
-    return _TIME.fullmatch(time) is not None
+    return (
+        _is_second(time[:_SECOND_LENGTH]) and _FRACTION.fullmatch(time, _SECOND_LENGTH) is not None
+    )
+
+
+@lru_cache(maxsize=64)
+def _is_second(text: str) -> bool:
+    """Whether it is an instant without fraction and zone; those of a second are asked for often."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return _SECOND.fullmatch(text) is not None
