@@ -98,8 +98,9 @@ class Groups:
         self._new_claims: Final = new_claims
         self._queue: Final[deque[tuple[Peer, int, Request]]] = deque()
         self._arrived: Final = asyncio.Event()
-        self._broken: Final = asyncio.Event()
+        self._broken: Final = asyncio.Event()  # for who waits; `_is_serving` says the same
         self._broken.set()
+        self._is_serving = False
         self._events: Final[deque[bytes]] = deque(maxlen=_MAX_EVENT_COUNT)
         self._is_room = True
         self._claims = new_claims()
@@ -116,22 +117,25 @@ class Groups:
 
     def renew(self) -> None:
         """Read the log again, as after a failure; while it is being read, nothing."""
+        self._is_serving = False
         self._broken.set()
 
     @property
     def claims_are_ahead(self) -> bool:
         """Whether the claims that serve are of a time ahead of the clock; see `Claims.is_ahead`."""
-        return not self._broken.is_set() and self._claims.is_ahead
+        return self._is_serving and self._claims.is_ahead
 
     def submit(self, peer: Peer, request_id: int, request: Request) -> None:
         """Take a request; it is answered in the next group, or at once if it cannot be."""
-        if self._broken.is_set() or not self._is_room:
+        queue = self._queue
+        if not (self._is_serving and self._is_room):
             peer.send(format_frame(request_id, _FAILED))
-        elif len(self._queue) >= MAX_BACKLOG_COUNT:
+        elif len(queue) >= MAX_BACKLOG_COUNT:
             peer.send(format_frame(request_id, _OVERLOADED))
         else:
-            self._queue.append((peer, request_id, request))
-            self._arrived.set()
+            if not queue:
+                self._arrived.set()
+            queue.append((peer, request_id, request))
 
     async def run_forever(self) -> None:
         """Answer group after group; an error that is not the store's ends the process."""
@@ -172,6 +176,7 @@ class Groups:
         self._claims = claims
         self._generation = secrets.randbits(64)
         self._broken.clear()
+        self._is_serving = True
         self._arrived.set()  # events may wait
 
     async def recover_forever(self) -> None:
@@ -228,18 +233,18 @@ class Groups:
     def _append(self, entries: list[bytes]) -> int | None:
         if not entries:
             return 0
-        if self._broken.is_set():
+        if not self._is_serving:
             return None
         try:
             return self._log.append(entries)
         except AuditError as error:
             _log.error("audit log not serving", reason=error.detail)
-            self._broken.set()
+            self.renew()
             return None
 
     def _rule(self, request: Request) -> Reply | None:
         """The answer, or None when an entry is to be written first."""
-        if self._broken.is_set():
+        if not self._is_serving:
             return _FAILED
         if isinstance(request, _WRITTEN):
             if not _is_acceptable(request.entry):
@@ -260,11 +265,16 @@ class Groups:
 class _Answers:
     """Replies by peer, so that each peer is written to once."""
 
+    __slots__ = ("_frames",)
+
     def __init__(self) -> None:
         self._frames: dict[Peer, list[bytes]] = {}
 
     def add(self, peer: Peer, request_id: int, reply: Reply) -> None:
-        self._frames.setdefault(peer, []).append(format_frame(request_id, reply))
+        frames = self._frames.get(peer)
+        if frames is None:
+            frames = self._frames[peer] = []
+        frames.append(format_frame(request_id, reply))
 
     def send(self) -> None:
         for peer, frames in self._frames.items():

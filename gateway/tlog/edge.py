@@ -15,7 +15,14 @@ from typing import Self, final
 
 from gateway.errors import TrustError
 from gateway.tlog.merkle import HASH_BYTES, Frontier
-from gateway.tlog.tile import TILE_BYTES, TILE_HEIGHT, Tile, edge_tiles, node_in_tile
+from gateway.tlog.tile import (
+    TILE_BYTES,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    Tile,
+    edge_tiles,
+    node_in_tile,
+)
 
 
 @final
@@ -58,10 +65,13 @@ class Edge:
         due: dict[Tile, bytes] = {}
         tiles = list(self._tiles) or [b""]
         tiles[0] += b"".join(leaves)
-        for leaf in leaves:
-            completed = frontier.append(leaf)
-            if len(completed) > TILE_HEIGHT:
-                _carry(tiles, completed[TILE_HEIGHT::TILE_HEIGHT], frontier.size, due)
+        start, last = 0, TILE_WIDTH - 1 - frontier.size % TILE_WIDTH  # which fills the tile
+        while last < len(leaves):
+            frontier.extend(leaves[start:last])
+            completed = frontier.append(leaves[last])
+            _carry(tiles, completed[TILE_HEIGHT::TILE_HEIGHT], frontier.size, due)
+            start, last = last + 1, last + TILE_WIDTH
+        frontier.extend(leaves[start:])
         if due:
             due |= {
                 place: hashes
