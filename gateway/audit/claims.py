@@ -106,17 +106,17 @@ class Claims:
 
     def decide(self, claim: Claim) -> Ruling:
         """Decide one claim; accepted means: remembered and counted."""
-        now_s = self._now_s()
-        latest_s = now_s + 2 * self._window_s + GRACE_S
-        if not self._swept_at_s - GRACE_S <= claim.expires_at_s <= latest_s:
+        now_s, expires_at_s = self._now_s(), claim.expires_at_s
+        earliest_s = self._swept_at_s - GRACE_S
+        if not earliest_s <= expires_at_s <= now_s + 2 * self._window_s + GRACE_S:
             return "too_late"
         nonce = _digest(claim.keyid, claim.nonce)
         for bucket in self._nonces.values():  # four at most
             if nonce in bucket:
                 return "replayed"
-        if self._is_full or self._unknown_until_s >= self._swept_at_s - GRACE_S:
+        if self._nonce_count >= self._capacity or self._unknown_until_s >= earliest_s:
             return "overloaded"
-        self._remember(nonce, claim.expires_at_s)
+        self._remember(nonce, expires_at_s)
         return "accepted" if claim.quota is None else self._count(claim.quota)
 
     def restore(self, entry: bytes) -> bool:
@@ -141,7 +141,7 @@ class Claims:
             created, nonce = signed
             expires_at_s = created + self._window_s
             if expires_at_s >= now_s - GRACE_S:
-                if self._is_full:
+                if self._nonce_count >= self._capacity:
                     self._unknown_until_s = max(self._unknown_until_s, expires_at_s)
                 else:
                     self._remember(_digest(recorded.keyid, nonce), expires_at_s)
@@ -152,22 +152,21 @@ class Claims:
         self._nonce_count += nonce not in bucket
         bucket.add(nonce)
 
-    @property
-    def _is_full(self) -> bool:
-        return self._nonce_count >= self._capacity
-
     def _now_s(self) -> int:
         """The clock; once in each new second, what is out of time is forgotten."""
         now_s = int(self._clock())
         if now_s > self._swept_at_s:
-            self._swept_at_s = now_s
-            self._days = frozenset({self._day(now_s - GRACE_S), self._day(now_s + 1)})
-            oldest = (now_s - GRACE_S) // self._window_s
-            for window in [window for window in self._nonces if window < oldest]:
-                self._nonce_count -= len(self._nonces.pop(window))
-            for day in self._counts.keys() - self._days:
-                del self._counts[day]
+            self._sweep(now_s)
         return now_s
+
+    def _sweep(self, now_s: int) -> None:
+        self._swept_at_s = now_s
+        self._days = frozenset({self._day(now_s - GRACE_S), self._day(now_s + 1)})
+        oldest = (now_s - GRACE_S) // self._window_s
+        for window in [window for window in self._nonces if window < oldest]:
+            self._nonce_count -= len(self._nonces.pop(window))
+        for day in self._counts.keys() - self._days:
+            del self._counts[day]
 
     def _count(self, quota: Quota) -> Ruling:
         if quota.day not in self._days:

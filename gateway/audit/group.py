@@ -20,13 +20,14 @@ import secrets
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from itertools import count
 from typing import Final, Protocol, final
 
 import msgspec
 import structlog
 
-from gateway.audit.claims import Claims
+from gateway.audit.claims import Claims, Ruling
 from gateway.audit.frames import (
     Accepted,
     Announce,
@@ -35,7 +36,6 @@ from gateway.audit.frames import (
     Decided,
     Durable,
     Failed,
-    Ping,
     Reply,
     Request,
     format_frame,
@@ -56,14 +56,21 @@ _BACKOFF_S: Final = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 _log = structlog.get_logger()
 
 #: As `gateway.model.instant` writes it; `verify` and the claims read no less.
-_TIME: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z"
-)
+_SECOND: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
+_SECOND_LENGTH: Final = len("2026-11-25T08:00:00")
+_FRACTION: Final = re.compile(r"(?:\.[0-9]{1,6})?Z")
 
+_WRITTEN: Final = (Append, Announce)
 _NOTHING: Final = Forget()
 _FAILED: Final = Failed("failed")
 _OVERLOADED: Final = Failed("overloaded")
 _UNACCEPTABLE: Final = Failed("unacceptable")
+_REFUSALS: Final[dict[Ruling, Reply]] = {
+    "replayed": Decided("replayed"),
+    "over_quota": Decided("over_quota"),
+    "overloaded": _OVERLOADED,
+    "too_late": _FAILED,
+}
 
 
 class Peer(Protocol):
@@ -91,8 +98,9 @@ class Groups:
         self._new_claims: Final = new_claims
         self._queue: Final[deque[tuple[Peer, int, Request]]] = deque()
         self._arrived: Final = asyncio.Event()
-        self._broken: Final = asyncio.Event()
+        self._broken: Final = asyncio.Event()  # for who waits; `_is_serving` says the same
         self._broken.set()
+        self._is_serving = False
         self._events: Final[deque[bytes]] = deque(maxlen=_MAX_EVENT_COUNT)
         self._is_room = True
         self._claims = new_claims()
@@ -109,22 +117,25 @@ class Groups:
 
     def renew(self) -> None:
         """Read the log again, as after a failure; while it is being read, nothing."""
+        self._is_serving = False
         self._broken.set()
 
     @property
     def claims_are_ahead(self) -> bool:
         """Whether the claims that serve are of a time ahead of the clock; see `Claims.is_ahead`."""
-        return not self._broken.is_set() and self._claims.is_ahead
+        return self._is_serving and self._claims.is_ahead
 
     def submit(self, peer: Peer, request_id: int, request: Request) -> None:
         """Take a request; it is answered in the next group, or at once if it cannot be."""
-        if self._broken.is_set() or not self._is_room:
+        queue = self._queue
+        if not (self._is_serving and self._is_room):
             peer.send(format_frame(request_id, _FAILED))
-        elif len(self._queue) >= MAX_BACKLOG_COUNT:
+        elif len(queue) >= MAX_BACKLOG_COUNT:
             peer.send(format_frame(request_id, _OVERLOADED))
         else:
-            self._queue.append((peer, request_id, request))
-            self._arrived.set()
+            if not queue:
+                self._arrived.set()
+            queue.append((peer, request_id, request))
 
     async def run_forever(self) -> None:
         """Answer group after group; an error that is not the store's ends the process."""
@@ -165,6 +176,7 @@ class Groups:
         self._claims = claims
         self._generation = secrets.randbits(64)
         self._broken.clear()
+        self._is_serving = True
         self._arrived.set()  # events may wait
 
     async def recover_forever(self) -> None:
@@ -192,12 +204,13 @@ class Groups:
         waiting: list[tuple[Peer, int, Append | Announce]] = []
         entries = list(self._events)
         ahead_count = len(entries)
+        take, rule = self._queue.popleft, self._rule
         for _ in range(min(len(self._queue), MAX_GROUP_COUNT)):
-            peer, request_id, request = self._queue.popleft()
-            reply = self._rule(request)
+            peer, request_id, request = take()
+            reply = rule(request)
             if reply is not None:
                 answers.add(peer, request_id, reply)
-            elif isinstance(request, Append | Announce):
+            elif isinstance(request, _WRITTEN):
                 waiting.append((peer, request_id, request))
                 entries.append(request.entry)
         answers.send()  # who waits for a claim need not wait for the disk
@@ -220,51 +233,48 @@ class Groups:
     def _append(self, entries: list[bytes]) -> int | None:
         if not entries:
             return 0
-        if self._broken.is_set():
+        if not self._is_serving:
             return None
         try:
             return self._log.append(entries)
         except AuditError as error:
             _log.error("audit log not serving", reason=error.detail)
-            self._broken.set()
+            self.renew()
             return None
 
     def _rule(self, request: Request) -> Reply | None:
         """The answer, or None when an entry is to be written first."""
-        if self._broken.is_set():
+        if not self._is_serving:
             return _FAILED
-        match request:
-            case Ping():
-                return Accepted(self._generation)
-            case Decide(claim):
-                return self._decide(claim) or Accepted(self._generation)
-            case Append(entry, claim) | Announce(entry, claim):
-                if not _is_acceptable(entry):
-                    return _UNACCEPTABLE
-                is_held = isinstance(request, Append) and request.generation == self._generation
-                return None if claim is None or is_held else self._decide(claim)
+        if isinstance(request, _WRITTEN):
+            if not _is_acceptable(request.entry):
+                return _UNACCEPTABLE
+            claim = request.claim
+            is_held = isinstance(request, Append) and request.generation == self._generation
+            return None if claim is None or is_held else self._decide(claim)
+        if isinstance(request, Decide) and (reply := self._decide(request.claim)) is not None:
+            return reply
+        return Accepted(self._generation)
 
     def _decide(self, claim: Claim) -> Reply | None:
-        match self._claims.decide(claim):
-            case "accepted":
-                return None
-            case "replayed" | "over_quota" as verdict:
-                return Decided(verdict)
-            case "overloaded":
-                return _OVERLOADED
-            case "too_late":
-                return _FAILED
+        ruling = self._claims.decide(claim)
+        return None if ruling == "accepted" else _REFUSALS[ruling]
 
 
 @final
 class _Answers:
     """Replies by peer, so that each peer is written to once."""
 
+    __slots__ = ("_frames",)
+
     def __init__(self) -> None:
         self._frames: dict[Peer, list[bytes]] = {}
 
     def add(self, peer: Peer, request_id: int, reply: Reply) -> None:
-        self._frames.setdefault(peer, []).append(format_frame(request_id, reply))
+        frames = self._frames.get(peer)
+        if frames is None:
+            frames = self._frames[peer] = []
+        frames.append(format_frame(request_id, reply))
 
     def send(self) -> None:
         for peer, frames in self._frames.items():
@@ -277,7 +287,18 @@ def _is_acceptable(entry: bytes) -> bool:
         return False
     try:
         time = parse_record(entry).time
-        datetime.fromisoformat(time)
     except ValueError:
         return False
-    return _TIME.fullmatch(time) is not None
+    return (
+        _is_second(time[:_SECOND_LENGTH]) and _FRACTION.fullmatch(time, _SECOND_LENGTH) is not None
+    )
+
+
+@lru_cache(maxsize=64)
+def _is_second(text: str) -> bool:
+    """Whether it is an instant without fraction and zone; those of a second are asked for often."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return _SECOND.fullmatch(text) is not None

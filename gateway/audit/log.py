@@ -11,7 +11,7 @@ from typing import Final, final
 
 from gateway.audit.store.reader import LogReader
 from gateway.audit.store.sqlite import SqliteStore
-from gateway.tlog.checkpoint import sign_checkpoint
+from gateway.tlog.checkpoint import CheckpointSigner
 from gateway.tlog.merkle import leaf_hash
 from gateway.tlog.note import NoteSigner
 
@@ -22,13 +22,14 @@ class Log:
 
     def __init__(self, store: SqliteStore, signer: NoteSigner) -> None:
         self._store: Final = store
-        self._signer: Final = signer
+        self._origin: Final = signer.public.name
+        self._signer: Final = CheckpointSigner(signer)
         self._edge = store.edge
 
     @property
     def origin(self) -> str:
         """As checkpoints name it."""
-        return self._signer.public.name
+        return self._origin
 
     @property
     def size(self) -> int:
@@ -49,8 +50,8 @@ class Log:
         Raises:
             AuditError: nothing is known about the group; call `reopen` before anything else.
         """
-        edge, tiles = self._edge.grow(map(leaf_hash, entries))
-        note = sign_checkpoint(edge.size, edge.root(), self._signer)
+        edge, tiles = self._edge.grow([*map(leaf_hash, entries)])
+        note = self._signer.sign(edge.size, edge.root())
         first = self._store.commit(entries, tiles, note)
         self._edge = edge
         return first

@@ -24,6 +24,7 @@ from gateway.audit.frames import (
     Follow,
     FrameBuffer,
     Hello,
+    Notice,
     Survey,
     Surveyed,
     format_frame,
@@ -45,6 +46,7 @@ _CLOSE_S: Final = 1.0
 _SECRET_BYTES: Final = 32
 _UCRED: Final = struct.Struct("iII")  # pid, uid, gid; SO_PEERCRED of Linux
 _OTHERS: Final = 0o077
+_NOTICES: Final = (Follow, Dropped, Survey)
 _USUAL: Final = AuditSection()
 _log = structlog.get_logger()
 
@@ -158,18 +160,23 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             for request_id, body in self._frames.feed(data):
-                match parse_request(body):
-                    case Follow():
-                        self._spread.follow(self)
-                    case Dropped(state):
-                        self._spread.take(self, request_id, state)
-                    case Survey():
-                        self._survey(request_id)
-                    case request:
-                        self._groups.submit(self, request_id, request)
+                request = parse_request(body)
+                if isinstance(request, _NOTICES):
+                    self._take_notice(request_id, request)
+                else:
+                    self._groups.submit(self, request_id, request)
         except (AuditError, ValueError):  # msgspec's are ValueErrors
             _log.error("a worker sent a frame that cannot be read")
             self.abort()
+
+    def _take_notice(self, request_id: int, notice: Notice) -> None:
+        match notice:
+            case Follow():
+                self._spread.follow(self)
+            case Dropped(state):
+                self._spread.take(self, request_id, state)
+            case Survey():
+                self._survey(request_id)
 
     def _survey(self, request_id: int) -> None:
         self._spread.start(

@@ -6,8 +6,11 @@ Rules:
 1. Everything is derived again from the entries: leaf hashes, tree, tiles. What is stored is only
    compared. Nothing is shared with the sequencer but the formats of `gateway.tlog` and the reader.
 2. A checkpoint vouches for the entries up to its size. Where a root does not fit, the first entry
-   that differs from its stored leaf hash is named; where none does, the checkpoint is. Where the
-   root fits, entries are right and a tile that differs is wrong.
+   that differs from its stored leaf hash is named; where none does, the checkpoint is, and the
+   entries since the one before it that no full tile has. Where the root fits, entries are what
+   was recorded: only then is their form asked, and a tile that differs is wrong. The last tile of
+   level 0 may be missing while it is not full, or be narrower than it could be: earlier versions
+   wrote it with each checkpoint.
 3. A log can be made anew from its beginning by whoever holds its key. That shows only against
    checkpoints that were kept elsewhere (`against`): each must be of this log, its root must be the
    root at its size, and the log must still have one of that size.
@@ -52,7 +55,7 @@ class Report(msgspec.Struct, frozen=True):
         size: entries, each in form and under the last checkpoint.
         root: over all of them, 32 bytes.
         checkpoint_count: stored checkpoints, each signed and right.
-        tile_count: tiles compared.
+        tile_count: of a log of that size; compared where they are stored.
         against_count: checkpoints from elsewhere that the log agrees with.
     """
 
@@ -167,6 +170,7 @@ class _Walk:
         self._tiles: Final[list[bytearray]] = []  # the last tile of each level, derived
         self._full: Final[list[tuple[Tile, bytes]]] = []  # derived, not compared yet
         self._acts: Final[list[tuple[int, Act]]] = []  # read, not examined yet
+        self._malformed: tuple[int, str] | None = None  # the first entry that is none, and why
         self._check_kept(0, [])
 
     @property
@@ -189,6 +193,9 @@ class _Walk:
                 progress(index)
         if self.root() != checkpoint.root:
             self._name_culprit(start, leaves, "its root is not that of the entries")
+        if self._malformed is not None:
+            index, why = self._malformed
+            _refuse(f"entry {index}", why)
         for tile, hashes in self._full:
             self._compare(tile, hashes)
         self._full.clear()
@@ -207,8 +214,9 @@ class _Walk:
         last = self._reader.last_checkpoint()
         if last is not None and last[0] < size:
             _refuse(f"entry {last[0]}", "not covered by the last checkpoint")
-        if stored != tile_count(size):
-            _refuse("tiles", f"{stored} are stored; a log of {size} has {tile_count(size)}")
+        due = tile_count(size) - (size % TILE_WIDTH > 0)
+        if stored != due:
+            _refuse("tiles", f"{stored} are stored; a log of {size} has {due}")
         return tile_count(self.size)
 
     def _read(self, index: int) -> bytes:
@@ -216,15 +224,19 @@ class _Walk:
         if found != index:
             _refuse(f"entry {index}", "missing")
         if index >= self._form_from or is_act(entry):
-            try:
-                record = parse_record(entry)
-            except ValueError as error:
-                _refuse(f"entry {index}", str(error))
-            if isinstance(record, Act):
-                self._acts.append((index, record))
-        if len(entry) > MAX_ENTRY_BYTES:
-            _refuse(f"entry {index}", f"longer than {MAX_ENTRY_BYTES} bytes")
+            self._parse(index, entry)
+        if len(entry) > MAX_ENTRY_BYTES and self._malformed is None:
+            self._malformed = index, f"longer than {MAX_ENTRY_BYTES} bytes"
         return entry
+
+    def _parse(self, index: int, entry: bytes) -> None:
+        try:
+            record = parse_record(entry)
+        except ValueError as error:
+            self._malformed = self._malformed or (index, str(error))
+            return
+        if isinstance(record, Act):
+            self._acts.append((index, record))
 
     def _add(self, leaf: bytes) -> None:
         for level, node in enumerate(self._frontier.append(leaf)[::TILE_HEIGHT]):
@@ -243,19 +255,33 @@ class _Walk:
                 self._name_culprit(start, leaves, other)
 
     def _compare(self, tile: Tile, hashes: bytes) -> None:
-        stored = self._reader.tile(tile.level, tile.n) or b""
-        may_grow = len(hashes) < TILE_BYTES and self._reader.size() > self.size
-        is_growing = may_grow and stored.startswith(hashes)
-        if stored != hashes and not is_growing:
+        stored = self._reader.stored_tile(tile.level, tile.n)
+        is_partial = len(hashes) < TILE_BYTES
+        if stored == hashes or (is_partial and not tile.level and _is_begun(stored, hashes)):
+            return
+        may_grow = is_partial and self._reader.size() > self.size
+        if not (may_grow and stored and stored.startswith(hashes)):
             _refuse(format_tile_path(tile), "not the hashes of its entries")
 
     def _name_culprit(self, start: int, leaves: Sequence[bytes], otherwise: str) -> NoReturn:
+        unknown: list[int] = []
         for index, leaf in enumerate(leaves, start):
-            stored = self._reader.tile(0, index // TILE_WIDTH) or b""
+            stored = self._reader.stored_tile(0, index // TILE_WIDTH) or b""
             at = index % TILE_WIDTH * HASH_BYTES
-            if stored[at : at + HASH_BYTES] != leaf:
+            if not stored[at:]:
+                unknown.append(index)
+            elif stored[at : at + HASH_BYTES] != leaf:
                 _refuse(f"entry {index}", "not what was recorded: its hash is another")
+        if unknown:
+            otherwise += f", and no tile tells which of {unknown[0]} to {unknown[-1]} is another"
         _refuse(f"checkpoint {self.size}", otherwise)
+
+
+def _is_begun(stored: bytes | None, hashes: bytes) -> bool:
+    """Whether what is stored of a partial tile is nothing, or the first of its hashes."""
+    if stored is None:
+        return True
+    return bool(stored) and not len(stored) % HASH_BYTES and hashes.startswith(stored)
 
 
 def _refuse(record: str, what: str) -> NoReturn:

@@ -32,7 +32,15 @@ def parse_record(line: bytes) -> Record:
     Raises:
         ValueError: not a record, or not in the deterministic form. The text names no value.
     """
-    record = _decode(line)
+    try:
+        if line.startswith(_ACT):
+            record: Record = _decode_act(line)
+        elif line.startswith(_EVENT):
+            record = _decode_event(line)
+        else:
+            record = _decode_entry(line)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not an audit record: {type(error).__name__}") from None
     if _encode(record) != line:
         raise ValueError("not in deterministic form")
     return record
@@ -41,12 +49,3 @@ def parse_record(line: bytes) -> Record:
 def is_act(line: bytes) -> bool:
     """Whether the line is an act's, by the place at which its kind stands."""
     return line.startswith(_ACT)
-
-
-def _decode(line: bytes) -> Record:
-    try:
-        if is_act(line):
-            return _decode_act(line)
-        return _decode_event(line) if line.startswith(_EVENT) else _decode_entry(line)
-    except msgspec.DecodeError as error:
-        raise ValueError(f"not an audit record: {type(error).__name__}") from None

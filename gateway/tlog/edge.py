@@ -6,14 +6,23 @@ Rules:
 1. An `Edge` is a value: `grow` returns another one and leaves this one as it is, so that a log
    whose commit failed simply keeps the old.
 2. The partial tiles of a tree determine its frontier; nothing else has to be read to go on.
+3. A tile of level 0 is due to be kept when it is full: until then the newest entries tell it. The
+   tiles above it change only then, and are due each time (ADR 0017).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Self, final
 
 from gateway.errors import TrustError
 from gateway.tlog.merkle import HASH_BYTES, Frontier
-from gateway.tlog.tile import TILE_BYTES, TILE_HEIGHT, Tile, edge_tiles, node_in_tile
+from gateway.tlog.tile import (
+    TILE_BYTES,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    Tile,
+    edge_tiles,
+    node_in_tile,
+)
 
 
 @final
@@ -46,34 +55,30 @@ class Edge:
         """The root over all leaves, 32 bytes."""
         return self._frontier.root()
 
-    def grow(self, leaves: Iterable[bytes]) -> tuple[Self, dict[Tile, bytes]]:
+    def grow(self, leaves: Sequence[bytes]) -> tuple[Self, dict[Tile, bytes]]:
         """Add leaf hashes.
 
         Returns:
-            The grown edge, and every tile that is new or wider now, with its hashes.
+            The grown edge, and the tiles that are due to be kept now, with their hashes.
         """
         frontier = self._frontier.copy()
-        begun = [bytearray(tile) for tile in self._tiles]
-        written: dict[Tile, bytes] = {}
-        for leaf in leaves:
-            for level, node in enumerate(frontier.append(leaf)[::TILE_HEIGHT]):
-                if level == len(begun):
-                    begun.append(bytearray())
-                tile = begun[level]
-                tile += node
-                if len(tile) == TILE_BYTES:
-                    written[Tile(level, (frontier.size >> TILE_HEIGHT * (level + 1)) - 1)] = bytes(
-                        tile
-                    )
-                    tile.clear()
-        tiles = tuple(map(bytes, begun))
-        before = (*self._tiles, *[b""] * (len(tiles) - len(self._tiles)))
-        written |= {
-            place: now
-            for place, now, old in zip(edge_tiles(frontier.size), tiles, before, strict=True)
-            if now and now != old
-        }
-        return self._made(frontier, tiles), written
+        due: dict[Tile, bytes] = {}
+        tiles = list(self._tiles) or [b""]
+        tiles[0] += b"".join(leaves)
+        start, last = 0, TILE_WIDTH - 1 - frontier.size % TILE_WIDTH  # which fills the tile
+        while last < len(leaves):
+            frontier.extend(leaves[start:last])
+            completed = frontier.append(leaves[last])
+            _carry(tiles, completed[TILE_HEIGHT::TILE_HEIGHT], frontier.size, due)
+            start, last = last + 1, last + TILE_WIDTH
+        frontier.extend(leaves[start:])
+        if due:
+            due |= {
+                place: hashes
+                for place, hashes in zip(edge_tiles(frontier.size), tiles, strict=True)
+                if place.level and hashes
+            }
+        return self._made(frontier, tuple(tiles)), due
 
     @classmethod
     def _made(cls, frontier: Frontier, tiles: tuple[bytes, ...]) -> Self:
@@ -81,6 +86,17 @@ class Edge:
         edge._frontier = frontier
         edge._tiles = tiles
         return edge
+
+
+def _carry(tiles: list[bytes], roots: Sequence[bytes], size: int, due: dict[Tile, bytes]) -> None:
+    """Cut off the tiles that are full at that size, lowest first, and hand their roots up."""
+    for level, root in enumerate(roots):
+        n = (size >> TILE_HEIGHT * (level + 1)) - 1
+        due[Tile(level, n)] = tiles[level][:TILE_BYTES]
+        tiles[level] = tiles[level][TILE_BYTES:]
+        if level + 1 == len(tiles):
+            tiles.append(b"")
+        tiles[level + 1] += root
 
 
 def _frontier_hashes(tiles: Sequence[bytes], widths: Sequence[int]) -> list[bytes]:

@@ -13,7 +13,6 @@ No clock, no I/O. Where hashes are kept is the caller's affair (`HashReader`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import reduce
 from typing import Final, Self, final
 
 from gateway.crypto.digest import sha256
@@ -86,13 +85,28 @@ class Frontier:
         self._size += 1
         return completed
 
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        """Add leaf hashes, as `append` does one."""
+        hashes, size = self._hashes, self._size
+        for node in leaves:
+            carry = size
+            while carry & 1:
+                node = node_hash(hashes.pop(), node)  # noqa: PLW2901 - the subtree it completes
+                carry >>= 1
+            hashes.append(node)
+            size += 1
+        self._size = size
+
     def root(self) -> bytes:
         """The root over all leaves so far, 32 bytes."""
         return _fold(self._hashes)
 
     def copy(self) -> "Frontier":
         """A tree that grows apart from this one."""
-        return Frontier.from_hashes(self._size, self._hashes)
+        frontier = Frontier()
+        frontier._hashes = self._hashes.copy()
+        frontier._size = self._size
+        return frontier
 
 
 def inclusion_proof(index: int, size: int, read: HashReader) -> list[bytes]:
@@ -235,4 +249,7 @@ def _fold(hashes: Sequence[bytes]) -> bytes:
     """Join complete subtrees, largest first, into one root."""
     if not hashes:
         return EMPTY_ROOT
-    return reduce(lambda right, left: node_hash(left, right), reversed(hashes))
+    root = hashes[-1]
+    for left in hashes[-2::-1]:
+        root = node_hash(left, root)
+    return root

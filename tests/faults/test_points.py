@@ -52,7 +52,7 @@ Connection = gateway.audit.sequencer._Connection
 """
 PATCHED = {
     "before append": 'around(Log, "append", before=die)',
-    "after sign": 'around(gateway.audit.log, "sign_checkpoint", after=die)',
+    "after sign": 'around(gateway.audit.log.CheckpointSigner, "sign", after=die)',
     "after sync": 'around(Store, "commit", after=die)',
     "before send": 'around(Connection, "send", before=die)',
     "after send": 'around(Connection, "send", after=soon)',

@@ -10,7 +10,8 @@ that two programs must be wrong in the same way before a changed log passes. For
 1. The tree is built from the entries alone, whole, level by level; roots and tiles are cut out of
    it.
 2. The key comes from its own file, never from the log.
-3. The first wrong record is named: `entry N`, `checkpoint N`, `tile/L/N` or `meta NAME`.
+3. The first wrong record is named: `entry N`, `checkpoint N`, `tile/L/N` or `meta NAME`. Of entries
+   that no full tile has yet the checkpoint over them is.
 4. Everything is read at one instant, so a log that is being written may be verified.
 
 Exit code 0: everything holds. 3: the file cannot be read. 4: something does not hold.
@@ -155,8 +156,11 @@ def verify(log: sqlite3.Connection, key: Key, against: Sequence[bytes] = ()) -> 
         if size > total:
             fail(f"entry {total}", f"missing: a checkpoint kept elsewhere covers {size} entries")
     roots = [signed_root(key, size, note) for size, note in stored]
-    tree = Tree(read_leaves(log, [size for size, _ in roots]))
+    leaves, malformed = read_leaves(log, [size for size, _ in roots])
+    tree = Tree(leaves)
     check_roots(log, tree, roots)
+    if malformed is not None:
+        raise malformed
     check_kept(tree, opened)
     check_tiles(log, tree)
     for size in sorted({size for size, _ in opened} - {size for size, _ in stored} - {0}):
@@ -196,9 +200,9 @@ def opened_checkpoint(key: Key, name: str, note: bytes) -> tuple[int, bytes]:
         fail(name, str(error) or "its signature does not verify")
 
 
-def read_leaves(log: sqlite3.Connection, sizes: Sequence[int]) -> bytearray:
-    """Leaf hashes of the entries, each in form and without a gap."""
-    leaves = bytearray()
+def read_leaves(log: sqlite3.Connection, sizes: Sequence[int]) -> tuple[bytearray, Broken | None]:
+    """Leaf hashes of the entries, without a gap, and what is wrong with the form of the first."""
+    leaves, malformed = bytearray(), None
     if not sizes and log.execute("SELECT count(*) FROM entries").fetchone()[0]:
         fail("entry 0", "not covered by any checkpoint")
     total = sizes[-1] if sizes else 0
@@ -206,25 +210,24 @@ def read_leaves(log: sqlite3.Connection, sizes: Sequence[int]) -> bytearray:
     for index, entry in log.execute("SELECT idx, entry FROM entries ORDER BY idx"):
         if index != wanted:
             fail(f"entry {min(wanted, total)}", "missing")
-        if index < total:
-            check_form(index, entry)
+        if index < total and malformed is None and not is_in_form(entry):
+            malformed = Broken(f"entry {index}", "not a record in its one spelling")
         leaves += sha256(b"\x00" + entry)
         wanted += 1
     if wanted < total:
         fail(f"entry {wanted}", "missing")
-    return leaves
+    return leaves, malformed
 
 
-def check_form(index: int, entry: bytes) -> None:
+def is_in_form(entry: bytes) -> bool:
     """One JSON object in its one deterministic spelling (docs/reference/audit-entry.md)."""
     try:
         record = json.loads(entry)
         spelled = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
         sound = spelled == entry and record["v"] == 1 and record["kind"] in KINDS
     except (ValueError, TypeError, KeyError, RecursionError):
-        sound = False
-    if not sound or len(entry) > MAX_ENTRY:
-        fail(f"entry {index}", "not a record in its one spelling")
+        return False
+    return sound and len(entry) <= MAX_ENTRY
 
 
 def check_kept(tree: Tree, opened: Iterable[tuple[int, bytes]]) -> None:
@@ -251,7 +254,9 @@ def check_roots(log: sqlite3.Connection, tree: Tree, roots: Iterable[tuple[int, 
             for index in range(before, size):
                 at = index % TILE * HASH
                 leaf = tree.levels[0][index * HASH : (index + 1) * HASH]
-                if stored_tile(log, 0, index // TILE)[at : at + HASH] != leaf:
+                stored = stored_tile(log, 0, index // TILE) or b""
+                # A tile that is not full yet need not be there: then nothing tells which entry.
+                if stored[at:] and stored[at : at + HASH] != leaf:
                     fail(f"entry {index}", "not what was recorded: its hash is another")
             fail(f"checkpoint {size}", "its root is not that of the entries")
         before = size
@@ -260,21 +265,31 @@ def check_roots(log: sqlite3.Connection, tree: Tree, roots: Iterable[tuple[int, 
 
 
 def check_tiles(log: sqlite3.Connection, tree: Tree) -> None:
-    """The stored tiles must be those of the tree, and no others."""
+    """The stored tiles must be those of the tree, and no others.
+
+    The last one of the lowest level may be missing while it is not full; logs that were begun by an
+    earlier version may have the beginning of it.
+    """
     count = 0
     for level, n, hashes in tree.tiles():
+        found, wanted = stored_tile(log, level, n), hashes
+        if level == 0 and len(hashes) < TILE * HASH:
+            if found is None:
+                continue
+            if found and len(found) % HASH == 0:
+                wanted = hashes[: len(found)]
         count += 1
-        if stored_tile(log, level, n) != hashes:
+        if found != wanted:
             fail(tile_path(level, n, len(hashes) // HASH), "not the hashes of its entries")
     stored = log.execute("SELECT count(*) FROM tiles").fetchone()[0]
     if stored != count:
         fail("tiles", f"{stored} are stored; a log of {tree.size} has {count}")
 
 
-def stored_tile(log: sqlite3.Connection, level: int, n: int) -> bytes:
-    """The hashes of a stored tile; nothing when there is none."""
+def stored_tile(log: sqlite3.Connection, level: int, n: int) -> bytes | None:
+    """The hashes of a stored tile; None when there is none."""
     row = log.execute("SELECT hashes FROM tiles WHERE level = ? AND n = ?", (level, n)).fetchone()
-    return bytes(row[0]) if row else b""
+    return bytes(row[0]) if row else None
 
 
 def tile_path(level: int, n: int, width: int) -> str:

@@ -4,6 +4,8 @@
 Every query is short and none leaves a cursor open: a reader that held a snapshot would keep the
 writer from emptying its write-ahead log. What has been read stays true all the same, since rows are
 only ever added; the one exception is a partial tile, which grows.
+
+The last tile of level 0 is stored when it is full. Until then it is what its entries hash to.
 """
 
 import sqlite3
@@ -13,11 +15,19 @@ from pathlib import Path
 from typing import Any, Final, Self, final
 
 from gateway.errors import AuditError, TrustError
-from gateway.tlog.tile import node_in_tile, tile_of_node
+from gateway.tlog.merkle import HASH_BYTES, leaf_hash
+from gateway.tlog.tile import TILE_BYTES, TILE_WIDTH, node_in_tile, tile_of_node
 
 DATABASE: Final = "audit.sqlite3"
 _BATCH_ROWS: Final = 1024
 _BUSY_S: Final = 1.0
+_ENTRIES_BETWEEN: Final = "SELECT idx, entry FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx"
+_SIZE_AND_TILE_COUNT: Final = """
+    WITH log AS (SELECT coalesce(max(idx), -1) + 1 AS size FROM entries)
+    SELECT size, (
+        SELECT count(*) FROM tiles WHERE level != 0 OR n != size / 256 OR size % 256 = 0
+    ) FROM log
+"""
 
 
 def sqlite_error(error: sqlite3.Error, doing: str) -> AuditError | TrustError:
@@ -35,10 +45,11 @@ class LogReader:
     Every method raises AuditError when the file cannot be read, and TrustError when it is damaged.
     """
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_begun", "_connection")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._begun = (0, b"")  # the tile of level 0 last derived, and as far as it was
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -104,14 +115,32 @@ class LogReader:
 
     def tile(self, level: int, n: int) -> bytes | None:
         """The hashes of a tile as far as it is filled, or None."""
+        stored = self.stored_tile(level, n)
+        if level or (stored and len(stored) >= TILE_BYTES):
+            return stored
+        hashes = self._derived(n)
+        # Full by now: it is stored since the first look, or it ought to be.
+        return self.stored_tile(0, n) if len(hashes) == TILE_BYTES else hashes or None
+
+    def stored_tile(self, level: int, n: int) -> bytes | None:
+        """The hashes of a tile as they are stored, or None."""
         row = self._one("SELECT hashes FROM tiles WHERE level = ? AND n = ?", level, n)
         return None if row is None else row[0]
 
+    def _derived(self, n: int) -> bytes:
+        """Leaf hashes of the entries under a tile of level 0; a proof asks for them repeatedly."""
+        known = self._begun[1] if self._begun[0] == n else b""
+        start = n * TILE_WIDTH + len(known) // HASH_BYTES
+        rows = self._all(_ENTRIES_BETWEEN, start, (n + 1) * TILE_WIDTH)
+        if rows and rows[-1][0] != start + len(rows) - 1:
+            raise TrustError("PROOF_INVALID", f"entry {start} or one of the next: missing")
+        hashes = known + b"".join(leaf_hash(entry) for _, entry in rows)
+        self._begun = (n, hashes)
+        return hashes
+
     def size_and_tile_count(self) -> tuple[int, int]:
-        """Entries and tiles at one instant."""
-        row = self._one(
-            "SELECT (SELECT coalesce(max(idx), -1) + 1 FROM entries), (SELECT count(*) FROM tiles)"
-        )
+        """Entries, and stored tiles but for the one of level 0 that is not full, at one instant."""
+        row = self._one(_SIZE_AND_TILE_COUNT)
         return row[0], row[1]
 
     def node(self, level: int, index: int) -> bytes:

@@ -3,8 +3,9 @@
 
 Rules:
 
-1. `commit` adds entries, tiles and checkpoint in one transaction. It returns only after SQLite has
-   synced it; on any error it raises, and the store is *poisoned* until `reopen`.
+1. `commit` adds entries, checkpoint, and the tiles that are due, in one transaction. It returns
+   only after SQLite has synced it; on any error it raises, and the store is *poisoned* until
+   `reopen`.
 2. A failed sync is never taken for success later: the kernel may have dropped the pages and
    forgotten. So `reopen` moves whatever the write-ahead log still holds into the main file and
    syncs that, before anything is added behind it.
@@ -22,7 +23,7 @@ Rules:
 import fcntl
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self, final
 
@@ -70,6 +71,7 @@ class SqliteStore:
 
     def __init__(self, folder: Path, key: NoteVerifier, lock_fd: int) -> None:
         self._folder: Final = folder
+        self._paths: Final = (str(folder / DATABASE), str(folder / _WAL))
         self._key: Final = key
         self._lock_fd: Final = lock_fd
         self._connection: sqlite3.Connection | None = None
@@ -135,9 +137,10 @@ class SqliteStore:
         try:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(_ADD_ENTRY, enumerate(entries, first))
-            connection.executemany(
-                _ADD_TILE, [(tile.level, tile.n, hashes) for tile, hashes in tiles.items()]
-            )
+            if tiles:
+                connection.executemany(
+                    _ADD_TILE, [(tile.level, tile.n, hashes) for tile, hashes in tiles.items()]
+                )
             connection.execute(_ADD_CHECKPOINT, (size, note))
             connection.execute("COMMIT")
             self._refuse_other_files()
@@ -165,7 +168,7 @@ class SqliteStore:
                     "AUDIT_UNAVAILABLE", f"the log there has less than {self._size} entries"
                 )
             _sync_folder(self._folder)
-            self._files = _identities(self._folder)
+            self._files = _identities(self._paths)
             self._mark_made()
         except (sqlite3.Error, OSError, GatewayError) as error:
             self._poison()
@@ -198,13 +201,13 @@ class SqliteStore:
 
     def _refuse_other_files(self) -> None:
         """What was just synced must be what a reader, or the next start, will find."""
-        if _identities(self._folder) != self._files:
+        if _identities(self._paths) != self._files:
             raise OSError(0, "the log's file was moved or replaced")
 
     def _refuse_other_log(self) -> None:
         """Once a log was open here, only that very file is opened again."""
         path = self._folder / DATABASE
-        if self._files and path.exists() and _identity(path) != self._files[0]:
+        if self._files and path.exists() and _identity(str(path)) != self._files[0]:
             raise AuditError(
                 "AUDIT_UNAVAILABLE",
                 f"another file lies at {DATABASE}: put the right one back, or restart to take it",
@@ -278,13 +281,16 @@ def _connect(folder: Path, *, may_make: bool) -> sqlite3.Connection:
     return connection
 
 
-def _identities(folder: Path) -> tuple[tuple[int, int], ...]:
-    """Device and inode of what lies under the log's names now."""
-    return tuple(_identity(folder / name) for name in (DATABASE, _WAL))
+def _identities(paths: Iterable[str]) -> tuple[tuple[int, int], ...]:
+    """Device and inode of what lies under the log's names now.
+
+    Asked after each commit: paths are text, for `pathlib` would take longer than the kernel.
+    """
+    return tuple([_identity(path) for path in paths])
 
 
-def _identity(path: Path) -> tuple[int, int]:
-    file = path.stat()
+def _identity(path: str) -> tuple[int, int]:
+    file = os.stat(path)  # noqa: PTH116 -- see `_identities`
     return file.st_dev, file.st_ino
 
 

@@ -2,9 +2,9 @@
 """What a log must satisfy before anything is added to it. Reads O(log n) rows.
 
 1. The last checkpoint is signed by the log's key and has as many entries as there are.
-2. The last tile of each level is there, as wide as that size says.
+2. The last tile of each level is there, as wide as that size says; at level 0 the entries tell it.
 3. The root over those tiles is the one that the checkpoint signs.
-4. The newest entries hash to the newest leaf hashes.
+4. The newest entries hash to the newest leaf hashes, where a tile has them.
 
 Everything older is the affair of `gateway.audit.verify`, which reads the whole log.
 """

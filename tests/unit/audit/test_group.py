@@ -150,6 +150,11 @@ async def test_a_held_claim_is_not_decided_again(tmp_path: Path) -> None:
         entry_bytes(1).replace(b'"time":"', b'"time":"not '),
         entry_bytes(1, purpose="用" * MAX_ENTRY_BYTES),
         entry_bytes(1).replace(b"2025-11-22T08:26:40.000Z", b"2025-11-22T08:26:40.000"),
+        entry_bytes(1).replace(b"2025-11-22T08:26:40.000Z", b"2025-11-22T08:26:40.Z"),
+        entry_bytes(1).replace(b"2025-11-22T08:26:40.000Z", b"2025-11-22T08:26:40.0000000Z"),
+        entry_bytes(1).replace(b"2025-11-22T08:26:40.000Z", b"2025-11-22 08:26:40.000Z"),
+        entry_bytes(1).replace(b"2025-11-22T08:26:40.000Z", b"2025-11-31T08:26:40.000Z"),
+        entry_bytes(1).replace(b"2025-11-22T08:26:40.000Z", b"2025-11-22"),
     ],
 )
 async def test_an_entry_that_would_not_verify_is_refused_and_costs_no_nonce(

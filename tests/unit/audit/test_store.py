@@ -11,6 +11,7 @@ import pytest
 from gateway.audit.log import Log
 from gateway.audit.store.reader import DATABASE, LogReader
 from gateway.audit.store.sqlite import SqliteStore
+from gateway.audit.verify import verify_log
 from gateway.crypto.keys import generate_private_key
 from gateway.errors import AuditError, SetupError, TrustError
 from gateway.tlog.checkpoint import verify_checkpoint
@@ -122,10 +123,11 @@ def test_a_log_of_another_name_or_key_is_refused(tmp_path: Path, name: str, memb
     [
         "DELETE FROM entries WHERE idx = 299",
         "DELETE FROM checkpoints WHERE size = 300",
-        "DELETE FROM tiles WHERE level = 0 AND n = 1",
+        "DELETE FROM entries WHERE idx = 290",
+        "DELETE FROM tiles WHERE level = 0 AND n = 0",
         "DELETE FROM tiles WHERE level = 1",
         "UPDATE tiles SET hashes = zeroblob(length(hashes)) WHERE level = 1",
-        "UPDATE tiles SET hashes = substr(hashes, 1, 32) WHERE level = 0 AND n = 1",
+        "UPDATE tiles SET hashes = substr(hashes, 1, 32) WHERE level = 0 AND n = 0",
         "UPDATE entries SET entry = x'7b7d' WHERE idx = 290",
         """UPDATE checkpoints SET note = (SELECT note FROM checkpoints WHERE size = 100)
         WHERE size = 300""",
@@ -171,12 +173,52 @@ def test_a_store_that_cannot_be_read_again_stays_poisoned(log: Log, tmp_path: Pa
     assert log.append([entry_bytes(1)]) == 1
 
 
-def test_a_full_tile_is_never_written_again(log: Log, tmp_path: Path) -> None:
-    log.append([entry_bytes(number) for number in range(256)])
-    before = log.reader.tile(0, 0)
+def test_tiles_are_stored_when_one_of_the_lowest_level_is_full(log: Log) -> None:
+    log.append([entry_bytes(number) for number in range(255)])
+    assert log.reader.size_and_tile_count() == (255, 0)
+    log.append([entry_bytes(255)])
+    assert log.reader.size_and_tile_count() == (256, 2)
+    before = log.reader.stored_tile(0, 0)
     log.append([entry_bytes(256)])
-    assert log.reader.tile(0, 0) == before
-    assert log.reader.size_and_tile_count() == (257, 3)
+    assert log.reader.stored_tile(0, 0) == before
+    assert log.reader.stored_tile(0, 1) is None
+    log.append([entry_bytes(number) for number in range(300)])
+    assert log.reader.size_and_tile_count() == (557, 3)
+    assert len(log.reader.stored_tile(1, 0) or b"") == 2 * 32
+
+
+def test_a_tile_that_is_not_stored_yet_is_made_of_its_entries(log: Log) -> None:
+    entries = [entry_bytes(number) for number in range(600)]
+    log.append(entries[:300])
+    reader = log.reader
+    assert reader.tile(0, 1) == b"".join(map(leaf_hash, entries[256:300]))
+    log.append(entries[300:310])
+    assert reader.tile(0, 1) == b"".join(map(leaf_hash, entries[256:310]))
+    log.append(entries[310:])
+    assert reader.tile(0, 1) == b"".join(map(leaf_hash, entries[256:512]))
+    assert reader.tile(0, 2) == b"".join(map(leaf_hash, entries[512:]))
+    assert reader.tile(0, 3) is None
+
+
+def test_a_full_tile_that_was_taken_away_is_not_made_again(log: Log, tmp_path: Path) -> None:
+    log.append([entry_bytes(number) for number in range(300)])
+    run_sql(tmp_path / "log", "DELETE FROM tiles WHERE level = 0")
+    assert log.reader.tile(0, 0) is None
+
+
+def test_a_log_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    """It has the last tile as wide as it was; that one is replaced when it is full."""
+    entries = write_log(tmp_path, [300])
+    hashes = b"".join(map(leaf_hash, entries[256:])).hex()
+    run_sql(tmp_path, f"INSERT INTO tiles VALUES (0, 1, x'{hashes}')")
+    with closing(SqliteStore.open(tmp_path, KEY)) as store:
+        log = Log(store, SIGNER)
+        log.append([entry_bytes(300)])
+        assert verify_log(log.reader, KEY).size == 301
+        assert len(log.reader.tile(0, 1) or b"") == 45 * 32
+        log.append([entry_bytes(number) for number in range(301, 512)])
+        assert len(log.reader.stored_tile(0, 1) or b"") == 256 * 32
+        assert verify_log(log.reader, KEY).size == 512
 
 
 def test_the_log_is_synced_at_each_commit(log: Log) -> None:

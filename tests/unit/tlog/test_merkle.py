@@ -119,6 +119,17 @@ def test_roots_are_those_of_an_independent_tree() -> None:
         assert oracle.get_root(size) == roots[size]
 
 
+@given(st.lists(st.integers(0, 70), max_size=4))
+def test_many_leaves_make_the_tree_that_one_after_the_other_makes(counts: list[int]) -> None:
+    one_by_one, together = Frontier(), Frontier()
+    for count in counts:
+        leaves = [leaf_hash(b"%d %d" % (count, number)) for number in range(count)]
+        together.extend(leaves)
+        for leaf in leaves:
+            one_by_one.append(leaf)
+    assert (together.size, together.hashes) == (one_by_one.size, one_by_one.hashes)
+
+
 def test_every_leaf_is_proved_in_every_tree() -> None:
     entries, roots = numbered()
     for size in [*range(1, 40), 127, 128, 129, 255, 256, 257, MOST]:

@@ -12,6 +12,7 @@ from gateway.errors import GatewayError, TrustError
 from gateway.tlog.checkpoint import (
     MAX_SIZE,
     Checkpoint,
+    CheckpointSigner,
     format_checkpoint,
     parse_checkpoint,
     sign_checkpoint,
@@ -212,6 +213,12 @@ def test_a_signed_checkpoint_is_of_its_key() -> None:
     text = format_checkpoint(Checkpoint("log.example/b", 0, EMPTY_ROOT))
     with pytest.raises(TrustError, match="of another log"):
         verify_checkpoint(sign_note(text, SIGNER), SIGNER.public)
+
+
+@given(st.integers(0, (1 << 63) - 1), st.binary(min_size=32, max_size=32))
+def test_a_prepared_signer_writes_what_the_parts_write(size: int, root: bytes) -> None:
+    text = format_checkpoint(Checkpoint(SIGNER.public.name, size, root))
+    assert CheckpointSigner(SIGNER).sign(size, root) == sign_note(text, SIGNER)
 
 
 def test_a_key_id_is_the_hash_of_name_type_and_key() -> None:
