@@ -41,7 +41,7 @@ from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
 from gateway.registry.directory import Departments
 from gateway.registry.site import load_departments
-from gateway.reload import LiveSite, check_grants
+from gateway.reload import LiveSite, check_grants, check_shares
 from gateway.sealing.sealer import DepartmentSealer
 from gateway.signalling import Signalling
 from gateway.web.connections import Limits
@@ -82,8 +82,9 @@ def check_site(site: Site) -> Departments:
                 remedy="rename the field in the adapter.",
             )
     check_grants(site.grants, certificates)
+    check_shares(site.shares, certificates)
     Admission(site.agencies, authorities=(), clock_window_s=1, clock=time.time)
-    GrantPolicy(site.grants)
+    GrantPolicy(site.grants, site.shares)
     ItemCatalog(site.items)
     keyring.gateway_signer(site)
     keyring.log_signer(site)
@@ -107,16 +108,22 @@ def open_tls(site: Site) -> LiveTLS | None:
 
 
 def reread_site(site: Site) -> Site:
-    """The site with the agencies, grants and items that stand on disk now; the rest stays.
+    """The site with agencies, grants, share types and items of now; the rest stays.
 
     Raises:
         SetupError: the first mistake, with file and remedy.
     """
     found = load_site(site.folder)
     fresh = msgspec.structs.replace(
-        site, agencies=found.agencies, grants=found.grants, items=found.items
+        site,
+        agencies=found.agencies,
+        grants=found.grants,
+        shares=found.shares,
+        items=found.items,
     )
-    check_grants(fresh.grants, load_departments(site).certificates)
+    certificates = load_departments(site).certificates
+    check_grants(fresh.grants, certificates)
+    check_shares(fresh.shares, certificates)
     Admission(fresh.agencies, authorities=(), clock_window_s=1, clock=time.time)
     return fresh
 

@@ -9,6 +9,7 @@
     departments/<id>.toml  one department with the keys that sign its change signals
     items/*.toml        [[items]] of the published list
     grants/*.toml       [[grants]]
+    shares/*.toml       [[shares]]: share types that departments say of their certificates
     adapters/<name>.toml  one adapter: plugin, limits, settings
     keys/               private keys, made by `yizheng keys init`; never committed
     var/                state: the audit log, the sequencer's socket
@@ -36,6 +37,7 @@ from gateway.model.grant import Grant
 from gateway.model.http_section import HTTPSection
 from gateway.model.item import ServiceItem
 from gateway.model.limits import LimitsSection
+from gateway.model.share import Share
 from gateway.model.site import AdapterSite
 
 T = TypeVar("T")
@@ -114,6 +116,10 @@ class _Grants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grants: tuple[Grant, ...]
 
 
+class _Shares(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    shares: tuple[Share, ...]
+
+
 class Site(msgspec.Struct, frozen=True):
     """Everything that the folder says."""
 
@@ -125,6 +131,7 @@ class Site(msgspec.Struct, frozen=True):
     adapters: tuple[AdapterSite, ...]
     auditors: tuple[Auditor, ...] = ()
     departments: tuple[Department, ...] = ()
+    shares: tuple[Share, ...] = ()
 
     @property
     def keys(self) -> Path:
@@ -164,6 +171,7 @@ def load_site(folder: Path) -> Site:
         adapters=tuple(_adapter(file, folder) for file in toml_files(folder, "adapters")),
         auditors=tuple(load_auditor(file, folder) for file in toml_files(folder, "auditors")),
         departments=tuple(load_department(f, folder) for f in toml_files(folder, "departments")),
+        shares=tuple(s for f in toml_files(folder, "shares") for s in load_shares(f, folder)),
     )
     check_references(site)
     _refuse_unusable_x509(site)
@@ -282,6 +290,15 @@ def load_grants(file: Path, folder: Path) -> tuple[Grant, ...]:
     return load_toml(file, _Grants, folder).grants
 
 
+def load_shares(file: Path, folder: Path) -> tuple[Share, ...]:
+    """Read one file of `shares/`.
+
+    Raises:
+        SetupError: it is not of this form.
+    """
+    return load_toml(file, _Shares, folder).shares
+
+
 def _adapter(file: Path, folder: Path) -> AdapterSite:
     adapter = load_toml(file, AdapterSite, folder)
     if adapter.name not in {"", file.stem}:
@@ -310,6 +327,7 @@ def check_references(site: Site) -> None:
         )
     _refuse_twice(((item.code, "items/") for item in site.items), "item code")
     _refuse_twice(((grant.reference, "grants/") for grant in site.grants), "grant version")
+    _refuse_twice(((share.certificate, "shares/") for share in site.shares), "certificate")
     agencies = {agency.id for agency in site.agencies}
     items = {item.code for item in site.items}
     for grant in site.grants:

@@ -6,7 +6,7 @@
 2. `agencies/` is looked at every `POLL_S`: a revoked key is refused a second later at most. What
    is good as a whole is taken as a whole; if it is not, each file is taken for itself, so that a
    mistake in one file never holds back the revocation in another.
-3. SIGHUP takes agencies, grants and items at once, all or nothing.
+3. SIGHUP takes agencies, grants, share types and items at once, all or nothing.
 4. What cannot be taken leaves the last good one in force, is logged with file and remedy, and
    makes readiness say `stale` until it is mended. No requests are refused for it.
 5. Only files that changed are read, one at each turn of the loop.
@@ -30,6 +30,7 @@ from gateway.config import (
     load_agency,
     load_grants,
     load_items,
+    load_shares,
     toml_files,
 )
 from gateway.errors import SetupError
@@ -40,6 +41,7 @@ from gateway.model.grant import Decision, Grant
 from gateway.model.holder import Holder
 from gateway.model.item import ServiceItem
 from gateway.model.lookup import LookupRequest
+from gateway.model.share import Share
 from gateway.policy.policy import GrantPolicy
 from gateway.ports import AccessPolicy, Caller, Catalog, Examined
 
@@ -78,6 +80,21 @@ def check_grants(grants: Iterable[Grant], certificates: Certificates) -> None:
                 f"names the field `{unknown[0]}`, which {certificate.name} does not have",
                 where=where,
                 remedy=f"choose of: {', '.join(sorted(certificate.field_names))}.",
+            )
+
+
+def check_shares(shares: Iterable[Share], certificates: Certificates) -> None:
+    """Check that adapters answer what share types are said of: a typing error would share it.
+
+    Raises:
+        SetupError: the first unknown certificate.
+    """
+    for share in shares:
+        if share.certificate not in certificates:
+            raise SetupError(
+                f"names the certificate `{share.certificate}`, which no adapter answers",
+                where="shares/",
+                remedy="add the adapter under adapters/, or mend the name.",
             )
 
 
@@ -141,11 +158,12 @@ class LiveSite(Catalog, AccessPolicy):
         certificate: CertificateType | None,
         *,
         today: date,
+        minute: int,
         address: str,
     ) -> Decision:
         """`GrantPolicy.decide` by the grants of now."""
         return self._now.policy.decide(
-            agency, request, holder, item, certificate, today=today, address=address
+            agency, request, holder, item, certificate, today=today, minute=minute, address=address
         )
 
     def ask_reload(self) -> None:
@@ -193,9 +211,10 @@ class LiveSite(Catalog, AccessPolicy):
             self._report(name, mistake)
 
     async def reload(self) -> None:
-        """Take agencies, grants and items, all or nothing."""
+        """Take agencies, grants, share types and items, all or nothing."""
         site = self._now.site
         agencies, grants, items = list[Agency](), list[Grant](), list[ServiceItem]()
+        shares = list[Share]()
         try:
             stamps = dict(_stamps(site.folder / "agencies"))
             for name in stamps:
@@ -204,12 +223,19 @@ class LiveSite(Catalog, AccessPolicy):
             for file in toml_files(site.folder, "grants"):
                 grants += load_grants(file, site.folder)
                 await asyncio.sleep(0)
+            for file in toml_files(site.folder, "shares"):
+                shares += load_shares(file, site.folder)
+                await asyncio.sleep(0)
             for file in toml_files(site.folder, "items"):
                 items += load_items(file, site.folder)
                 await asyncio.sleep(0)
             self._now = self._make(
                 msgspec.structs.replace(
-                    site, agencies=tuple(agencies), grants=tuple(grants), items=tuple(items)
+                    site,
+                    agencies=tuple(agencies),
+                    grants=tuple(grants),
+                    shares=tuple(shares),
+                    items=tuple(items),
                 )
             )
         except SetupError as error:
@@ -265,10 +291,11 @@ class LiveSite(Catalog, AccessPolicy):
         check_references(site)
         if last is None:
             check_grants(site.grants, self._certificates)
+            check_shares(site.shares, self._certificates)
         return _Snapshot(
             site,
             self._open_door(site.agencies, self._records_of),
-            GrantPolicy(site.grants) if last is None else last.policy,
+            GrantPolicy(site.grants, site.shares) if last is None else last.policy,
             ItemCatalog(site.items) if last is None else last.catalog,
         )
 

@@ -70,6 +70,7 @@ def _config_page() -> str:
     from gateway.model.department import Department
     from gateway.model.grant import Grant
     from gateway.model.item import ServiceItem
+    from gateway.model.share import Share
     from gateway.model.site import AdapterSite
 
     lines = [
@@ -87,6 +88,7 @@ def _config_page() -> str:
         ("`departments/<id>.toml`", Department),
         ("`items/*.toml`: `[[items]]`", ServiceItem),
         ("`grants/*.toml`: `[[grants]]`", Grant),
+        ("`shares/*.toml`: `[[shares]]`", Share),
         ("`adapters/<name>.toml`", AdapterSite),
     ):
         lines += ["", f"## {title}"]

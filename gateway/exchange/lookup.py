@@ -194,6 +194,7 @@ class Lookup:
             self._catalog.find(attribution.item),
             certificate,
             today=today,
+            minute=self._day.minute(),
             address=caller.address,
         )
         if isinstance(decision, Deny):
@@ -224,7 +225,8 @@ class Lookup:
             key,
             verifies,
         )
-        self._known.insert(caller.digest, known)
+        if not decision.is_timed:
+            self._known.insert(caller.digest, known)
         return known
 
     def _adapter_of(self, certificate: CertificateType, division: str | None) -> str:
