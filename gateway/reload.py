@@ -6,7 +6,7 @@
 2. `agencies/` is looked at every `POLL_S`: a revoked key is refused a second later at most. What
    is good as a whole is taken as a whole; if it is not, each file is taken for itself, so that a
    mistake in one file never holds back the revocation in another.
-3. SIGHUP takes agencies, grants and items at once, all or nothing.
+3. SIGHUP takes agencies, grants, items and the calendar at once, all or nothing.
 4. What cannot be taken leaves the last good one in force, is logged with file and remedy, and
    makes readiness say `stale` until it is mended. No requests are refused for it.
 5. Only files that changed are read, one at each turn of the loop.
@@ -23,6 +23,7 @@ import msgspec
 import structlog
 
 from gateway.admission.admission import Admission, KeyRecord, RecordsOf, key_records
+from gateway.calendars import load_working_days
 from gateway.catalog.catalog import ItemCatalog
 from gateway.config import (
     Site,
@@ -30,7 +31,6 @@ from gateway.config import (
     load_agency,
     load_grants,
     load_items,
-    toml_files,
 )
 from gateway.errors import SetupError
 from gateway.httpsig import SignedRequest
@@ -42,6 +42,7 @@ from gateway.model.item import ServiceItem
 from gateway.model.lookup import LookupRequest
 from gateway.policy.policy import GrantPolicy
 from gateway.ports import AccessPolicy, Caller, Catalog, Examined
+from gateway.toml_file import toml_files
 
 _log = structlog.get_logger()
 
@@ -193,7 +194,7 @@ class LiveSite(Catalog, AccessPolicy):
             self._report(name, mistake)
 
     async def reload(self) -> None:
-        """Take agencies, grants and items, all or nothing."""
+        """Take agencies, grants, items and the calendar, all or nothing."""
         site = self._now.site
         agencies, grants, items = list[Agency](), list[Grant](), list[ServiceItem]()
         try:
@@ -209,7 +210,11 @@ class LiveSite(Catalog, AccessPolicy):
                 await asyncio.sleep(0)
             self._now = self._make(
                 msgspec.structs.replace(
-                    site, agencies=tuple(agencies), grants=tuple(grants), items=tuple(items)
+                    site,
+                    agencies=tuple(agencies),
+                    grants=tuple(grants),
+                    items=tuple(items),
+                    calendar=load_working_days(site.folder),
                 )
             )
         except SetupError as error:
