@@ -11,6 +11,7 @@
     grants/*.toml       [[grants]]
     shares/*.toml       [[shares]]: share types that departments say of their certificates
     adapters/<name>.toml  one adapter: plugin, limits, settings
+    calendar/*.toml     the holidays of one year each, in place of those that are shipped
     keys/               private keys, made by `yizheng keys init`; never committed
     var/                state: the audit log, the sequencer's socket
 
@@ -18,15 +19,14 @@ Rules: unknown keys are refused; every mistake names file, path and remedy; noth
 no default opens anything beyond loopback.
 """
 
-import difflib
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
+from gateway.calendars import load_working_days
 from gateway.errors import SetupError
 from gateway.model.agency import Agency
 from gateway.model.audit_site import AuditSection
@@ -39,8 +39,8 @@ from gateway.model.item import ServiceItem
 from gateway.model.limits import LimitsSection
 from gateway.model.share import Share
 from gateway.model.site import AdapterSite
-
-T = TypeVar("T")
+from gateway.model.working_day import WorkingDays
+from gateway.toml_file import load_toml, toml_files
 
 # A Unix socket's path has at most 107 bytes on Linux (unix(7)).
 MAX_SOCKET_PATH_BYTES: Final = 107
@@ -132,6 +132,7 @@ class Site(msgspec.Struct, frozen=True):
     auditors: tuple[Auditor, ...] = ()
     departments: tuple[Department, ...] = ()
     shares: tuple[Share, ...] = ()
+    calendar: WorkingDays = WorkingDays(())
 
     @property
     def keys(self) -> Path:
@@ -172,62 +173,11 @@ def load_site(folder: Path) -> Site:
         auditors=tuple(load_auditor(file, folder) for file in toml_files(folder, "auditors")),
         departments=tuple(load_department(f, folder) for f in toml_files(folder, "departments")),
         shares=tuple(s for f in toml_files(folder, "shares") for s in load_shares(f, folder)),
+        calendar=load_working_days(folder),
     )
     check_references(site)
     _refuse_unusable_x509(site)
     return site
-
-
-def load_toml(path: Path, kind: type[T], folder: Path) -> T:
-    """Decode one TOML file strictly.
-
-    Raises:
-        SetupError: unreadable, not TOML, or not of this form.
-    """
-    name = str(path.relative_to(folder))
-    try:
-        return msgspec.toml.decode(path.read_bytes(), type=kind)
-    except OSError as error:
-        raise SetupError(
-            f"cannot be read: {error.strerror}", where=name, remedy="check its permissions."
-        ) from None
-    except msgspec.ValidationError as error:
-        raise _located(str(error), name, kind) from None
-    except msgspec.DecodeError as error:
-        raise SetupError(
-            f"is not TOML: {error}", where=name, remedy="mend the line that is named."
-        ) from None
-    except UnicodeDecodeError:
-        raise SetupError("is not UTF-8", where=name, remedy="save it as UTF-8.") from None
-
-
-def _located(message: str, name: str, kind: object) -> SetupError:
-    what, _, path = message.partition(" - at ")
-    where = f"{name}: {path.strip('`')}" if path else name
-    remedy = "give a value of the form that is named."
-    if unknown := re.search(r"unknown field `([^`]*)`", what):
-        known = sorted(_field_names(kind))
-        near = difflib.get_close_matches(unknown[1], known, n=1)
-        remedy = (
-            f"did you mean `{near[0]}`?"
-            if near
-            else "remove it; docs/reference/config.md lists the keys."
-        )
-    elif "missing required field" in what:
-        remedy = "add it; docs/reference/config.md describes it."
-    return SetupError(what, where=where, remedy=remedy)
-
-
-def _field_names(kind: object) -> Iterator[str]:
-    """All field names of a struct and of the structs inside it."""
-    found = msgspec.json.schema(kind)  # walks nested types for us
-    for definition in found.get("$defs", {}).values():
-        yield from definition.get("properties", {})
-
-
-def toml_files(folder: Path, name: str) -> list[Path]:
-    """The TOML files of one of the site's folders, by name."""
-    return sorted((folder / name).glob("[!.]*.toml"))
 
 
 def load_agency(file: Path, folder: Path) -> Agency:

@@ -6,7 +6,7 @@
 2. `agencies/` is looked at every `POLL_S`: a revoked key is refused a second later at most. What
    is good as a whole is taken as a whole; if it is not, each file is taken for itself, so that a
    mistake in one file never holds back the revocation in another.
-3. SIGHUP takes agencies, grants, share types and items at once, all or nothing.
+3. SIGHUP takes agencies, grants, share types, items and the calendar at once, all or nothing.
 4. What cannot be taken leaves the last good one in force, is logged with file and remedy, and
    makes readiness say `stale` until it is mended. No requests are refused for it.
 5. Only files that changed are read, one at each turn of the loop.
@@ -23,6 +23,7 @@ import msgspec
 import structlog
 
 from gateway.admission.admission import Admission, KeyRecord, RecordsOf, key_records
+from gateway.calendars import load_working_days
 from gateway.catalog.catalog import ItemCatalog
 from gateway.config import (
     Site,
@@ -31,7 +32,6 @@ from gateway.config import (
     load_grants,
     load_items,
     load_shares,
-    toml_files,
 )
 from gateway.errors import SetupError
 from gateway.httpsig import SignedRequest
@@ -44,6 +44,7 @@ from gateway.model.lookup import LookupRequest
 from gateway.model.share import Share
 from gateway.policy.policy import GrantPolicy
 from gateway.ports import AccessPolicy, Caller, Catalog, Examined
+from gateway.toml_file import toml_files
 
 _log = structlog.get_logger()
 
@@ -211,7 +212,7 @@ class LiveSite(Catalog, AccessPolicy):
             self._report(name, mistake)
 
     async def reload(self) -> None:
-        """Take agencies, grants, share types and items, all or nothing."""
+        """Take agencies, grants, share types, items and the calendar, all or nothing."""
         site = self._now.site
         agencies, grants, items = list[Agency](), list[Grant](), list[ServiceItem]()
         shares = list[Share]()
@@ -236,6 +237,7 @@ class LiveSite(Catalog, AccessPolicy):
                     grants=tuple(grants),
                     shares=tuple(shares),
                     items=tuple(items),
+                    calendar=load_working_days(site.folder),
                 )
             )
         except SetupError as error:

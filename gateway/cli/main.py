@@ -28,6 +28,7 @@ from gateway.cli import (
     audit_verify,
     auditor,
     cache,
+    calendar,
     config,
     department,
     explain,
@@ -71,6 +72,7 @@ keys.app.command("list")(agency_keys.list_keys)
 keys.app.command("rotate-kek")(site_keys.rotate_kek)
 keys.app.command("rotate-seal")(site_keys.rotate_seal)
 app.add_typer(keys.app, name="keys")
+app.add_typer(calendar.app, name="calendar")
 app.add_typer(config.app, name="config")
 audit.app.command("verify")(audit_verify.verify)
 audit.app.command("evidence")(audit_evidence.evidence)
