@@ -10,6 +10,7 @@
     items/*.toml        [[items]] of the published list
     grants/*.toml       [[grants]]
     shares/*.toml       [[shares]]: share types that departments say of their certificates
+    applications/<id>.toml  one application for a grant, read by commands only
     adapters/<name>.toml  one adapter: plugin, limits, settings
     calendar/*.toml     the holidays of one year each, in place of those that are shipped
     keys/               private keys, made by `yizheng keys init`; never committed
@@ -34,6 +35,7 @@ from gateway.model.auditor import Auditor
 from gateway.model.cache_section import CacheSection
 from gateway.model.department import Department
 from gateway.model.grant import Grant
+from gateway.model.grants_section import GrantsSection
 from gateway.model.http_section import HTTPSection
 from gateway.model.item import ServiceItem
 from gateway.model.limits import LimitsSection
@@ -98,6 +100,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         cache: sealed answers kept in memory, and shared by nodes.
         limits: how often agencies may ask.
         audit: the log: retention, witnesses, timestamps.
+        grants: how long a department may take over an application.
     """
 
     site: SiteSection
@@ -106,6 +109,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache: CacheSection = CacheSection()
     limits: LimitsSection = LimitsSection()
     audit: AuditSection = AuditSection()
+    grants: GrantsSection = GrantsSection()
 
 
 class _Items(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

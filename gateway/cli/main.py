@@ -32,6 +32,9 @@ from gateway.cli import (
     config,
     department,
     explain,
+    grant,
+    grant_explain,
+    grant_review,
     keys,
     lookup,
     reference,
@@ -65,6 +68,19 @@ app.add_typer(agency.app, name="agency")
 app.add_typer(auditor.app, name="auditor")
 app.add_typer(department.app, name="department")
 app.add_typer(cache.app, name="cache")
+for review in (
+    grant_review.supplement,
+    grant_review.approve,
+    grant_review.provide,
+    grant_review.refuse,
+    grant_review.extend,
+    grant_review.overdue,
+    grant_review.revoke,
+):
+    grant.app.command(review.__name__)(review)
+grant.app.command("explain")(grant_explain.explain)
+app.add_typer(grant.app, name="grant")
+app.add_typer(grant_explain.policy_app, name="policy")
 keys.app.command("register")(agency_keys.register)
 keys.app.command("rotate")(agency_keys.rotate)
 keys.app.command("revoke")(agency_keys.revoke)
