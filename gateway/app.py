@@ -44,6 +44,7 @@ from gateway.registry.site import load_departments
 from gateway.reload import LiveSite, check_grants, check_shares
 from gateway.sealing.sealer import DepartmentSealer
 from gateway.signalling import Signalling
+from gateway.web import certificates
 from gateway.web.connections import Limits
 from gateway.web.front import Front
 from gateway.web.log_pages import LogPages
@@ -53,6 +54,7 @@ from gateway.web.names import authorities_of, default_port
 from gateway.web.refusals import Refusals, report_fault
 from gateway.web.respond import Responder
 from gateway.web.server import serve_http
+from gateway.web.signed_reads import SignedReads
 from gateway.web.tls import LiveTLS
 
 _log = structlog.get_logger()
@@ -294,6 +296,7 @@ def _make_front(
     config = site.config
     limits = AgencyLimits(config.limits, workers=config.http.workers)
     responder = Responder(keyring.gateway_signer(site), origin=config.site.origin, clock=time.time)
+    reads = _make_reads(site, live, audit, limits=limits, responder=responder)
     metrics = LookupMetrics()
     refusals = Refusals(
         responder, metrics, default_port=default_port(config.http),
@@ -321,9 +324,15 @@ def _make_front(
         ),
         refusals=refusals,
         metrics=metrics,
-        more=signalling.handlers(open_door, responder),
-        pages=_make_pages(
-            site, live, audit, limits=limits, responder=responder, open_door=open_door
+        more={
+            **signalling.handlers(open_door, responder),
+            certificates.PATH: ("GET", certificates.CertificatesDesk(reads, live.offers_of)),
+        },
+        pages=LogPages(
+            PublishedLog(site.state / "audit"),
+            auditors=AuditorDoor(site.folder, open_door),
+            reads=reads,
+            responder=responder,
         ),
         responder=responder,
         ready=lambda: readiness(
@@ -333,21 +342,18 @@ def _make_front(
     )
 
 
-def _make_pages(
+def _make_reads(
     site: Site,
     live: LiveSite,
     audit: SequencerClient,
     *,
     limits: AgencyLimits,
     responder: Responder,
-    open_door: OpenDoor,
-) -> LogPages:
+) -> SignedReads:
     config = site.config
     nonce_life_s = config.lookup.clock_window_s + _NONCE_MARGIN_S
-    return LogPages(
-        PublishedLog(site.state / "audit"),
+    return SignedReads(
         identify=live.identify,
-        auditors=AuditorDoor(site.folder, open_door),
         acts=SignedActs(audit, clock=_now, nonce_life_s=nonce_life_s),
         limits=limits,
         responder=responder,

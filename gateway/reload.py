@@ -15,7 +15,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,7 @@ import structlog
 from gateway.admission.admission import Admission, KeyRecord, RecordsOf, key_records
 from gateway.calendars import load_working_days
 from gateway.catalog.catalog import ItemCatalog
+from gateway.catalog.offers import list_offers
 from gateway.config import (
     Site,
     check_references,
@@ -41,6 +42,7 @@ from gateway.model.grant import Decision, Grant
 from gateway.model.holder import Holder
 from gateway.model.item import ServiceItem
 from gateway.model.lookup import LookupRequest
+from gateway.model.offer import Offered
 from gateway.model.share import Share
 from gateway.policy.policy import GrantPolicy
 from gateway.ports import AccessPolicy, Caller, Catalog, Examined
@@ -145,6 +147,18 @@ class LiveSite(Catalog, AccessPolicy):
     ) -> Caller:
         """`Admission.identify` of the agencies of now."""
         return self._now.admission.identify(request, body, address, x509_sha256)
+
+    def offers_of(self, agency_id: str) -> Offered:
+        """What can be asked here, and what of it an agency is granted now."""
+        site = self._now.site
+        zone = timezone(timedelta(hours=site.config.site.utc_offset_h))
+        return list_offers(
+            agency_id,
+            self._certificates.values(),
+            site.grants,
+            site.shares,
+            today=datetime.now(zone).date(),
+        )
 
     def find(self, code: str) -> ServiceItem | None:
         """The published item of that code."""
