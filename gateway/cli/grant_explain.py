@@ -20,6 +20,7 @@ from gateway.cli.output import (
 
 if TYPE_CHECKING:  # not at run time, so that `--help` stays fast
     from gateway.granting.trial import Trial
+    from gateway.model.grant import Decision
 
 policy_app: Final = typer.Typer(help="Test the policy of a site.", no_args_is_help=True)
 
@@ -65,6 +66,13 @@ def explain(
     except msgspec.ValidationError as error:
         raise typer.BadParameter(str(error)) from None
     decision = _trial_of(site).decide(question)
+    _print(decision, as_json=as_json)
+    return 0 if isinstance(decision, Permit) else EXIT_REFUSED
+
+
+def _print(decision: "Decision", *, as_json: bool) -> None:
+    from gateway.model.grant import Permit
+
     if isinstance(decision, Permit):
         facts: dict[str, Any] = {
             "decision": "permit",
@@ -73,19 +81,16 @@ def explain(
             "basis": decision.grant.basis,
         }
         print_facts("Permitted 允许", facts, as_json=as_json)
-        return 0
-    refusal = decision.refusal
+        return
+    hint = decision.refusal.hint
     facts = {
         "decision": "deny",
         "rule": decision.rule,
-        "code": refusal.code,
+        "code": decision.refusal.code,
         "detail": decision.detail,
-        "hint": {"en": refusal.hint.en, "zh": refusal.hint.zh},
+        "hint": {"en": hint.en, "zh": hint.zh} if as_json else f"{hint.en}\n{hint.zh}",
     }
-    if not as_json:
-        facts["hint"] = f"{refusal.hint.en}\n{refusal.hint.zh}"
     print_facts("Refused 拒绝", facts, as_json=as_json)
-    return EXIT_REFUSED
 
 
 @policy_app.command("test")

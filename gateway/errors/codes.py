@@ -5,11 +5,13 @@ Codes, statuses and attribution follow the return-code table of docs/reference/e
 generated from here. A code is a contract: it may be added, never renamed or given another meaning.
 """
 
-from typing import Final, Literal
+from typing import Final
 
-import msgspec
+from gateway.errors.grant_codes import APPLICATION_TABLE, GRANT_TABLE
+from gateway.errors.refusal import Attribution, Refusal, Text
+from gateway.errors.refusal import row as _row
 
-Attribution = Literal["consumer", "gateway", "provider"]
+__all__ = ["CHECKS", "REFUSALS", "Attribution", "Refusal", "Text"]
 
 #: Checks in the order in which a lookup passes them; a problem document lists them with
 #: passed, failed or not reached, so that an integrator sees how far a request came.
@@ -43,48 +45,6 @@ CHECKS: Final = (
     "department",
     "record",
 )
-
-
-class Text(msgspec.Struct, frozen=True):
-    """The same words in English and Chinese."""
-
-    en: str
-    zh: str
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """One way in which this project says no.
-
-    Attributes:
-        code: stable slug.
-        check: the member of `CHECKS` that failed; empty where no request is involved.
-        status: HTTP status.
-        attribution: whose side has to act.
-        retryable: whether the same request, signed anew, may succeed later.
-        title: what it means.
-        hint: how to mend it.
-    """
-
-    code: str
-    check: str
-    status: int
-    attribution: Attribution
-    retryable: bool
-    title: Text
-    hint: Text
-
-
-def _row(  # noqa: PLR0917 - a row of the table below reads by position
-    code: str,
-    check: str,
-    status: int,
-    whose: Attribution,
-    title: tuple[str, str],
-    hint: tuple[str, str],
-    *,
-    retryable: bool = False,
-) -> Refusal:
-    return Refusal(code, check, status, whose, retryable, Text(*title), Text(*hint))
 
 
 # fmt: off
@@ -221,29 +181,7 @@ _TABLE: Final = (
          ("Use 4 to 64 letters, digits, '-', '_', '.' or '/'.",
           "请使用 4 至 64 位字母、数字、-、_、. 或 /。")),
     # ---- may they --------------------------------------------------------------------------
-    _row("NOT_GRANTED", "grant", 403, "consumer",
-         ("The agency has no grant for this certificate", "单位未获该证照授权"),
-         ("Apply to the department for a grant.", "请向数据提供部门申请授权。")),
-    _row("GRANT_REVOKED", "grant", 403, "consumer",
-         ("The grant was revoked", "授权已被撤销"),
-         ("Ask the department why, and apply anew.", "请向数据提供部门了解原因，并重新申请。")),
-    _row("GRANT_EXPIRED", "grant", 403, "consumer",
-         ("The grant is not valid today", "授权当前不在有效期内"),
-         ("Renew the grant, or wait until it starts.", "请续期，或待其生效。")),
-    _row("HOURS_NOT_GRANTED", "grant", 403, "consumer",
-         ("The grant does not cover this time of the day", "授权不含当前时段"),
-         ("Ask within the hours that `detail` names.", "请在 detail 所列时段内请求。"),
-         retryable=True),
-    _row("ITEM_NOT_GRANTED", "grant", 403, "consumer",
-         ("The grant does not cover this item", "授权不含该事项"),
-         ("Use an item of the grant, or apply for this one.", "请使用授权所列事项，或申请扩充。")),
-    _row("DIVISION_NOT_GRANTED", "grant", 403, "consumer",
-         ("The grant does not cover this division", "授权不含该行政区划"),
-         ("Give the place where the case is handled as `attribution.division`; it has to lie in one that `detail` names.",
-          "请在 attribution.division 中填写办理地区划代码，且须在 detail 所列区划之内。")),
-    _row("NETWORK_DENIED", "grant", 403, "consumer",
-         ("The grant does not cover this network", "授权不含该网络地址"),
-         ("Call from a registered network.", "请从登记的网络调用。")),
+    *GRANT_TABLE,
     _row("OPERATION_NOT_GRANTED", "operation", 403, "consumer",
          ("The grant does not cover this operation", "授权不含该操作"),
          ("Use an operation of the grant; `verify` needs less than `query`.",
@@ -344,28 +282,7 @@ _TABLE: Final = (
          ("The agency or the key id is not well-formed", "用证单位或密钥编号不规范"),
          ("Agency ids have lower-case letters, digits and hyphens; `detail` names what does not fit.",
           "单位编号由小写字母、数字与连字符组成；detail 指明不符之处。")),
-    _row("APPLICATION_UNKNOWN", "", 404, "consumer",
-         ("No such application in this site", "本站点没有该共享申请"),
-         ("`yizheng grant applications` shows all; `yizheng grant apply` begins one.",
-          "yizheng grant applications 列出全部申请；yizheng grant apply 提出申请。")),
-    _row("APPLICATION_DUPLICATE", "", 409, "consumer",
-         ("The application exists already", "该共享申请已存在"),
-         ("Choose another id.", "请另选编号。")),
-    _row("APPLICATION_MALFORMED", "", 422, "consumer",
-         ("The application cannot be granted as it is", "该共享申请有误，无法授权"),
-         ("`detail` names what does not fit; mend it and apply again.",
-          "detail 指明不符之处；请修改后重新申请。")),
-    _row("APPLICATION_STATE", "", 409, "consumer",
-         ("It is not the turn of this step", "当前状态不允许此步骤"),
-         ("`detail` says where the application stands; `yizheng grant applications` shows all.",
-          "detail 指明申请当前状态；yizheng grant applications 列出全部申请。")),
-    _row("ASSESSMENT_MISSING", "", 422, "consumer",
-         ("A sensitive field lacks its impact assessment", "敏感字段缺少个人信息保护影响评估"),
-         ("Ask for its reference with `yizheng grant supplement`, or leave the fields out.",
-          "请通过 yizheng grant supplement 要求补充评估编号，或去掉这些字段。")),
-    _row("GRANT_UNKNOWN", "", 404, "consumer",
-         ("No such grant in this site", "本站点没有该授权"),
-         ("`yizheng grant list` shows all.", "yizheng grant list 列出全部授权。")),
+    *APPLICATION_TABLE,
     _row("AUDITOR_REFUSED", "", 403, "consumer",
          ("This auditor may not do that", "该审计人员无权执行此操作"),
          ("`yizheng auditor list` shows who may do what; sign with a key that is registered there.",
