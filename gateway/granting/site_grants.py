@@ -131,8 +131,9 @@ class SiteGrants:
     def _add(self, grant: Grant) -> None:
         file = self._folder / "grants" / f"{grant.id}.toml"
         text = file.read_text(encoding="utf-8") if file.exists() else ""
-        added = text + ("" if text.endswith("\n") or not text else "\n")
-        added += format_toml(_Table((grant,)))
+        table = format_toml(_Table((grant,)))
+        parted = text if not text or text.endswith("\n") else text + "\n"
+        added = parted + table if text else table.lstrip()
         try:
             held = msgspec.toml.decode(added, type=_Table).grants
         except msgspec.DecodeError:
