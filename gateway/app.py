@@ -17,16 +17,13 @@ import structlog
 
 from gateway import keyring
 from gateway.admission.admission import Admission
-from gateway.admission.auditors import AuditorDoor
 from gateway.admission.pressure import TurnPressure
 from gateway.admission.rate import AgencyLimits
 from gateway.admission.signer_door import OpenDoor
-from gateway.audit.acts import SignedActs
 from gateway.audit.client import SequencerClient
 from gateway.audit.epoch import LiveEpochs
 from gateway.audit.notary import serve_notary
 from gateway.audit.notary_plan import NotaryPlan, load_plan
-from gateway.audit.published import PublishedLog
 from gateway.audit.sequencer import serve as serve_sequencer
 from gateway.audit.space import Space
 from gateway.audit.store.sqlite import SqliteStore
@@ -39,22 +36,20 @@ from gateway.errors import SetupError
 from gateway.exchange.lookup import Lookup
 from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
+from gateway.reading import Reading
 from gateway.registry.directory import Departments
 from gateway.registry.site import load_departments
 from gateway.reload import LiveSite, check_grants, check_shares
 from gateway.sealing.sealer import DepartmentSealer
 from gateway.signalling import Signalling
-from gateway.web import certificates
 from gateway.web.connections import Limits
 from gateway.web.front import Front
-from gateway.web.log_pages import LogPages
 from gateway.web.lookups import LookupDesk
 from gateway.web.metrics import AdapterMetrics, LookupMetrics, NotaryMetrics, RoomMetrics
 from gateway.web.names import authorities_of, default_port
 from gateway.web.refusals import Refusals, report_fault
 from gateway.web.respond import Responder
 from gateway.web.server import serve_http
-from gateway.web.signed_reads import SignedReads
 from gateway.web.tls import LiveTLS
 
 _log = structlog.get_logger()
@@ -231,7 +226,7 @@ async def run_worker(
         )
         async with asyncio.TaskGroup() as tasks:
             watchers = [tasks.create_task(each.watch()) for each in (live, epochs, signalling)]
-            watchers += [tasks.create_task(front.count_forever()), tasks.create_task(cache.keep())]
+            watchers += [tasks.create_task(front.tidy_forever()), tasks.create_task(cache.keep())]
             await serve_http(
                 front,
                 sock,
@@ -296,25 +291,34 @@ def _make_front(
     config = site.config
     limits = AgencyLimits(config.limits, workers=config.http.workers)
     responder = Responder(keyring.gateway_signer(site), origin=config.site.origin, clock=time.time)
-    reads = _make_reads(site, live, audit, limits=limits, responder=responder)
+    reading = Reading(
+        site, live, audit, limits=limits, responder=responder, open_door=open_door, clock=_now,
+        nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
+    )  # fmt: skip
     metrics = LookupMetrics()
     refusals = Refusals(
         responder, metrics, default_port=default_port(config.http),
         sandbox=config.site.mode == "sandbox",
     )  # fmt: skip
+    lookup = _make_lookup(
+        site,
+        live,
+        departments,
+        audit=audit,
+        cache=cache,
+        epochs=epochs,
+        sealer=sealer,
+        limits=limits,
+    )
+
+    def let_go() -> None:
+        cache.drop_ended()
+        lookup.known.let_go()
+
     return Front(
         lookups=LookupDesk(
             examine=live.examine,
-            lookup=_make_lookup(
-                site,
-                live,
-                departments,
-                audit=audit,
-                cache=cache,
-                epochs=epochs,
-                sealer=sealer,
-                limits=limits,
-            ).begin,
+            lookup=lookup.begin,
             responder=responder,
             pressure=TurnPressure(config.http.max_wait_ms / 1000),
             refusals=refusals,
@@ -324,42 +328,14 @@ def _make_front(
         ),
         refusals=refusals,
         metrics=metrics,
-        more={
-            **signalling.handlers(open_door, responder),
-            certificates.PATH: ("GET", certificates.CertificatesDesk(reads, live.offers_of)),
-        },
-        pages=LogPages(
-            PublishedLog(site.state / "audit"),
-            auditors=AuditorDoor(site.folder, open_door),
-            reads=reads,
-            responder=responder,
-        ),
+        more={**signalling.handlers(open_door, responder), **reading.handlers()},
+        pages=reading.pages,
         responder=responder,
         ready=lambda: readiness(
             site, audit, departments, cache=cache, live=live, epochs=epochs, tls=tls
         ),
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
-    )
-
-
-def _make_reads(
-    site: Site,
-    live: LiveSite,
-    audit: SequencerClient,
-    *,
-    limits: AgencyLimits,
-    responder: Responder,
-) -> SignedReads:
-    config = site.config
-    nonce_life_s = config.lookup.clock_window_s + _NONCE_MARGIN_S
-    return SignedReads(
-        identify=live.identify,
-        acts=SignedActs(audit, clock=_now, nonce_life_s=nonce_life_s),
-        limits=limits,
-        responder=responder,
-        x509_required=config.http.client_x509 == "required",
-        deadline_s=config.lookup.deadline_s,
-        default_port=default_port(config.http),
+        let_go=let_go,
     )
 
 
