@@ -76,7 +76,7 @@ faults: $(READY) ## every fault test with its full count; an idle machine, about
 
 fuzz: $(READY) ## coverage-guided fuzzing of every parser, three minutes each
 	$(UV) sync --quiet --locked --all-packages --all-extras --group fuzz
-	for target in fields request body note proof names agency capture; do \
+	for target in fields request body answer note proof names agency capture; do \
 		$(BIN)/python -m tests.fuzz.run $$target 180 || exit 1; done
 
 fixtures: $(READY) ## write the synthetic data again (the result must not differ)

@@ -348,7 +348,7 @@ class ResultCache(Protocol):
         max_age_s: int | None,
         source: Callable[[], Awaitable[Cached]],
     ) -> Obtained:
-        """For who found nothing by `get`: what other nodes keep, or else `source`.
+        """For who found nothing by `get`: what was kept since, here or by others, or else `source`.
 
         `source` is asked once for all concurrent callers of this key, and its answer kept.
         """

@@ -104,6 +104,7 @@ class MemoryCache(ResultCache, Forgetful):
         self._keyed = KeyedHash(self._secret)
         self._clock_s: Final = clock_s
         self._longest_s = 0.0
+        self._first_end_s = float("inf")  # nothing ends before
         self._trusted_until_s = float("inf")
         self.hit_count = 0
         self.miss_count = 0
@@ -144,21 +145,13 @@ class MemoryCache(ResultCache, Forgetful):
 
     def get(self, key: bytes, max_age_s: int | None) -> Cached | None:
         """A fresh answer, younger than `max_age_s`; with 0 there is none."""
-        kept = self._kept.get(key)
-        if kept is not None:
-            now_s = self._clock_s()
-            age_s = now_s - kept.asked_at_s
-            if (
-                age_s < kept.ttl_s
-                and now_s < self._trusted_until_s
-                and (max_age_s is None or age_s < max_age_s)
-                and (self._forgotten.is_empty or not self._is_void(key, kept))
-            ):
-                self.hit_count += 1
-                self._hit_age_s += age_s
-                return kept.answer
-        self.miss_count += 1
-        return None
+        kept = self._fresh(key, max_age_s)
+        if kept is None:
+            self.miss_count += 1
+            return None
+        self.hit_count += 1
+        self._hit_age_s += self._clock_s() - kept.asked_at_s
+        return kept.answer
 
     def get_stale(self, key: bytes | None, max_age_s: int | None) -> Sealed | None:
         """An answer whose time is over by no more than its type allows; never an absence.
@@ -199,11 +192,18 @@ class MemoryCache(ResultCache, Forgetful):
         self,
         key: bytes | None,
         certificate: CertificateType,
-        max_age_s: int | None,  # noqa: ARG002 - nothing here is kept elsewhere
+        max_age_s: int | None,
         source: Callable[[], Awaitable[Cached]],
     ) -> Obtained:
-        """For who found nothing by `get`: ask `source`, once for all."""
+        """For who found nothing by `get`: look again, or ask `source`, once for all."""
+        if (answer := self.look_again(key, max_age_s)) is not None:
+            return Obtained(answer, is_kept=True)
         return Obtained(await self.load(key, certificate, source), is_kept=False)
+
+    def look_again(self, key: bytes | None, max_age_s: int | None) -> Cached | None:
+        """As `get`, for a question that was counted: who asked first may have been answered."""
+        kept = None if key is None else self._fresh(key, max_age_s)
+        return None if kept is None else kept.answer
 
     async def load(
         self,
@@ -289,6 +289,21 @@ class MemoryCache(ResultCache, Forgetful):
             return key
         return key + int(now_s / BLIND_FLIGHT_S).to_bytes(8)
 
+    def _fresh(self, key: bytes, max_age_s: int | None) -> _Kept | None:
+        kept: _Kept | None = self._kept.get(key)
+        if kept is None:
+            return None
+        now_s = self._clock_s()
+        age_s = now_s - kept.asked_at_s
+        if (
+            age_s < kept.ttl_s
+            and now_s < self._trusted_until_s
+            and (max_age_s is None or age_s < max_age_s)
+            and (self._forgotten.is_empty or not self._is_void(key, kept))
+        ):
+            return kept
+        return None
+
     def _is_void(self, key: bytes, kept: _Kept) -> bool:
         return self._forgotten.covers(key, kept.certificate, kept.sure_at_s)
 
@@ -313,21 +328,28 @@ class MemoryCache(ResultCache, Forgetful):
         ):
             return
         now_s = self._clock_s()
-        self._drop_ended(now_s, _DROPPED_BEFORE)
+        if now_s >= self._first_end_s:
+            self._drop_ended(now_s, _DROPPED_BEFORE)
         self._longest_s = max(self._longest_s, ttl_s + stale_s)
         if not self._forgotten.is_empty:
             self._forgotten.prune(now_s - self._longest_s - MAX_LOAD_S)
-        self._kept.insert(key, kept, ttl=_left_s(kept, now_s) + _BEYOND_JUMPS_S)
+        left_s = _left_s(kept, now_s)
+        self._first_end_s = min(self._first_end_s, now_s + left_s)
+        self._kept.insert(key, kept, ttl=left_s + _BEYOND_JUMPS_S)
         self.store_count += 1
 
     def _drop_ended(self, now_s: float, count: int) -> None:
         """Take out whatever ends soonest, until that is one that has not ended."""
+        self._first_end_s = float("inf")
         for _ in range(min(count, len(self._kept))):
             key, kept = self._kept.popitem()
             left_s = _left_s(kept, now_s)
             if left_s > 0:
+                self._first_end_s = now_s + left_s
                 self._kept.insert(key, kept, ttl=left_s + _BEYOND_JUMPS_S)
                 return
+        if self._kept:
+            self._first_end_s = now_s  # more may have ended
 
     def _weigh(self, answer: Cached) -> int:
         """About how many bytes an answer holds in memory."""

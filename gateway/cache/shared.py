@@ -128,6 +128,8 @@ class SharedCache(MemoryCache):
         """What another node keeps, or else `source`, once for all who ask now."""
         if key is None:
             return Obtained(await source(), is_kept=False)
+        if (answer := self.look_again(key, max_age_s)) is not None:
+            return Obtained(answer, is_kept=True)
         seen = await self._looks.run(key, lambda: self._look(key, certificate))
         if (answer := self._take(key, certificate, seen, max_age_s)) is not None:
             self._shared_hit_count += 1

@@ -28,13 +28,12 @@ class SingleFlight(Generic[T]):
             flight = self._start(key, source)
         flight.waiter_count += 1
         try:
-            await asyncio.wait((flight.task,))  # never cancels what it waits for
+            return await asyncio.shield(flight.task)  # whoever leaves takes nobody with him
         finally:
             flight.waiter_count -= 1
             if flight.waiter_count == 0 and not flight.task.done():
                 flight.task.cancel()
                 self._forget(key, flight)
-        return flight.task.result()
 
     def detach(self, is_over: Callable[[bytes], bool]) -> None:
         """Let nobody join the calls under way for these keys; who waits goes on waiting."""

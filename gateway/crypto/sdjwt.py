@@ -25,7 +25,6 @@ Rules:
    same for all that a key sealed, and is kept once.
 """
 
-import secrets
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
@@ -35,6 +34,7 @@ import msgspec
 
 from gateway.crypto.digest import b64url_decode, b64url_encode, sha256
 from gateway.crypto.keys import Signer, Verifier
+from gateway.crypto.random import PIECE_BYTES, random_piece
 from gateway.errors import SetupError, TrustError
 from gateway.model.answer import Sealed
 from gateway.model.certificate import Value
@@ -49,10 +49,9 @@ RESERVED_NAMES: Final = frozenset(
     )
 )
 
-_SALT_BYTES: Final = 16  # 128 bits, RFC 9901 §9.3
-_ID_BYTES: Final = 16
 _SIGNATURE_BYTES: Final = 64
 _BETWEEN: Final = b"\n"
+assert PIECE_BYTES * 8 >= 128  # noqa: PLR2004 - bits of a salt, RFC 9901 §9.3
 
 T = TypeVar("T")
 
@@ -131,12 +130,12 @@ def issue_sd_jwt(
             iat=issued_at_s,
             vct=certificate,
             as_of=as_of,
-            jti=b64url_encode(secrets.token_bytes(_ID_BYTES)),
+            jti=b64url_encode(random_piece()),
             sd=tuple(sorted(_digest(b64url_encode(written)) for written in disclosures)),
             sd_alg="sha-256",
         )
     )
-    head = b64url_encode(_encode(_Header(alg="ES256", typ="dc+sd-jwt", kid=signer.keyid)))
+    head = _header_of(signer.keyid)
     signature = signer.sign(f"{head}.{b64url_encode(payload)}".encode("ascii"))
     return _pack(head, signature, (payload, *disclosures), tuple(fields), as_of)
 
@@ -221,8 +220,13 @@ def _refuse_reserved(names: Iterable[str], certificate: str) -> None:
         )
 
 
+@lru_cache(maxsize=1024)
+def _header_of(keyid: str) -> str:
+    return b64url_encode(_encode(_Header(alg="ES256", typ="dc+sd-jwt", kid=keyid)))
+
+
 def _conceal(name: str, value: Value) -> bytes:
-    return _encode((b64url_encode(secrets.token_bytes(_SALT_BYTES)), name, value))
+    return _encode((b64url_encode(random_piece()), name, value))
 
 
 def _digest(disclosure: str) -> str:

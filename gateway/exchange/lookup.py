@@ -271,12 +271,6 @@ class Lookup:
         if not isinstance(held, Held):
             return self._recorder.refuse_by(held, access)
         access.held = held
-        # Who asked first may have been answered meanwhile.
-        if known.key is not None and not known.is_verified_there:
-            kept = self._cache.get(known.key, known.request.max_age_s)
-            if kept is not None:
-                access.served_from = "cache"
-                return make_answer(access, known.request, known.certificate, kept, self._sealer)
         return await self._source.answer(access, known, deadline)
 
     def _excuse(self, error: Exception) -> Refused:

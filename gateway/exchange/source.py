@@ -71,22 +71,24 @@ class Source:
             access.served_from = "stale"
         finally:
             access.adapter_ms = round((time.monotonic() - started_s) * 1000)
-        if is_kept:  # by another node: the department heard nothing of this request
+        if is_kept:  # meanwhile, or by another node: the department heard nothing of this request
             access.served_from, access.adapter, access.adapter_ms = "cache", None, None
         return make_answer(access, known.request, known.certificate, said, self._sealer)
 
     async def _obtain(
         self, access: Access, known: Known, deadline: Deadline
     ) -> tuple[Cached | Compared, bool]:
-        """What is known now, and whether another node had kept it."""
+        """What is known now, and whether it was kept."""
+        max_age_s = known.request.max_age_s
         if known.is_verified_there:
             compared = await self._compare(access, known, deadline)
             if compared is not None:
                 return compared, False
+            max_age_s = 0  # it was asked, and the record says so
         obtained = await self._cache.obtain(
             known.key,
             known.certificate,
-            known.request.max_age_s,
+            max_age_s,
             lambda: self._look_up(access, known, deadline),
         )
         return obtained.answer, obtained.is_kept

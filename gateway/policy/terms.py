@@ -4,7 +4,7 @@
 from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 from gateway.errors import SetupError
@@ -139,10 +139,16 @@ def _parse_hours(grant: Grant) -> Iterable[int]:
 
 
 def _lies_within(address: str, networks: tuple[Network, ...]) -> bool:
+    parsed = _parse_address(address)
+    return parsed is not None and any(parsed in network for network in networks)
+
+
+@lru_cache(maxsize=4096)  # agencies call from few addresses; to parse takes longer than to compare
+def _parse_address(address: str) -> IPv4Address | IPv6Address | None:
     try:
         parsed = ip_address(address)
     except ValueError:
-        return False  # a peer without an IP address lies in no network
+        return None  # a peer without an IP address lies in no network
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
-        parsed = parsed.ipv4_mapped  # a dual-stack socket writes ::ffff:10.0.0.1
-    return any(parsed in network for network in networks)
+        return parsed.ipv4_mapped  # a dual-stack socket writes ::ffff:10.0.0.1
+    return parsed

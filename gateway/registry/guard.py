@@ -211,7 +211,11 @@ class Guard:
         outcome: Outcome = "turned_away"
         began_s = time.monotonic()
         try:
-            out = await self._enter(limit)
+            self._check_quarantine()
+            if not self._slots.take():
+                self._breaker.check()  # nobody waits for what lets nobody through
+                await self._slots.acquire(limit)
+            out = self._begin()
             outcome = "left"
             answer = await self._call(out, limit, call)
             checked = check(answer)
@@ -227,14 +231,14 @@ class Guard:
         self._quarantine.note_answer(is_sound=True)
         return checked
 
-    async def _enter(self, limit: Deadline) -> Call:
-        """Take a place at the department, unless quarantine or breaker refuse; `_call` leaves."""
+    def _check_quarantine(self) -> None:
         if out_s := self._quarantine.remaining_s():
             raise AdapterUnavailable(
                 f"quarantined: {self._quarantine.reason}", retry_after_s=math.ceil(out_s)
             )
-        self._breaker.check()
-        await self._slots.acquire(limit)
+
+    def _begin(self) -> Call:
+        """Go in, with the place that was taken, unless the breaker refuses; `_call` leaves."""
         try:
             return self._breaker.begin()
         except AdapterUnavailable:

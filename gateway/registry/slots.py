@@ -29,15 +29,21 @@ class Slots:
         self._max_waiting: Final = count
         self._waiting: Final[deque[asyncio.Future[None]]] = deque()
 
+    def take(self) -> bool:
+        """Take a place if one is free; each one has to be given back by `release`."""
+        if not self.free_count:
+            return False
+        self.free_count -= 1
+        return True
+
     async def acquire(self, limit: Deadline) -> None:
-        """Take a place; each one has to be given back by `release`.
+        """Take a place, or wait for one; likewise to be given back.
 
         Raises:
             AdapterUnavailable: the queue is full, no place came free in time, or all were turned
                 away.
         """
-        if self.free_count:
-            self.free_count -= 1
+        if self.take():
             return
         if len(self._waiting) >= self._max_waiting:
             raise AdapterUnavailable("busy: the queue is full", retry_after_s=_BUSY_RETRY_S)

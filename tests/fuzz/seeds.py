@@ -68,6 +68,12 @@ def seeds() -> dict[str, list[bytes]]:
         ],
         "request": [f"POST\n{_HOST}\n{_TARGET}\n?{lines}".encode()],
         "body": [BODY.encode(), msgspec.json.encode(small)],
+        "answer": [
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+            b"HTTP/1.1 103 Early\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;a=b\r\n{\r\n0\r\nX: 1\r\n\r\n",
+            b"HTTP/1.0 503 Away\r\nRetry-After: 7\r\n\r\nno",
+        ],
         "note": [sign_checkpoint(7, bytes(32), noted)],
         "proof": [
             format_proof(Proof(5, (bytes(32),) * 3, sign_checkpoint(8, bytes(32), noted), b"x")),

@@ -7,6 +7,7 @@
    `test_targets` with their seeds.
 """
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from gateway.tlog.note import format_note, format_vkey, parse_note, parse_vkey
 from gateway.tlog.policy import parse_policy
 from gateway.tlog.proof import format_proof, parse_proof
 from gateway.tlog.tile import format_tile_path, parse_tile_path
+from tests.unit.sdk.wire import heard
 
 Target = Callable[[bytes], None]
 
@@ -87,6 +89,15 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+def fuzz_answer(content: bytes) -> None:
+    """A department's HTTP answer; it means the same whether it comes at once or byte by byte."""
+
+    async def compare() -> None:
+        assert await heard([bytes([byte]) for byte in content]) == await heard([content])
+
+    asyncio.run(compare())
+
+
 def fuzz_note(content: bytes) -> None:
     """A signed note, and the checkpoint in it."""
     try:
@@ -141,6 +152,7 @@ def fuzz_capture(content: bytes) -> None:
 TARGETS: Final[dict[str, Target]] = {
     "fields": fuzz_fields,
     "request": fuzz_request,
+    "answer": fuzz_answer,
     "body": fuzz_body,
     "note": fuzz_note,
     "proof": fuzz_proof,

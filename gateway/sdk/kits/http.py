@@ -3,7 +3,8 @@
 
 Rules:
 
-1. One session a department: no cookies, no proxy from the environment, no redirects.
+1. One pool of connections a department (`http_pool`): no cookies, no proxy from the environment, no
+   redirects.
 2. The deadline bounds everything from the pool to the last byte, with every attempt and wait inside
    it. A connection attempt and a silence between two bytes have their own shorter bounds, so that a
    host that is off, or that hangs, is noticed early enough to ask once more.
@@ -12,7 +13,7 @@ Rules:
    silent and did not say for how long; each retry is taken from the budget (`RetryBudget`), waits a
    moment first, and needs time that is left. Nothing else is ever sent twice, but for rule 5.
 5. A call that was refused for an old token had no effect: it is sent once more with a new one.
-6. Foreign failures are mapped here and nowhere else:
+6. Foreign failures are mapped here and in the connection below, and nowhere else:
 
    ========================================  =======================
    refused, reset, cut short, 429, 502, 503  `AdapterUnavailable`
@@ -27,13 +28,10 @@ Rules:
 
 import ssl
 import time
-from asyncio import timeout
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final, Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-import aiohttp
 import msgspec
 import stamina
 
@@ -48,12 +46,15 @@ from gateway.errors import (
 from gateway.model.discreet import Discreet
 from gateway.sdk.adapter import Deadline
 from gateway.sdk.budget import RetryBudget
+from gateway.sdk.kits.http_connection import OK, Said
+from gateway.sdk.kits.http_message import format_request, quote_target
+from gateway.sdk.kits.http_pool import Pool
 from gateway.sdk.kits.sessions import SignIn, SignInExpired
 from gateway.sdk.kits.signin import Call
+from gateway.sdk.kits.tls import client_tls
 
 T = TypeVar("T")
 
-_OK: Final = range(200, 300)
 #: 502 and 504 are what a proxy before the department says of it (RFC 9110 §15.6).
 _AWAY: Final = frozenset({429, 502, 503})
 _TOO_LATE: Final = 504
@@ -62,6 +63,7 @@ _MAX_RETRY_AFTER_S: Final = 3600
 #: Seconds before the second attempt: the first number, and as much again by chance.
 _RETRY_WAIT_S: Final = 0.05
 _JSON: Final = "application/json"
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 class HttpSource:
@@ -93,32 +95,38 @@ class HttpSource:
         retries: RetryBudget | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._url: Final = _base_url(url)
-        self._base_path: Final = urlsplit(self._url).path
+        parts = _base_url(url)
+        self._path: Final = parts.path.rstrip("/")
+        self._host: Final = _host_field(parts)
+        self._parts: Final = parts
         self._connections: Final = connections
-        self._timeouts: Final = aiohttp.ClientTimeout(
-            total=None, sock_connect=connect_timeout_s, sock_read=read_timeout_s
-        )
+        self._connect_timeout_s: Final = connect_timeout_s
+        self._read_timeout_s: Final = read_timeout_s
         self._max_answer_bytes: Final = max_answer_bytes
         self._sign_in: Final = sign_in
         self._retries: Final = retries
-        self._tls: Final[ssl.SSLContext | bool] = tls or True
-        self._session: aiohttp.ClientSession | None = None
+        self._tls: Final = tls
+        self._pool: Pool | None = None
 
     async def open(self) -> None:
-        """Make the session; connects to nothing."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._tls),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=self._timeouts,
-            headers={"Accept-Encoding": "identity"},
-            trust_env=False,
+        """Make the pool; connects to nothing."""
+        parts = self._parts
+        is_secret = parts.scheme == "https"
+        assert parts.hostname is not None  # of `_base_url`
+        self._pool = Pool(
+            parts.hostname,
+            parts.port or _PORTS[parts.scheme],
+            tls=(self._tls or client_tls()) if is_secret else None,
+            limit=self._connections,
+            connect_timeout_s=self._connect_timeout_s,
+            read_timeout_s=self._read_timeout_s,
+            max_body_bytes=self._max_answer_bytes,
         )
 
     async def aclose(self) -> None:
         """Close all connections; also without `open`."""
-        if self._session is not None:
-            await self._session.close()
+        if self._pool is not None:
+            await self._pool.aclose()
 
     async def call(
         self,
@@ -196,64 +204,53 @@ class HttpSource:
         Raises:
             DepartmentError: by the table above, or by `decode`.
         """
-        route, _, query = path.partition("?")
-        what = Call(method, self._base_path + route, query)
+        target = quote_target(self._path + path)
+        route, _, query = target.partition("?")
         sign_in = self._sign_in if signed else None
-        outgoing = _Outgoing(what, self._url + path, body, headers, statuses, sign_in)
-
-        async def attempt() -> T:
-            began_s = time.monotonic()
-            try:
-                return decode(*await self._send(outgoing, deadline))
-            except SignInExpired:
-                if sign_in is None or not sign_in.renew(began_s):
-                    raise
-            return decode(*await self._send(outgoing, deadline))
-
+        outgoing = _Outgoing(Call(method, route, query), target, body, headers, statuses, sign_in)
         if self._retries is None:
-            return await attempt()
+            return await self._attempt(outgoing, decode, deadline)
         self._retries.note_call()
         try:
-            return await attempt()
+            return await self._attempt(outgoing, decode, deadline)
         except (AdapterUnavailable, AdapterTimeout) as failure:
             if not idempotent or failure.retry_after_s is not None:
                 raise
-            return await _once_more(attempt, failure, self._retries, deadline)
+            return await _once_more(
+                lambda: self._attempt(outgoing, decode, deadline), failure, self._retries, deadline
+            )
 
-    async def _send(self, outgoing: "_Outgoing", deadline: Deadline) -> tuple[int, bytes]:
-        assert self._session is not None, "open() comes first"
-        headers = outgoing.headers
+    async def _attempt(
+        self, outgoing: "_Outgoing", decode: Callable[[int, bytes], T], deadline: Deadline
+    ) -> T:
+        """Ask, and once more where a new token may help."""
+        began_s = time.monotonic()
+        try:
+            said = await self._send(outgoing, deadline)
+            return decode(said.status, said.content)
+        except SignInExpired:
+            if outgoing.sign_in is None or not outgoing.sign_in.renew(began_s):
+                raise
+        said = await self._send(outgoing, deadline)
+        return decode(said.status, said.content)
+
+    async def _send(self, outgoing: "_Outgoing", deadline: Deadline) -> Said:
+        assert self._pool is not None, "open() comes first"
+        call, headers = outgoing.call, outgoing.headers
         if outgoing.sign_in is not None:
-            headers = {**headers, **await outgoing.sign_in.headers(outgoing.call, deadline)}
-        with _department_errors():
-            async with (
-                timeout(deadline.remaining_s),
-                self._session.request(
-                    outgoing.call.method,
-                    outgoing.url,
-                    data=outgoing.body,
-                    headers=headers,
-                    allow_redirects=False,
-                ) as response,
-            ):
-                if response.status not in outgoing.statuses:
-                    _check_status(response)
-                return response.status, await self._read(response.content)
-
-    async def _read(self, content: aiohttp.StreamReader) -> bytes:
-        received = bytearray()
-        async for chunk in content.iter_any():
-            received += chunk
-            if len(received) > self._max_answer_bytes:
-                raise AdapterContractBroken(f"more than {self._max_answer_bytes} bytes")
-        return bytes(received)
+            headers = {**headers, **await outgoing.sign_in.headers(call, deadline)}
+        request = format_request(call.method, self._host, outgoing.target, headers, outgoing.body)
+        said = await self._pool.ask(request, outgoing.statuses, deadline)
+        if said.status not in outgoing.statuses:
+            _check_status(said)
+        return said
 
 
 class _Outgoing(Discreet, msgspec.Struct, frozen=True):
     """One call, as often as it is sent."""
 
     call: Call
-    url: str
+    target: str
     body: bytes | None
     headers: Mapping[str, str]
     statuses: Collection[int]
@@ -288,22 +285,34 @@ async def _once_more(
     raise AssertionError  # stamina returns by a return or a raise of ours
 
 
-def _base_url(url: str) -> str:
+def _base_url(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        sound = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        sound = False
-    if not sound or "@" in url or "?" in url or "#" in url:
-        raise SetupError(
-            "the URL is not usable", remedy="write `http(s)://host[:port][/path]` and no more."
-        )
-    return url.rstrip("/")
+        if (
+            parts.scheme in _PORTS
+            and parts.port != 0
+            and parts.hostname
+            and not set(url) & set("@?#")
+        ):
+            _host_field(parts)
+            return parts
+    except ValueError:  # a host's name that cannot be one is of this kind, too
+        pass
+    raise SetupError(
+        "the URL is not usable", remedy="write `http(s)://host[:port][/path]` and no more."
+    )
 
 
-def _check_status(response: aiohttp.ClientResponse) -> None:
-    status = response.status
-    if status in _OK:
+def _host_field(parts: SplitResult) -> str:
+    """The `Host` of RFC 9110 §7.2: without the port that the scheme means anyway."""
+    host = (parts.hostname or "").encode("idna").decode()
+    host = f"[{host}]" if ":" in host else host
+    return host if parts.port in (None, _PORTS[parts.scheme]) else f"{host}:{parts.port}"
+
+
+def _check_status(said: Said) -> None:
+    status = said.status
+    if status in OK:
         return
     cause = f"HTTP {status}"
     if status == 401:  # noqa: PLR2004 - RFC 9110 §15.5.2
@@ -311,28 +320,14 @@ def _check_status(response: aiohttp.ClientResponse) -> None:
     if status == 403:  # noqa: PLR2004 - RFC 9110 §15.5.4
         raise AdapterRefused(cause)
     if status in _AWAY:
-        raise AdapterUnavailable(
-            cause, retry_after_s=_retry_after_s(response.headers.get("Retry-After", ""))
-        )
+        raise AdapterUnavailable(cause, retry_after_s=_retry_after_s(said.retry_after))
     if status == _TOO_LATE:
         raise AdapterTimeout(cause)
     raise AdapterContractBroken(cause)
 
 
-def _retry_after_s(value: str) -> int | None:
+def _retry_after_s(value: bytes) -> int | None:
     """Seconds of RFC 9110 §10.2.3; its date form is not believed, since clocks differ."""
-    if value.isascii() and value.isdigit():
+    if value.isdigit():
         return min(int(value[:9]), _MAX_RETRY_AFTER_S)
     return None
-
-
-@contextmanager
-def _department_errors() -> Iterator[None]:
-    try:
-        yield
-    except TimeoutError as error:  # aiohttp's timeouts are of this class too
-        raise AdapterTimeout(type(error).__name__) from None
-    except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
-        raise AdapterUnavailable(type(error).__name__) from None
-    except aiohttp.ClientError as error:
-        raise AdapterContractBroken(type(error).__name__) from None

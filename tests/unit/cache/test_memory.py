@@ -73,6 +73,28 @@ async def test_an_answer_is_kept_and_given_again() -> None:
     assert (room.hit_count, room.miss_count, room.store_count) == (1, 1, 1)
 
 
+async def test_who_found_nothing_is_given_what_was_kept_since_and_counts_once() -> None:
+    room = cache(Clock())
+    for max_age_s, is_kept in ((None, False), (None, True), (0, False)):
+        obtained = await room.obtain(numbered(1), certificate(), max_age_s, answering(SEALED))
+        assert obtained.answer is SEALED
+        assert obtained.is_kept is is_kept
+    assert (room.hit_count, room.miss_count, room.store_count) == (0, 0, 2)
+
+
+async def test_what_has_ended_makes_room_whatever_ends_later() -> None:
+    clock = Clock()
+    room = cache(clock)
+    for place, ttl_s in enumerate((600, 5, 60, 5)):
+        await room.load(numbered(place), certificate(ttl_s), answering(SEALED))
+    clock.now_s += 10
+    await room.load(numbered(9), certificate(600), answering(SEALED))
+    assert room.state().entry_count == 3
+    clock.now_s += 100
+    await room.load(numbered(10), certificate(600), answering(SEALED))
+    assert room.state().entry_count == 3
+
+
 async def test_without_a_key_the_source_is_asked_and_nothing_is_kept() -> None:
     room = cache(Clock())
     assert key_of(room, ttl_s=0) is None

@@ -11,7 +11,8 @@ from gateway.crypto.identity import EpochCipher
 from gateway.errors import AdapterTimeout, AdapterUnavailable, AuditError
 from gateway.exchange.source import RECORD_RESERVE_S
 from gateway.model.answer import Absent, NotFound
-from gateway.ports import Obtained
+from gateway.ports import Claim, Held, Obtained, Verdict
+from gateway.sdk import Deadline
 from tests.unit.exchange.rooms import CIPHER, GRANT, NAME, NUMBER, Corridor, request_body
 
 
@@ -314,6 +315,23 @@ async def test_a_claim_that_comes_late_leaves_the_department_in_peace(corridor: 
     """Asked with hardly any time it could only be too slow, and its breaker would open for it."""
     await corridor.ask(deadline_s=4.0)
     assert corridor.log.claimed_within_s <= 2.0
+
+
+async def test_who_asked_first_may_have_been_answered_while_the_claim_was_on_its_way(
+    corridor: Corridor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide = corridor.log.claim
+
+    async def late(claim: Claim, deadline: Deadline) -> Held | Verdict:
+        monkeypatch.undo()
+        await corridor.ask()
+        return await decide(claim, deadline)
+
+    monkeypatch.setattr(corridor.log, "claim", late)
+    _, answer = await corridor.ask()
+    assert answer["served_from"] == "cache"
+    assert corridor.log.entries[-1].adapter is None
+    assert len(corridor.department.queries) == 1
 
 
 async def test_what_another_node_kept_is_served_under_a_claim_and_says_so(

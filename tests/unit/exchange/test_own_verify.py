@@ -72,6 +72,17 @@ async def test_where_it_leaves_it_to_us_the_record_is_compared() -> None:
     assert lookup.claims == {}
 
 
+async def test_where_it_leaves_it_to_us_the_record_is_asked_for_although_one_is_kept() -> None:
+    """The department has heard of this request: its entry must not say that it was the cache's."""
+    corridor = comparing()
+    corridor.department.verified = None
+    await corridor.ask()
+    _, answer = await corridor.ask(operation="verify", fields=[], claims={"name": "测试乙"})
+    assert answer["served_from"] == "source"
+    assert corridor.log.entries[-1].adapter == "public_security"
+    assert len(corridor.department.queries) == 3
+
+
 async def test_a_query_is_answered_with_the_record() -> None:
     corridor = comparing(name="match")
     _, answer = await corridor.ask()
