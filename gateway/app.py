@@ -301,15 +301,9 @@ def _make_front(
         sandbox=config.site.mode == "sandbox",
     )  # fmt: skip
     lookup = _make_lookup(
-        site,
-        live,
-        departments,
-        audit=audit,
-        cache=cache,
-        epochs=epochs,
-        sealer=sealer,
-        limits=limits,
-    )
+        site, live, departments,
+        audit=audit, cache=cache, epochs=epochs, sealer=sealer, limits=limits,
+    )  # fmt: skip
 
     def let_go() -> None:
         cache.drop_ended()

@@ -29,6 +29,10 @@ from gateway.model.working_day import WorkingDays
 
 replace: Final = msgspec.structs.replace
 _MIN_LETTERS: Final = 2
+#: As the structs bound them: a note, a name, and what stands in a grant.
+_NOTE_LENGTH: Final = 1000
+_NAME_LENGTH: Final = 64
+REASON_LENGTH: Final = 200
 
 
 class Hand(msgspec.Struct, frozen=True):
@@ -155,6 +159,8 @@ def supplement(
     _check_state(application, "supplement")
     assert application.share is not None  # it was submitted
     check_words(given)
+    if impact_assessment is not None:
+        check_words(impact_assessment, longest=REASON_LENGTH)
     return _after(
         application,
         "supplemented",
@@ -259,19 +265,30 @@ def list_overdue(
 def _after(
     application: Application, step: Step, hand: Hand, *, note: str = "", **members: object
 ) -> Application:
-    check_words(hand.by)
+    check_hand(hand)
     if note:
         check_words(note)
     change = Change(step, hand.at, hand.by, note)
     return replace(application, changes=(*application.changes, change), **members)
 
 
-def check_words(text: str) -> None:
-    """Words that say something, and nothing about a citizen.
+def check_hand(hand: Hand) -> None:
+    """Check that whoever takes a step is named.
 
     Raises:
         RequestError: APPLICATION_MALFORMED.
     """
+    check_words(hand.by, longest=_NAME_LENGTH)
+
+
+def check_words(text: str, *, longest: int = _NOTE_LENGTH) -> None:
+    """Check that words say something, not too long, and nothing about a citizen.
+
+    Raises:
+        RequestError: APPLICATION_MALFORMED.
+    """
+    if len(text) > longest:
+        raise _malformed(f"a text is longer than {longest} characters")
     if sum(map(str.isalnum, text)) < _MIN_LETTERS:
         raise _malformed("a text says nothing")
     if holds_citizen_number(text):

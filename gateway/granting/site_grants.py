@@ -18,7 +18,7 @@ import msgspec
 
 from gateway.config import Site, check_references, load_grants, load_site
 from gateway.errors import RequestError, SetupError
-from gateway.granting.procedure import Hand, check_words
+from gateway.granting.procedure import REASON_LENGTH, Hand, check_hand, check_words
 from gateway.model.agency_file import format_toml
 from gateway.model.certificate import CertificateType
 from gateway.model.grant import Grant, newest_versions
@@ -108,8 +108,8 @@ class SiteGrants:
         Raises:
             RequestError: GRANT_UNKNOWN, or GRANT_REVOKED where it was revoked before.
         """
-        check_words(reason)
-        check_words(hand.by)
+        check_words(reason, longest=REASON_LENGTH)
+        check_hand(hand)
 
         def make(version: int, before: list[Grant]) -> Grant:
             if not before:

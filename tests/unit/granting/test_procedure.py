@@ -205,6 +205,20 @@ def test_clause_4_1_what_is_not_shared_cannot_be_applied_for_and_the_law_is_name
     assert (share_of("c.d", shares), share_of("e.f", shares)) == ("unconditional", "conditional")
 
 
+def test_a_text_is_no_longer_than_its_file_holds() -> None:
+    asked, hand = submitted(date(2026, 11, 25)), on(date(2026, 11, 26))
+    assert procedure.refuse(asked, hand, reasons="长" * 1000, incomplete=False).changes
+    for reasons, by in (("长" * 1001, "测试乙"), ("无须该字段", "长" * 65)):
+        named = on(date(2026, 11, 26), by)
+        assert code_of(
+            procedure.refuse, asked, named, reasons=reasons, incomplete=False
+        ) == "APPLICATION_MALFORMED"  # fmt: skip
+    with pytest.raises(RequestError, match="longer than 1000"):
+        procedure.extend(
+            asked, hand, days=5, consent="长" * 600, notice="长" * 600, periods=PERIODS
+        )
+
+
 @pytest.mark.parametrize("text", ["140302190001010017", "证件 140302 19000101 0017", "。"])
 def test_a_text_says_something_and_nothing_about_a_citizen(text: str) -> None:
     with pytest.raises(RequestError, match="APPLICATION_MALFORMED") as caught:
