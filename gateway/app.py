@@ -17,16 +17,13 @@ import structlog
 
 from gateway import keyring
 from gateway.admission.admission import Admission
-from gateway.admission.auditors import AuditorDoor
 from gateway.admission.pressure import TurnPressure
 from gateway.admission.rate import AgencyLimits
 from gateway.admission.signer_door import OpenDoor
-from gateway.audit.acts import SignedActs
 from gateway.audit.client import SequencerClient
 from gateway.audit.epoch import LiveEpochs
 from gateway.audit.notary import serve_notary
 from gateway.audit.notary_plan import NotaryPlan, load_plan
-from gateway.audit.published import PublishedLog
 from gateway.audit.sequencer import serve as serve_sequencer
 from gateway.audit.space import Space
 from gateway.audit.store.sqlite import SqliteStore
@@ -39,14 +36,14 @@ from gateway.errors import SetupError
 from gateway.exchange.lookup import Lookup
 from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
+from gateway.reading import Reading
 from gateway.registry.directory import Departments
 from gateway.registry.site import load_departments
-from gateway.reload import LiveSite, check_grants
+from gateway.reload import LiveSite, check_grants, check_shares
 from gateway.sealing.sealer import DepartmentSealer
 from gateway.signalling import Signalling
 from gateway.web.connections import Limits
 from gateway.web.front import Front
-from gateway.web.log_pages import LogPages
 from gateway.web.lookups import LookupDesk
 from gateway.web.metrics import AdapterMetrics, LookupMetrics, NotaryMetrics, RoomMetrics
 from gateway.web.names import authorities_of, default_port
@@ -82,8 +79,9 @@ def check_site(site: Site) -> Departments:
                 remedy="rename the field in the adapter.",
             )
     check_grants(site.grants, certificates)
+    check_shares(site.shares, certificates)
     Admission(site.agencies, authorities=(), clock_window_s=1, clock=time.time)
-    GrantPolicy(site.grants)
+    GrantPolicy(site.grants, site.shares)
     ItemCatalog(site.items)
     keyring.gateway_signer(site)
     keyring.log_signer(site)
@@ -107,16 +105,22 @@ def open_tls(site: Site) -> LiveTLS | None:
 
 
 def reread_site(site: Site) -> Site:
-    """The site with the agencies, grants and items that stand on disk now; the rest stays.
+    """The site with agencies, grants, share types and items of now; the rest stays.
 
     Raises:
         SetupError: the first mistake, with file and remedy.
     """
     found = load_site(site.folder)
     fresh = msgspec.structs.replace(
-        site, agencies=found.agencies, grants=found.grants, items=found.items
+        site,
+        agencies=found.agencies,
+        grants=found.grants,
+        shares=found.shares,
+        items=found.items,
     )
-    check_grants(fresh.grants, load_departments(site).certificates)
+    certificates = load_departments(site).certificates
+    check_grants(fresh.grants, certificates)
+    check_shares(fresh.shares, certificates)
     Admission(fresh.agencies, authorities=(), clock_window_s=1, clock=time.time)
     return fresh
 
@@ -287,21 +291,19 @@ def _make_front(
     config = site.config
     limits = AgencyLimits(config.limits, workers=config.http.workers)
     responder = Responder(keyring.gateway_signer(site), origin=config.site.origin, clock=time.time)
+    reading = Reading(
+        site, live, audit, limits=limits, responder=responder, open_door=open_door, clock=_now,
+        nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
+    )  # fmt: skip
     metrics = LookupMetrics()
     refusals = Refusals(
         responder, metrics, default_port=default_port(config.http),
         sandbox=config.site.mode == "sandbox",
     )  # fmt: skip
     lookup = _make_lookup(
-        site,
-        live,
-        departments,
-        audit=audit,
-        cache=cache,
-        epochs=epochs,
-        sealer=sealer,
-        limits=limits,
-    )
+        site, live, departments,
+        audit=audit, cache=cache, epochs=epochs, sealer=sealer, limits=limits,
+    )  # fmt: skip
 
     def let_go() -> None:
         cache.drop_ended()
@@ -320,40 +322,14 @@ def _make_front(
         ),
         refusals=refusals,
         metrics=metrics,
-        more=signalling.handlers(open_door, responder),
-        pages=_make_pages(
-            site, live, audit, limits=limits, responder=responder, open_door=open_door
-        ),
+        more={**signalling.handlers(open_door, responder), **reading.handlers()},
+        pages=reading.pages,
         responder=responder,
         ready=lambda: readiness(
             site, audit, departments, cache=cache, live=live, epochs=epochs, tls=tls
         ),
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
         let_go=let_go,
-    )
-
-
-def _make_pages(
-    site: Site,
-    live: LiveSite,
-    audit: SequencerClient,
-    *,
-    limits: AgencyLimits,
-    responder: Responder,
-    open_door: OpenDoor,
-) -> LogPages:
-    config = site.config
-    nonce_life_s = config.lookup.clock_window_s + _NONCE_MARGIN_S
-    return LogPages(
-        PublishedLog(site.state / "audit"),
-        identify=live.identify,
-        auditors=AuditorDoor(site.folder, open_door),
-        acts=SignedActs(audit, clock=_now, nonce_life_s=nonce_life_s),
-        limits=limits,
-        responder=responder,
-        x509_required=config.http.client_x509 == "required",
-        deadline_s=config.lookup.deadline_s,
-        default_port=default_port(config.http),
     )
 
 

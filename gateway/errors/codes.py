@@ -5,11 +5,13 @@ Codes, statuses and attribution follow the return-code table of docs/reference/e
 generated from here. A code is a contract: it may be added, never renamed or given another meaning.
 """
 
-from typing import Final, Literal
+from typing import Final
 
-import msgspec
+from gateway.errors.grant_codes import APPLICATION_TABLE, GRANT_TABLE
+from gateway.errors.refusal import Attribution, Refusal, Text
+from gateway.errors.refusal import row as _row
 
-Attribution = Literal["consumer", "gateway", "provider"]
+__all__ = ["CHECKS", "REFUSALS", "Attribution", "Refusal", "Text"]
 
 #: Checks in the order in which a lookup passes them; a problem document lists them with
 #: passed, failed or not reached, so that an integrator sees how far a request came.
@@ -43,48 +45,6 @@ CHECKS: Final = (
     "department",
     "record",
 )
-
-
-class Text(msgspec.Struct, frozen=True):
-    """The same words in English and Chinese."""
-
-    en: str
-    zh: str
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """One way in which this project says no.
-
-    Attributes:
-        code: stable slug.
-        check: the member of `CHECKS` that failed; empty where no request is involved.
-        status: HTTP status.
-        attribution: whose side has to act.
-        retryable: whether the same request, signed anew, may succeed later.
-        title: what it means.
-        hint: how to mend it.
-    """
-
-    code: str
-    check: str
-    status: int
-    attribution: Attribution
-    retryable: bool
-    title: Text
-    hint: Text
-
-
-def _row(  # noqa: PLR0917 - a row of the table below reads by position
-    code: str,
-    check: str,
-    status: int,
-    whose: Attribution,
-    title: tuple[str, str],
-    hint: tuple[str, str],
-    *,
-    retryable: bool = False,
-) -> Refusal:
-    return Refusal(code, check, status, whose, retryable, Text(*title), Text(*hint))
 
 
 # fmt: off
@@ -190,6 +150,10 @@ _TABLE: Final = (
          ("No such certificate type", "没有此证照类型"),
          ("Use a type that the gateway's operator publishes; types with another kind of holder do not fit.",
           "请使用网关运维方公布的、与持证主体种类相符的证照类型。")),
+    _row("NOT_SHARED", "certificate", 403, "consumer",
+         ("The department does not share this certificate", "该证照不予共享"),
+         ("A law or regulation forbids it, so no grant can be had; `detail` names it. Ask the applicant.",
+          "法律、法规规定不予共享，无法取得授权；detail 指明依据。请由申请人提供。")),
     _row("DIVISION_UNSERVED", "certificate", 422, "consumer",
          ("No department here answers this certificate for that division", "本网关没有部门为该行政区划提供此证照"),
          ("Give the division of the place that asks as `attribution.division` (GB/T 2260, 6 or 12 digits); another division is never asked in its place.",
@@ -217,18 +181,7 @@ _TABLE: Final = (
          ("Use 4 to 64 letters, digits, '-', '_', '.' or '/'.",
           "请使用 4 至 64 位字母、数字、-、_、. 或 /。")),
     # ---- may they --------------------------------------------------------------------------
-    _row("NOT_GRANTED", "grant", 403, "consumer",
-         ("The agency has no grant for this certificate", "单位未获该证照授权"),
-         ("Apply to the department for a grant.", "请向数据提供部门申请授权。")),
-    _row("GRANT_EXPIRED", "grant", 403, "consumer",
-         ("The grant is not valid today", "授权当前不在有效期内"),
-         ("Renew the grant, or wait until it starts.", "请续期，或待其生效。")),
-    _row("ITEM_NOT_GRANTED", "grant", 403, "consumer",
-         ("The grant does not cover this item", "授权不含该事项"),
-         ("Use an item of the grant, or apply for this one.", "请使用授权所列事项，或申请扩充。")),
-    _row("NETWORK_DENIED", "grant", 403, "consumer",
-         ("The grant does not cover this network", "授权不含该网络地址"),
-         ("Call from a registered network.", "请从登记的网络调用。")),
+    *GRANT_TABLE,
     _row("OPERATION_NOT_GRANTED", "operation", 403, "consumer",
          ("The grant does not cover this operation", "授权不含该操作"),
          ("Use an operation of the grant; `verify` needs less than `query`.",
@@ -329,6 +282,7 @@ _TABLE: Final = (
          ("The agency or the key id is not well-formed", "用证单位或密钥编号不规范"),
          ("Agency ids have lower-case letters, digits and hyphens; `detail` names what does not fit.",
           "单位编号由小写字母、数字与连字符组成；detail 指明不符之处。")),
+    *APPLICATION_TABLE,
     _row("AUDITOR_REFUSED", "", 403, "consumer",
          ("This auditor may not do that", "该审计人员无权执行此操作"),
          ("`yizheng auditor list` shows who may do what; sign with a key that is registered there.",

@@ -192,6 +192,7 @@ class Lookup:
             self._catalog.find(attribution.item),
             certificate,
             today=today,
+            minute=self._day.minute(),
             address=caller.address,
         )
         if isinstance(decision, Deny):
@@ -222,7 +223,8 @@ class Lookup:
             key,
             verifies,
         )
-        self.known.remember(caller.digest, known)
+        if not decision.is_timed:
+            self.known.remember(caller.digest, known)
         return known
 
     def _adapter_of(self, certificate: CertificateType, division: str | None) -> str:

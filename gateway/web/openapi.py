@@ -16,6 +16,7 @@ from gateway.errors import REFUSALS, Refusal
 from gateway.exchange.reply import JSON, PROBLEM_JSON
 from gateway.model.invalidation import Invalidated, Invalidation
 from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
+from gateway.model.offer import Offered
 from gateway.web.log_pages import OCTETS
 
 _SCHEMA_PATH: Final = "#/components/schemas/"
@@ -79,6 +80,7 @@ def document() -> dict[str, Any]:
         "paths": {
             "/v1/lookups": {"post": _lookup()},
             "/v1/invalidations": {"post": _invalidation()},
+            "/v1/certificates": {"get": _certificates()},
             "/v1/receipts/{index}": {"get": _receipt()},
             "/log/checkpoint": {
                 "get": _log_page("checkpoint", "Newest checkpoint 最新检查点", "text/plain")
@@ -107,7 +109,7 @@ def encode_document() -> bytes:
 
 def _schemas() -> dict[str, Any]:
     _, found = msgspec.json.schema_components(
-        (LookupRequest, LookupAnswer, Problem, Receipt, Invalidation, Invalidated),
+        (LookupRequest, LookupAnswer, Problem, Receipt, Invalidation, Invalidated, Offered),
         ref_template=_SCHEMA_PATH + "{name}",
     )
     for schema in found.values():
@@ -153,6 +155,18 @@ def _invalidation() -> dict[str, Any]:
                 _refusals(*(name for name in _WHO if name != "rate"), *asked),
                 headers=_reply_headers(),
             ),
+        },
+    }
+
+
+def _certificates() -> dict[str, Any]:
+    return {
+        "operationId": "certificates",
+        "summary": "Certificate types, and what the caller is granted 可查证照与本单位授权",
+        "parameters": _signed_fields(),
+        "responses": {
+            "200": _done(_content(JSON, "Offered")),
+            **_problems(_refusals(*_WHO), headers=_reply_headers()),
         },
     }
 
