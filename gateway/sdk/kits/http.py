@@ -12,11 +12,12 @@ Rules:
 4. A call that its caller calls idempotent is tried again, once, when the department was away or
    silent and did not say for how long; each retry is taken from the budget (`RetryBudget`), waits a
    moment first, and needs time that is left. Nothing else is ever sent twice, but for rule 5.
-5. A call that was refused for an old token had no effect: it is sent once more with a new one.
+5. A call that was refused for an old token had no effect: it is sent once more with a new one. That
+   is taken from the budget too, which may owe it, since all calls that are out are refused at once.
 6. Foreign failures are mapped here and in the connection below, and nowhere else:
 
    ========================================  =======================
-   refused, reset, cut short, 429, 502, 503  `AdapterUnavailable`
+   refused, reset, cut short, 429, 5xx       `AdapterUnavailable`
    no connection or no answer in time, 504   `AdapterTimeout`
    401                                       `SignInExpired`, an `AdapterRefused`
    403                                       `AdapterRefused`
@@ -55,9 +56,12 @@ from gateway.sdk.kits.tls import client_tls
 
 T = TypeVar("T")
 
-#: 502 and 504 are what a proxy before the department says of it (RFC 9110 §15.6).
-_AWAY: Final = frozenset({429, 502, 503})
+_TOO_MANY: Final = 429
+#: What a proxy says of a department that does not answer it (RFC 9110 §15.6.5).
 _TOO_LATE: Final = 504
+#: "The server is aware that it has erred or is incapable" (RFC 9110 §15.6): its system is down,
+#: whichever of the class it says, and no adapter can do anything about it.
+_AWAY: Final = range(500, 600)
 #: Longest `Retry-After` that is believed.
 _MAX_RETRY_AFTER_S: Final = 3600
 #: Seconds before the second attempt: the first number, and as much again by chance.
@@ -231,6 +235,8 @@ class HttpSource:
         except SignInExpired:
             if outgoing.sign_in is None or not outgoing.sign_in.renew(began_s):
                 raise
+            if self._retries is not None and not self._retries.take(may_owe=True):
+                raise
         said = await self._send(outgoing, deadline)
         return decode(said.status, said.content)
 
@@ -319,10 +325,10 @@ def _check_status(said: Said) -> None:
         raise SignInExpired(cause)
     if status == 403:  # noqa: PLR2004 - RFC 9110 §15.5.4
         raise AdapterRefused(cause)
-    if status in _AWAY:
-        raise AdapterUnavailable(cause, retry_after_s=_retry_after_s(said.retry_after))
     if status == _TOO_LATE:
         raise AdapterTimeout(cause)
+    if status == _TOO_MANY or status in _AWAY:
+        raise AdapterUnavailable(cause, retry_after_s=_retry_after_s(said.retry_after))
     raise AdapterContractBroken(cause)
 
 
