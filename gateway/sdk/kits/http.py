@@ -47,6 +47,7 @@ from gateway.errors import (
 from gateway.model.discreet import Discreet
 from gateway.sdk.adapter import Deadline
 from gateway.sdk.budget import RetryBudget
+from gateway.sdk.kits.envelope import Envelope
 from gateway.sdk.kits.http_connection import OK, Said
 from gateway.sdk.kits.http_message import format_request, quote_target
 from gateway.sdk.kits.http_pool import Pool
@@ -80,6 +81,7 @@ class HttpSource:
         read_timeout_s: seconds of silence between two bytes; None is the deadline.
         max_answer_bytes: of a decoded body.
         sign_in: says who calls; None where calls bring their own headers, or none.
+        envelope: seals bodies and opens answers; None where they travel as they are.
         retries: the department's budget, `AdapterContext.retries`; without one nothing is retried.
         tls: for `https`, see `gateway.sdk.kits.tls`; None is the system's certificates.
 
@@ -96,6 +98,7 @@ class HttpSource:
         read_timeout_s: float | None = None,
         max_answer_bytes: int = 1 << 20,
         sign_in: SignIn | None = None,
+        envelope: Envelope | None = None,
         retries: RetryBudget | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -108,6 +111,7 @@ class HttpSource:
         self._read_timeout_s: Final = read_timeout_s
         self._max_answer_bytes: Final = max_answer_bytes
         self._sign_in: Final = sign_in
+        self._envelope: Final = envelope
         self._retries: Final = retries
         self._tls: Final = tls
         self._pool: Pool | None = None
@@ -156,7 +160,7 @@ class HttpSource:
             headers: more headers of this call.
             idempotent: asking twice does no harm, so a failure may be tried again.
             check: raises the `DepartmentError` that an answer's own code means.
-            signed: False for the call by which a token is fetched.
+            signed: False for the call by which a token is fetched; it is not sealed either.
 
         Raises:
             DepartmentError: by the table above, or by `check`.
@@ -211,7 +215,9 @@ class HttpSource:
         target = quote_target(self._path + path)
         route, _, query = target.partition("?")
         sign_in = self._sign_in if signed else None
-        outgoing = _Outgoing(Call(method, route, query), target, body, headers, statuses, sign_in)
+        envelope = self._envelope if signed else None
+        call = Call(method, route, query)
+        outgoing = _Outgoing(call, target, body, headers, statuses, sign_in, envelope)
         if self._retries is None:
             return await self._attempt(outgoing, decode, deadline)
         self._retries.note_call()
@@ -242,13 +248,18 @@ class HttpSource:
 
     async def _send(self, outgoing: "_Outgoing", deadline: Deadline) -> Said:
         assert self._pool is not None, "open() comes first"
-        call, headers = outgoing.call, outgoing.headers
+        call, headers, body, sealed = outgoing.call, outgoing.headers, outgoing.body, None
+        if outgoing.envelope is not None and body is not None:
+            sealed = outgoing.envelope.seal(body)
+            headers, body = {**headers, **sealed.headers}, sealed.body
         if outgoing.sign_in is not None:
             headers = {**headers, **await outgoing.sign_in.headers(call, deadline)}
-        request = format_request(call.method, self._host, outgoing.target, headers, outgoing.body)
+        request = format_request(call.method, self._host, outgoing.target, headers, body)
         said = await self._pool.ask(request, outgoing.statuses, deadline)
         if said.status not in outgoing.statuses:
             _check_status(said)
+        if sealed is not None:
+            said = msgspec.structs.replace(said, content=sealed.open(said.content))
         return said
 
 
@@ -261,6 +272,7 @@ class _Outgoing(Discreet, msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
     statuses: Collection[int]
     sign_in: SignIn | None
+    envelope: Envelope | None
 
 
 async def _once_more(

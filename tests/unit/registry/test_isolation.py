@@ -245,7 +245,7 @@ async def test_an_answer_that_cannot_be_passed_on_is_a_breach_at_once() -> None:
 async def test_a_life_that_never_opens_is_ended_and_followed_by_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(isolated, "_OPEN_S", 1.0)
+    monkeypatch.setattr(isolated, "_OPEN_S", 5.0)
     monkeypatch.setattr(life, "_END_S", 0.1)
     lives = tmp_path / "lives"
     lives.write_text("0")
