@@ -25,6 +25,7 @@ from bench.system.report import format_report, show_table
 from bench.system.results import Results, split, write_results
 from bench.system.run import FULL, QUICK, Run
 from bench.system.scenarios import (
+    bad_adapter,
     cache,
     entries,
     half_load,
@@ -33,6 +34,7 @@ from bench.system.scenarios import (
     invalidation,
     miss,
     overload,
+    slow_body,
     stampede,
     two_workers,
 )
@@ -58,6 +60,8 @@ ONCE: Final[dict[str, Callable[[Run, Stage], None]]] = {
     "stampede": stampede.measure,
     "invalidation": invalidation.measure,
     "hung_department": hung_department.measure,
+    "slow_body": slow_body.measure,
+    "bad_adapter": bad_adapter.measure,
 }
 NAMES: Final = (*EACH_START, *ONCE, "cache")
 _WITH_PEERS: Final = "hit"

@@ -68,6 +68,25 @@ GOALS: Final = (
     Goal(
         "hung_probes_per_s", "One of eight departments hangs: requests that reach it", "≤", 1, "/s"
     ),
+    Goal(
+        "slow_body_deadline_overrun_p99_ms",
+        "A department dribbles its answer: p99 of the refusal after its deadline",
+        "≤",
+        100,
+        "ms",
+    ),
+    Goal(
+        "bad_adapter_p99_vs_well",
+        "One of eight adapters raises, lies, leaks or exits: p99 of the others ÷ before",
+        "≤",
+        1.1,
+    ),
+    Goal(
+        "bad_adapter_process_p99_vs_well",
+        "One of eight, in its own process, blocks or crashes: p99 of the others ÷ before",
+        "≤",
+        1.1,
+    ),
     Goal("overload_p99_vs_normal", "Overload at 3 ×: p99 of accepted ÷ normal", "≤", 5),
     Goal("overload_growth_mib", "Overload at 3 ×: growth of memory", "≤", 64, "MiB"),
     Goal("overload_recovery_s", "Overload at 3 ×: recovery", "≤", 2, "s"),

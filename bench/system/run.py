@@ -25,7 +25,8 @@ class Sizes(msgspec.Struct, frozen=True):
         cached_count: certificates in the cache that is weighed.
         overload_s: at three times the capacity.
         signal_count: a department's, one after another.
-        hung_s: each round with a department that hangs, and each without.
+        hung_s: each round with a department that hangs or dribbles, and each without.
+        harm_s: each round with an adapter that does harm, and each without.
     """
 
     mode: Literal["full", "quick"]
@@ -40,10 +41,11 @@ class Sizes(msgspec.Struct, frozen=True):
     overload_s: float
     signal_count: int
     hung_s: float
+    harm_s: float
 
 
-FULL: Final = Sizes("full", 3, 4, 3, 2, 4, 300, 4, 1_000_000, 60, 300, 15)
-QUICK: Final = Sizes("quick", 1, 3, 1, 1, 1, 80, 1, 10_000, 6, 40, 6)
+FULL: Final = Sizes("full", 3, 4, 3, 2, 4, 300, 4, 1_000_000, 60, 300, 15, 5)
+QUICK: Final = Sizes("quick", 1, 3, 1, 1, 1, 80, 1, 10_000, 6, 40, 6, 3)
 
 
 class Run:

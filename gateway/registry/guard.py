@@ -9,7 +9,7 @@ Rules:
 3. A department that fails or hangs is left alone by the breaker, an adapter whose own code does
    harm by the quarantine; both refuse at once, and turn away whoever waits in the queue.
 4. What leaves is a checked answer, a `DepartmentError` that names the adapter, or the caller's own
-   cancellation. Any other exception is the adapter's breach of contract (`registry.foreign`).
+   cancellation. Any other exception is its code's breach of contract (`registry.foreign`).
 5. Nothing is asked twice: neither retried nor hedged. A second question about a person is a second
    access; what is idempotent is known to the adapter's kit, which has a budget for it.
 """
@@ -22,16 +22,11 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from gateway.errors import (
-    AdapterContractBroken,
-    AdapterTimeout,
-    AdapterUnavailable,
-    DepartmentError,
-)
+from gateway.errors import AdapterTimeout, AdapterUnavailable, DepartmentError
 from gateway.model.answer import Found, NotFound, Verified
 from gateway.model.site import BreakerSection
 from gateway.registry.breaker import Breaker, Call, Ending
-from gateway.registry.foreign import await_foreign
+from gateway.registry.foreign import AdapterCodeBroken, await_foreign, checked
 from gateway.registry.observer import AdapterObserver, Outcome, State, Unobserved
 from gateway.registry.quarantine import Quarantine
 from gateway.registry.scope import Ledger, Scope
@@ -218,18 +213,18 @@ class Guard:
             out = self._begin()
             outcome = "left"
             answer = await self._call(out, limit, call)
-            checked = check(answer)
+            sound = checked(check, answer)
             outcome = "answered"
         except DepartmentError as error:
             if outcome == "left":
                 outcome = _OUTCOMES[error.code]
-            if isinstance(error, AdapterContractBroken):
+            if isinstance(error, AdapterCodeBroken):
                 self._quarantine.note_answer(is_sound=False)
             raise self._named(error, query) from None
         finally:
             self._observer.note_call(self.name, outcome, time.monotonic() - began_s)
         self._quarantine.note_answer(is_sound=True)
-        return checked
+        return sound
 
     def _check_quarantine(self) -> None:
         if out_s := self._quarantine.remaining_s():

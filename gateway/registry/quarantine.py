@@ -7,8 +7,12 @@ The breaker is about the department's system; this is about code that runs insid
 blocked   it held the event loop, so that nobody in this worker was served
 leaked    it left tasks behind that went on after the answer
 exited    it tried to end the process, or ended its own
-broken    `BREACHES` answers in a row that were not what it promised
+broken    `BREACHES` times in a row it raised what is no department error, or returned what
+          is no sound answer
 ========  ========================================================================
+
+What it *states* of its department is no offence, however often: a system that says HTTP 500 or
+sends a page for people all night is down, and shut out it would be missed when it is up again.
 
 `LIMIT` offences within `WINDOW_S` shut it out for `FIRST_S`, each time for twice as long, up to
 `LONGEST_S`; who behaves for as long as it was shut out last, at least `WINDOW_S`, starts anew.
@@ -74,7 +78,7 @@ class Quarantine:
             self._shut_out(offence, now_s)
 
     def note_answer(self, *, is_sound: bool) -> None:
-        """Count an answer, or a breach of what was promised."""
+        """Count an answer, or a breach of the contract by the adapter's own code."""
         if is_sound:
             self._breach_count = 0
             return

@@ -14,7 +14,8 @@ _WHOLE: Final = 100
 class RetryBudget:
     """Retries of one department, for all calls of one process. Owned by one event loop.
 
-    At any time `retry_count ≤ percent / 100 · call_count`.
+    At any time `retry_count ≤ percent / 100 · call_count`, and `burst_count` more where some were
+    owed (`take`).
 
     Args:
         percent: retries for a hundred calls.
@@ -41,9 +42,15 @@ class RetryBudget:
         self.call_count += 1
         self._credit = min(self._max_credit, self._credit + self._percent)
 
-    def take(self) -> bool:
-        """Take one retry; False where the budget has none left, and the call has failed."""
-        if self._credit < _WHOLE:
+    def take(self, *, may_owe: bool = False) -> bool:
+        """Take one retry; False where the budget has none left, and the call has failed.
+
+        Args:
+            may_owe: up to `burst_count` may be owed to later calls. For a call that was refused at
+                the door, which cost the department little and helps surely when it is sent again.
+        """
+        least = -self._max_credit if may_owe else 0
+        if self._credit - _WHOLE < least:
             self.refused_count += 1
             return False
         self._credit -= _WHOLE

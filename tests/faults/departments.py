@@ -98,6 +98,7 @@ class Department:
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 1
+    idempotent: bool = False
 
 
 class Register(Adapter[Settings]):
@@ -110,14 +111,20 @@ class Register(Adapter[Settings]):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._source = HttpSource(f"http://127.0.0.1:{settings.port}")
+        self._source = HttpSource("http://127.0.0.1:1")
 
     async def open(self, context: AdapterContext) -> None:
+        self._source = HttpSource(f"http://127.0.0.1:{self.settings.port}", retries=context.retries)
         await self._source.open()
 
     async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
         record = await self._source.call(
-            "POST", "/lookup", dict[str, Any], deadline, body=query.holder.number
+            "POST",
+            "/lookup",
+            dict[str, Any],
+            deadline,
+            body=query.holder.number,
+            idempotent=self.settings.idempotent,
         )
         return Found(record) if record else NotFound()
 

@@ -18,6 +18,7 @@ from gateway.errors import (
 from gateway.model.answer import Found, NotFound, Verified
 from gateway.model.certificate import Value
 from gateway.model.site import AdapterSite
+from gateway.registry.foreign import AdapterCodeBroken
 from gateway.registry.isolation.frames import Answered, Ask, Failed, Method, Start
 from gateway.registry.isolation.life import Life, Offences
 from gateway.sdk import Adapter, AdapterContext, Changed, Deadline, Query
@@ -135,7 +136,8 @@ class IsolatedAdapter(Adapter[Any]):
         reply = await self._life.ask(ask)
         self._answer_count += 1
         if isinstance(reply, Failed):
-            kind = _ERRORS.get(reply.code, AdapterContractBroken)
+            stated = _ERRORS.get(reply.code, AdapterContractBroken)
+            kind = AdapterCodeBroken if reply.is_code else stated
             raise kind(reply.cause, retry_after_s=reply.retry_after_s)
         return reply
 
@@ -166,4 +168,4 @@ def _found(answer: Answered) -> Found | NotFound:
 def _not_found(answer: Answered) -> NotFound:
     if answer.kind == "NotFound":
         return NotFound(answer.as_of)
-    raise AdapterContractBroken("its process answered something else")
+    raise AdapterCodeBroken("its process answered something else")

@@ -19,10 +19,10 @@ from typing import Any, Final
 import msgspec
 import uvloop
 
-from gateway.errors import AdapterContractBroken, DepartmentError, SetupError
+from gateway.errors import DepartmentError, SetupError
 from gateway.log import configure_logs
 from gateway.model.answer import Found, NotFound, Verified
-from gateway.registry.foreign import await_foreign
+from gateway.registry.foreign import AdapterCodeBroken, await_foreign, checked
 from gateway.registry.isolation.frames import (
     Alive,
     Answered,
@@ -138,10 +138,9 @@ class _Server:
             answer = await self._call(ask)
             frame = format_frame(number, _answered(answer))
         except DepartmentError as error:
-            frame = format_frame(number, Failed(error.code, error.cause, error.retry_after_s))
+            frame = format_frame(number, _failed(error))
         except (ValueError, OverflowError) as error:  # what it answered cannot be passed on
-            broken = AdapterContractBroken(type(error).__name__)
-            frame = format_frame(number, Failed(broken.code, broken.cause, None))
+            frame = format_frame(number, _failed(AdapterCodeBroken(type(error).__name__)))
         self._writer.write(frame)
 
     async def _call(self, ask: Ask) -> Found | NotFound | Verified | None:
@@ -157,12 +156,17 @@ class _Server:
             compared = await await_foreign(
                 scope.run(lambda: adapter.verify(query, query.claims, deadline)), deadline
             )
-            return check_verified(compared, query.claims)
+            return checked(lambda answer: check_verified(answer, query.claims), compared)
         found = await await_foreign(scope.run(lambda: adapter.lookup(query, deadline)), deadline)
-        return check_answer(found, query.certificate, query.holder)
+        return checked(lambda answer: check_answer(answer, query.certificate, query.holder), found)
 
     def _send(self, number: int, message: Any) -> None:
         self._writer.write(format_frame(number, message))
+
+
+def _failed(error: DepartmentError) -> Failed:
+    is_code = isinstance(error, AdapterCodeBroken)
+    return Failed(error.code, error.cause, error.retry_after_s, is_code)
 
 
 def _make(start: Start) -> Adapter[Any]:

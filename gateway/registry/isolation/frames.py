@@ -141,11 +141,16 @@ class Answered(_Frame, frozen=True, tag="answered"):
 
 
 class Failed(_Frame, frozen=True, tag="failed"):
-    """A method raised a department error, or something that counts as one."""
+    """A method raised a department error, or something that counts as one.
+
+    Attributes:
+        is_code: no department said so: the adapter's own code is at fault.
+    """
 
     code: str
     cause: str
     retry_after_s: int | None
+    is_code: bool
 
 
 _encode = msgspec.msgpack.Encoder().encode

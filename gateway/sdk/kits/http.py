@@ -12,11 +12,12 @@ Rules:
 4. A call that its caller calls idempotent is tried again, once, when the department was away or
    silent and did not say for how long; each retry is taken from the budget (`RetryBudget`), waits a
    moment first, and needs time that is left. Nothing else is ever sent twice, but for rule 5.
-5. A call that was refused for an old token had no effect: it is sent once more with a new one.
+5. A call that was refused for an old token had no effect: it is sent once more with a new one. That
+   is taken from the budget too, which may owe it, since all calls that are out are refused at once.
 6. Foreign failures are mapped here and in the connection below, and nowhere else:
 
    ========================================  =======================
-   refused, reset, cut short, 429, 502, 503  `AdapterUnavailable`
+   refused, reset, cut short, 429, 5xx       `AdapterUnavailable`
    no connection or no answer in time, 504   `AdapterTimeout`
    401                                       `SignInExpired`, an `AdapterRefused`
    403                                       `AdapterRefused`
@@ -46,6 +47,7 @@ from gateway.errors import (
 from gateway.model.discreet import Discreet
 from gateway.sdk.adapter import Deadline
 from gateway.sdk.budget import RetryBudget
+from gateway.sdk.kits.envelope import Envelope
 from gateway.sdk.kits.http_connection import OK, Said
 from gateway.sdk.kits.http_message import format_request, quote_target
 from gateway.sdk.kits.http_pool import Pool
@@ -55,9 +57,12 @@ from gateway.sdk.kits.tls import client_tls
 
 T = TypeVar("T")
 
-#: 502 and 504 are what a proxy before the department says of it (RFC 9110 §15.6).
-_AWAY: Final = frozenset({429, 502, 503})
+_TOO_MANY: Final = 429
+#: What a proxy says of a department that does not answer it (RFC 9110 §15.6.5).
 _TOO_LATE: Final = 504
+#: "The server is aware that it has erred or is incapable" (RFC 9110 §15.6): its system is down,
+#: whichever of the class it says, and no adapter can do anything about it.
+_AWAY: Final = range(500, 600)
 #: Longest `Retry-After` that is believed.
 _MAX_RETRY_AFTER_S: Final = 3600
 #: Seconds before the second attempt: the first number, and as much again by chance.
@@ -76,6 +81,7 @@ class HttpSource:
         read_timeout_s: seconds of silence between two bytes; None is the deadline.
         max_answer_bytes: of a decoded body.
         sign_in: says who calls; None where calls bring their own headers, or none.
+        envelope: seals bodies and opens answers; None where they travel as they are.
         retries: the department's budget, `AdapterContext.retries`; without one nothing is retried.
         tls: for `https`, see `gateway.sdk.kits.tls`; None is the system's certificates.
 
@@ -92,6 +98,7 @@ class HttpSource:
         read_timeout_s: float | None = None,
         max_answer_bytes: int = 1 << 20,
         sign_in: SignIn | None = None,
+        envelope: Envelope | None = None,
         retries: RetryBudget | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -104,6 +111,7 @@ class HttpSource:
         self._read_timeout_s: Final = read_timeout_s
         self._max_answer_bytes: Final = max_answer_bytes
         self._sign_in: Final = sign_in
+        self._envelope: Final = envelope
         self._retries: Final = retries
         self._tls: Final = tls
         self._pool: Pool | None = None
@@ -152,7 +160,7 @@ class HttpSource:
             headers: more headers of this call.
             idempotent: asking twice does no harm, so a failure may be tried again.
             check: raises the `DepartmentError` that an answer's own code means.
-            signed: False for the call by which a token is fetched.
+            signed: False for the call by which a token is fetched; it is not sealed either.
 
         Raises:
             DepartmentError: by the table above, or by `check`.
@@ -207,7 +215,9 @@ class HttpSource:
         target = quote_target(self._path + path)
         route, _, query = target.partition("?")
         sign_in = self._sign_in if signed else None
-        outgoing = _Outgoing(Call(method, route, query), target, body, headers, statuses, sign_in)
+        envelope = self._envelope if signed else None
+        call = Call(method, route, query)
+        outgoing = _Outgoing(call, target, body, headers, statuses, sign_in, envelope)
         if self._retries is None:
             return await self._attempt(outgoing, decode, deadline)
         self._retries.note_call()
@@ -231,18 +241,25 @@ class HttpSource:
         except SignInExpired:
             if outgoing.sign_in is None or not outgoing.sign_in.renew(began_s):
                 raise
+            if self._retries is not None and not self._retries.take(may_owe=True):
+                raise
         said = await self._send(outgoing, deadline)
         return decode(said.status, said.content)
 
     async def _send(self, outgoing: "_Outgoing", deadline: Deadline) -> Said:
         assert self._pool is not None, "open() comes first"
-        call, headers = outgoing.call, outgoing.headers
+        call, headers, body, sealed = outgoing.call, outgoing.headers, outgoing.body, None
+        if outgoing.envelope is not None and body is not None:
+            sealed = outgoing.envelope.seal(body)
+            headers, body = {**headers, **sealed.headers}, sealed.body
         if outgoing.sign_in is not None:
             headers = {**headers, **await outgoing.sign_in.headers(call, deadline)}
-        request = format_request(call.method, self._host, outgoing.target, headers, outgoing.body)
+        request = format_request(call.method, self._host, outgoing.target, headers, body)
         said = await self._pool.ask(request, outgoing.statuses, deadline)
         if said.status not in outgoing.statuses:
             _check_status(said)
+        if sealed is not None:
+            said = msgspec.structs.replace(said, content=sealed.open(said.content))
         return said
 
 
@@ -255,6 +272,7 @@ class _Outgoing(Discreet, msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
     statuses: Collection[int]
     sign_in: SignIn | None
+    envelope: Envelope | None
 
 
 async def _once_more(
@@ -319,10 +337,10 @@ def _check_status(said: Said) -> None:
         raise SignInExpired(cause)
     if status == 403:  # noqa: PLR2004 - RFC 9110 §15.5.4
         raise AdapterRefused(cause)
-    if status in _AWAY:
-        raise AdapterUnavailable(cause, retry_after_s=_retry_after_s(said.retry_after))
     if status == _TOO_LATE:
         raise AdapterTimeout(cause)
+    if status == _TOO_MANY or status in _AWAY:
+        raise AdapterUnavailable(cause, retry_after_s=_retry_after_s(said.retry_after))
     raise AdapterContractBroken(cause)
 
 

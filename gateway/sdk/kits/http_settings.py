@@ -11,9 +11,11 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from gateway.crypto.sm import load_sm2_key_pair, load_sm2_public_key
 from gateway.errors import AdapterContractBroken
 from gateway.sdk.adapter import AdapterContext, Deadline
 from gateway.sdk.kits.convert import member
+from gateway.sdk.kits.envelope import Envelope
 from gateway.sdk.kits.http import HttpSource
 from gateway.sdk.kits.sessions import Credential, FixedSignIn, RenewedSignIn, SignIn
 from gateway.sdk.kits.signin import (
@@ -25,6 +27,7 @@ from gateway.sdk.kits.signin import (
     NationalSignIn,
     TifSignIn,
 )
+from gateway.sdk.kits.sm_envelope import SmEnvelope
 from gateway.sdk.kits.tls import client_tls
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -101,7 +104,20 @@ class TokenLogin(_SignIn, frozen=True, kw_only=True, tag="token"):
     life_s: Annotated[int, Meta(ge=1)] = 300
 
 
-SignInSettings = National | Municipal | Irs | Tif | LegacyMd5 | BearerToken | TokenLogin
+class SmSealed(_SignIn, frozen=True, kw_only=True, tag="sm_envelope"):
+    """`dialect = "sm_envelope"`: bodies sealed and signed, see `gateway.sdk.kits.sm_envelope`.
+
+    Attributes:
+        secret: our SM2 private key, PEM.
+        department_key: the department's SM2 public key, PEM.
+    """
+
+    app: Name
+    secret: Reference
+    department_key: Reference
+
+
+SignInSettings = National | Municipal | Irs | Tif | LegacyMd5 | BearerToken | TokenLogin | SmSealed
 
 
 class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -145,6 +161,7 @@ def http_source(settings: HttpSettings, context: AdapterContext) -> HttpSource:
         SetupError: a URL, a secret or a dialect that cannot be used.
     """
     sign_in: SignIn | None = None
+    envelope: Envelope | None = None
     match settings.sign_in:
         case None:
             pass
@@ -155,6 +172,12 @@ def http_source(settings: HttpSettings, context: AdapterContext) -> HttpSource:
                 return await _log_in(source, login, secret, deadline)
 
             sign_in = RenewedSignIn(fetch, Bearer)
+        case SmSealed() as sealed:
+            envelope = SmEnvelope(
+                sealed.app,
+                load_sm2_key_pair(context.secret(sealed.secret)),
+                load_sm2_public_key(context.secret(sealed.department_key)),
+            )
         case fixed:
             insecure = isinstance(fixed, LegacyMd5) and fixed.insecure
             sign_in = FixedSignIn(_dialect(fixed, context.secret(fixed.secret)), insecure=insecure)
@@ -164,6 +187,7 @@ def http_source(settings: HttpSettings, context: AdapterContext) -> HttpSource:
         connect_timeout_s=settings.connect_timeout_s,
         read_timeout_s=settings.read_timeout_s,
         sign_in=sign_in,
+        envelope=envelope,
         retries=context.retries,
         tls=_tls(settings.tls, context),
     )

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from gateway.errors import AdapterRefused
+from gateway.errors import AdapterRefused, AdapterTimeout
 from gateway.model.discreet import Discreet
 from gateway.sdk.adapter import Deadline
 from gateway.sdk.kits.signin import Call, Dialect, refuse_weak
@@ -106,10 +106,17 @@ class RenewedSignIn:
         self._renew_at_s = 0.0
 
     async def headers(self, call: Call, deadline: Deadline) -> Mapping[str, str]:
-        """Sign with the credential of now; the first caller fetches it, the others wait for it."""
+        """Sign with the credential of now; the first caller fetches it, the others wait for it.
+
+        Raises:
+            AdapterTimeout: it was not there before the deadline, whoever's turn it was to fetch it.
+        """
         if (dialect := self._current()) is None:
-            async with self._lock:
-                dialect = self._current() or await self._fetched(deadline)
+            try:
+                async with asyncio.timeout(deadline.remaining_s), self._lock:
+                    dialect = self._current() or await self._fetched(deadline)
+            except TimeoutError:
+                raise AdapterTimeout("no credential before the deadline") from None
         return signed_now(dialect, call)
 
     def renew(self, began_s: float) -> bool:

@@ -16,9 +16,11 @@ from aiohttp import web
 
 from gateway.sdk.kits.signin import MAX_SKEW_MS, Call, Dialect, is_signed
 from gateway.sdk.kits.simulator import announce, read_records, stop_event
+from gateway.sdk.kits.sm_envelope import SmDepartment
 
 #: Not the department's: where a test asks how often a signed question came.
 ASKED_PATH: Final = "/simulator/asked"
+_OK: Final = 200
 
 Answer = web.Response
 Handler = Callable[[bytes], Awaitable[Answer] | Answer]
@@ -64,6 +66,7 @@ class HttpSimulator:
     Args:
         given: port and latency.
         dialect: how callers sign; None where every handler looks for itself.
+        envelope: opens bodies and seals answers; None where they travel as they are.
         unsigned: what a call without the signature is answered.
         max_skew_ms: by which the caller's clock may differ.
     """
@@ -73,11 +76,13 @@ class HttpSimulator:
         given: Options,
         dialect: Dialect | None = None,
         *,
+        envelope: SmDepartment | None = None,
         unsigned: Callable[[], Answer] = lambda: web.Response(status=401),
         max_skew_ms: int = MAX_SKEW_MS,
     ) -> None:
         self._given: Final = given
         self._dialect: Final = dialect
+        self._envelope: Final = envelope
         self._unsigned: Final = unsigned
         self._max_skew_ms: Final = max_skew_ms
         self._asked_count = 0
@@ -94,10 +99,20 @@ class HttpSimulator:
                 body = await request.read()
             except ConnectionError:
                 return web.Response(status=400)  # nobody waits for it, and nothing is logged
+            received = None
+            if self._envelope is not None:
+                received = self._envelope.receive(request.headers, body, _now_ms())
+                if received is None:
+                    return self._unsigned()
+                body = received.body
             self._asked_count += 1
             await asyncio.sleep(self._given.latency_s)
             made = handler(body)
-            return made if isinstance(made, web.Response) else await made
+            answer = made if isinstance(made, web.Response) else await made
+            if received is not None and answer.status == _OK:
+                assert isinstance(answer.body, bytes), "json_answer made it"
+                answer.body = received.answer(answer.body)
+            return answer
 
         self.application.router.add_post(path, handle)
 
@@ -132,10 +147,13 @@ class HttpSimulator:
         if self._dialect is None:
             return True
         call = Call(request.method, request.path, request.query_string)
-        now_ms = time.time_ns() // 1_000_000
         return is_signed(
-            self._dialect, call, request.headers, now_ms, max_skew_ms=self._max_skew_ms
+            self._dialect, call, request.headers, _now_ms(), max_skew_ms=self._max_skew_ms
         )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def json_answer(body: object, *, status: int = 200) -> Answer:

@@ -8,7 +8,7 @@ Rules:
 2. The size of an answer is bounded (`HttpSource`), and so is the depth of its elements: 256, the
    parser's own limit.
 3. An answer is an `Envelope` of the version that was asked in, with one element in its `Body`;
-   anything else is a breach of contract.
+   anything else is a breach of contract, or under status 500 a server that is down.
 4. A fault is a failure, never *not found*: `Receiver` (1.1: `Server`) is `AdapterUnavailable`,
    everything else `AdapterContractBroken`, unless the department's table of fault codes says
    otherwise. The fault's text may quote the record, so it goes nowhere; its code does.
@@ -35,7 +35,8 @@ _NAMESPACES: Final[Mapping[Version, str]] = {
     "1.2": "http://www.w3.org/2003/05/soap-envelope",
 }
 #: Where SOAP 1.1 §6.2 and SOAP 1.2 part 2 §7.5 let a fault stand.
-_FAULT_STATUSES: Final = (400, 500)
+_SERVER_ERROR: Final = 500
+_FAULT_STATUSES: Final = (400, _SERVER_ERROR)
 _MAX_CODE: Final = 64
 
 
@@ -95,8 +96,14 @@ class SoapSource:
             DepartmentError: by the table of the HTTP kit and the rules above.
         """
 
-        def decode(_status: int, content: bytes) -> etree._Element:
-            return _answer(content, answer, self._version, self._faults)
+        def decode(status: int, content: bytes) -> etree._Element:
+            try:
+                said = _said(content, self._version)
+            except AdapterContractBroken:
+                if status == _SERVER_ERROR:  # its own page, from below the service
+                    raise AdapterUnavailable(f"HTTP {status}") from None
+                raise
+            return _answer(said, answer, self._version, self._faults)
 
         return await self._http.exchange(
             "POST",
@@ -169,16 +176,19 @@ def _envelope(request: etree._Element, version: Version) -> bytes:
     return etree.tostring(envelope, encoding="utf-8", xml_declaration=True)
 
 
-def _answer(
-    content: bytes, answer: str, version: Version, faults: FaultTable | None
-) -> etree._Element:
+def _said(content: bytes, version: Version) -> etree._Element:
     namespace = _NAMESPACES[version]
     root = parse_xml(content)
     body = root.find(f"{{{namespace}}}Body")
     if root.tag != f"{{{namespace}}}Envelope" or body is None or len(body) != 1:
         raise AdapterContractBroken(f"not a SOAP {version} envelope with one answer")
-    said = body[0]
-    if said.tag == f"{{{namespace}}}Fault":
+    return body[0]
+
+
+def _answer(
+    said: etree._Element, answer: str, version: Version, faults: FaultTable | None
+) -> etree._Element:
+    if said.tag == f"{{{_NAMESPACES[version]}}}Fault":
         raise _failure(_fault_code(said, version), faults)
     if said.tag != answer:
         raise AdapterContractBroken("the answer is another element than was asked for")

@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.sdk import (
     AdapterContext,
+    AdapterContractBroken,
     AdapterRefused,
     Deadline,
     Found,
@@ -77,6 +78,8 @@ class Isolated(Desk):
                 return Found({"id_number": OTHER})
             case "refuse":
                 raise AdapterRefused("HTTP 403", retry_after_s=7)
+            case "misread":
+                raise AdapterContractBroken("not JSON")
             case "too large":
                 return Found({"id_number": NUMBER, "count": 10**30})
             case "raise":

@@ -297,6 +297,23 @@ async def test_an_adapter_that_never_keeps_its_promise_is_quarantined() -> None:
     assert guarded.health == "ok"
 
 
+@pytest.mark.parametrize("kind", [AdapterContractBroken, AdapterRefused])
+async def test_what_an_adapter_states_of_its_department_is_no_offence(
+    kind: type[DepartmentError],
+) -> None:
+    guarded = guard(raising(kind("a page for people")))
+    for _ in range(2 * BREACHES):
+        assert type(await failure(guarded)) is kind
+    assert guarded.health == "ok"
+
+
+async def test_a_department_that_is_down_is_the_breakers_business() -> None:
+    guarded = guard(raising(AdapterUnavailable("HTTP 500")))
+    for _ in range(2 * BREACHES):
+        await failure(guarded)
+    assert guarded.health == "open: PROVIDER_UNAVAILABLE"
+
+
 async def test_an_adapter_that_exits_is_quarantined() -> None:
     guarded = guard(raising(SystemExit(1)))
     for _ in range(3):

@@ -25,7 +25,7 @@ from gateway.registry.directory import Departments, OnChange
 from gateway.registry.isolation import adapter as isolated
 from gateway.registry.isolation import life
 from gateway.registry.observer import Unobserved
-from gateway.registry.quarantine import Offence
+from gateway.registry.quarantine import BREACHES, Offence
 from gateway.sdk import Deadline, Found, NotFound, Query, Verified
 from tests.unit.registry.desk import FOUND, NUMBER, query
 from tests.unit.registry.isolated_desk import Isolated
@@ -103,6 +103,22 @@ async def test_the_contract_is_the_same() -> None:
         assert "holder" in (await failure(found, "somebody else", AdapterContractBroken)).cause
         assert (await failure(found, "raise", AdapterContractBroken)).cause == "ValueError"
         assert isinstance(await failure(found, "wait", AdapterTimeout, 0.1), AdapterTimeout)
+        assert await found.health() == {"desk": "ok"}
+
+
+@pytest.mark.parametrize("purpose", ["raise", "somebody else", "too large"])
+async def test_code_that_never_keeps_the_contract_is_quarantined_there_too(purpose: str) -> None:
+    async with running() as found:
+        for _ in range(BREACHES):
+            await failure(found, purpose, AdapterContractBroken)
+        assert await found.health() == {"desk": "quarantined: broken"}
+
+
+async def test_what_it_states_of_its_department_is_no_offence_there_either() -> None:
+    async with running() as found:
+        for _ in range(BREACHES + 1):
+            await failure(found, "refuse", AdapterRefused)
+            await failure(found, "misread", AdapterContractBroken)
         assert await found.health() == {"desk": "ok"}
 
 
@@ -229,7 +245,7 @@ async def test_an_answer_that_cannot_be_passed_on_is_a_breach_at_once() -> None:
 async def test_a_life_that_never_opens_is_ended_and_followed_by_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(isolated, "_OPEN_S", 1.0)
+    monkeypatch.setattr(isolated, "_OPEN_S", 5.0)
     monkeypatch.setattr(life, "_END_S", 0.1)
     lives = tmp_path / "lives"
     lives.write_text("0")

@@ -24,6 +24,19 @@ def test_retries_are_never_more_than_their_share_of_the_calls(
         assert budget.retry_count * 100 <= budget.call_count * percent
 
 
+@given(st.lists(st.sampled_from(["call", "retry", "owed"])), st.integers(0, 20))
+def test_what_may_be_owed_is_owed_up_to_the_burst_and_paid_first(
+    events: list[str], burst_count: int
+) -> None:
+    budget = RetryBudget(burst_count=burst_count)
+    for event in events:
+        if event == "call":
+            budget.note_call()
+        else:
+            budget.take(may_owe=event == "owed")
+        assert budget.retry_count * 10 <= budget.call_count + 10 * burst_count
+
+
 def test_ten_calls_pay_for_one_retry() -> None:
     budget = RetryBudget()
     for _ in range(9):

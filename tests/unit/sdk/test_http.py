@@ -89,7 +89,8 @@ async def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatc
         (403, AdapterRefused),
         (429, AdapterUnavailable),
         (503, AdapterUnavailable),
-        (500, AdapterContractBroken),
+        (500, AdapterUnavailable),
+        (599, AdapterUnavailable),
         (502, AdapterUnavailable),  # of a proxy, whose department is down
         (504, AdapterTimeout),
         (400, AdapterContractBroken),

@@ -56,7 +56,7 @@ async def asked(handler: Failing, budget: RetryBudget, *, idempotent: bool = Tru
         )
 
 
-@pytest.mark.parametrize("failure", [0, 503, 429])
+@pytest.mark.parametrize("failure", [0, 500, 503, 429])
 async def test_an_idempotent_call_is_tried_once_more(failure: int) -> None:
     handler, budget = Failing(failure), rich()
     assert await asked(handler, budget) == Answer("0")
@@ -74,7 +74,7 @@ async def test_it_is_tried_no_more_than_once() -> None:
     ("failure", "kind"),
     [
         (1, AdapterUnavailable),  # it said for how long
-        (500, AdapterContractBroken),
+        (404, AdapterContractBroken),
         (403, AdapterRefused),
     ],
 )
@@ -167,6 +167,22 @@ async def test_a_token_that_is_refused_again_is_a_refusal() -> None:
         with pytest.raises(AdapterRefused):
             await source.call("POST", "/q", Answer, Deadline.after(10), body={})
     assert handler.visit_count == 2
+
+
+async def test_calls_that_are_refused_for_an_old_token_are_sent_again_within_the_budget() -> None:
+    visits: list[str] = []
+    budget = RetryBudget(burst_count=3)
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        visits.append(request.path)
+        return web.Response(status=401)
+
+    async with department(handler, sign_in=Token(), retries=budget) as source:
+        for _ in range(20):
+            with pytest.raises(AdapterRefused):
+                await source.call("POST", "/q", Answer, Deadline.after(10), body={})
+    assert len(visits) == 20 + 2 + 3  # a tenth, and what may be owed
+    assert (budget.retry_count, budget.refused_count) == (5, 15)
 
 
 async def test_the_call_that_fetches_a_token_is_not_signed() -> None:

@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from gateway.errors import AdapterUnavailable, SetupError
+from gateway.errors import AdapterTimeout, AdapterUnavailable, SetupError
 from gateway.sdk import Deadline
 from gateway.sdk.kits.sessions import Credential, FixedSignIn, RenewedSignIn
 from gateway.sdk.kits.signin import Bearer, Call, LegacyMd5SignIn, TifSignIn
@@ -63,6 +63,17 @@ async def test_one_who_gives_up_does_not_take_it_from_the_others() -> None:
     await asyncio.sleep(0)
     first.cancel()
     assert await second == "t-1"
+
+
+async def test_one_who_waits_for_anothers_fetch_waits_no_longer_than_its_own_deadline() -> None:
+    platform = Platform(delay_s=LONG_S)
+    sign_in = RenewedSignIn(platform.fetch, Bearer)
+    patient = asyncio.create_task(token(sign_in))
+    await asyncio.sleep(0)
+    with pytest.raises(AdapterTimeout):
+        await sign_in.headers(CALL, Deadline.after(0.02))
+    assert not patient.done()
+    patient.cancel()
 
 
 async def test_it_is_renewed_before_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,6 +184,12 @@ async def test_anything_else_is_a_breach(content: bytes) -> None:
     assert isinstance(await failure((200, content)), AdapterContractBroken)
 
 
+@pytest.mark.parametrize("page", [b"", b"<!DOCTYPE html><html><body>maintenance"])
+async def test_a_server_that_errs_below_its_service_is_unavailable(page: bytes) -> None:
+    error = await failure((500, page))
+    assert (type(error), error.cause) == (AdapterUnavailable, "HTTP 500")
+
+
 @pytest.mark.parametrize(
     "doctype",
     [
