@@ -36,6 +36,7 @@ from gateway.catalog.catalog import ItemCatalog
 from gateway.config import Site, load_site
 from gateway.crypto.sdjwt import RESERVED_NAMES
 from gateway.errors import SetupError
+from gateway.exchange.day import SiteDay
 from gateway.exchange.lookup import Lookup
 from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
@@ -44,6 +45,7 @@ from gateway.registry.site import load_departments
 from gateway.reload import LiveSite, check_grants
 from gateway.sealing.sealer import DepartmentSealer
 from gateway.signalling import Signalling
+from gateway.web.catalog_pages import CatalogPages
 from gateway.web.connections import Limits
 from gateway.web.front import Front
 from gateway.web.log_pages import LogPages
@@ -107,14 +109,19 @@ def open_tls(site: Site) -> LiveTLS | None:
 
 
 def reread_site(site: Site) -> Site:
-    """The site with the agencies, grants and items that stand on disk now; the rest stays.
+    """The site with what a running gateway takes from disk as it is now; the rest stays.
 
     Raises:
         SetupError: the first mistake, with file and remedy.
     """
     found = load_site(site.folder)
     fresh = msgspec.structs.replace(
-        site, agencies=found.agencies, grants=found.grants, items=found.items
+        site,
+        agencies=found.agencies,
+        grants=found.grants,
+        items=found.items,
+        calendar=found.calendar,
+        intermediaries=found.intermediaries,
     )
     check_grants(fresh.grants, load_departments(site).certificates)
     Admission(fresh.agencies, authorities=(), clock_window_s=1, clock=time.time)
@@ -211,9 +218,12 @@ async def run_worker(
             open_door=lambda agencies, records_of: open_door(agencies, records_of=records_of),
         )
         await live.refresh()  # a worker that is started again must not know revoked keys
+        today = SiteDay(time.time, site.config.site.utc_offset_h).today
+        catalog = CatalogPages(lambda: live.site, today=today)
+        await catalog.refresh()
         front = _make_front(
             site, live, departments, audit=audit, cache=cache, epochs=epochs, tls=tls,
-            sealer=sealer, open_door=open_door, signalling=signalling,
+            sealer=sealer, open_door=open_door, signalling=signalling, catalog=catalog,
         )  # fmt: skip
         gc.collect()
         gc.freeze()  # what start-up made stays; the collector need not look at it again
@@ -221,7 +231,8 @@ async def run_worker(
             signal.SIGHUP, _reload, live, departments, tls
         )
         async with asyncio.TaskGroup() as tasks:
-            watchers = [tasks.create_task(each.watch()) for each in (live, epochs, signalling)]
+            watching = (live, epochs, signalling, catalog)
+            watchers = [tasks.create_task(each.watch()) for each in watching]
             watchers += [tasks.create_task(front.count_forever()), tasks.create_task(cache.keep())]
             await serve_http(
                 front,
@@ -283,6 +294,7 @@ def _make_front(
     sealer: DepartmentSealer,
     open_door: OpenDoor,
     signalling: Signalling,
+    catalog: CatalogPages,
 ) -> Front:
     config = site.config
     limits = AgencyLimits(config.limits, workers=config.http.workers)
@@ -314,7 +326,8 @@ def _make_front(
         ),
         refusals=refusals,
         metrics=metrics,
-        more=signalling.handlers(open_door, responder),
+        more=signalling.handlers(open_door, responder) | catalog.handlers(responder),
+        folders=catalog.folders(responder),
         pages=_make_pages(
             site, live, audit, limits=limits, responder=responder, open_door=open_door
         ),

@@ -11,6 +11,7 @@
     grants/*.toml       [[grants]]
     adapters/<name>.toml  one adapter: plugin, limits, settings
     calendar/*.toml     the holidays of one year each, in place of those that are shipped
+    lists/*.toml        [[intermediaries]] of the list of clause 4.6
     keys/               private keys, made by `yizheng keys init`; never committed
     var/                state: the audit log, the sequencer's socket
 
@@ -34,6 +35,8 @@ from gateway.model.cache_section import CacheSection
 from gateway.model.department import Department
 from gateway.model.grant import Grant
 from gateway.model.http_section import HTTPSection
+from gateway.model.ids import check_cn_uscc
+from gateway.model.intermediary import Intermediary
 from gateway.model.item import ServiceItem
 from gateway.model.limits import LimitsSection
 from gateway.model.site import AdapterSite
@@ -114,6 +117,10 @@ class _Grants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grants: tuple[Grant, ...]
 
 
+class _Intermediaries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    intermediaries: tuple[Intermediary, ...]
+
+
 class Site(msgspec.Struct, frozen=True):
     """Everything that the folder says."""
 
@@ -126,6 +133,7 @@ class Site(msgspec.Struct, frozen=True):
     auditors: tuple[Auditor, ...] = ()
     departments: tuple[Department, ...] = ()
     calendar: WorkingDays = WorkingDays(())
+    intermediaries: tuple[Intermediary, ...] = ()
 
     @property
     def keys(self) -> Path:
@@ -166,6 +174,9 @@ def load_site(folder: Path) -> Site:
         auditors=tuple(load_auditor(file, folder) for file in toml_files(folder, "auditors")),
         departments=tuple(load_department(f, folder) for f in toml_files(folder, "departments")),
         calendar=load_working_days(folder),
+        intermediaries=tuple(
+            body for f in toml_files(folder, "lists") for body in load_intermediaries(f, folder)
+        ),
     )
     check_references(site)
     _refuse_unusable_x509(site)
@@ -221,6 +232,23 @@ def load_items(file: Path, folder: Path) -> tuple[ServiceItem, ...]:
         SetupError: it is not of this form.
     """
     return load_toml(file, _Items, folder).items
+
+
+def load_intermediaries(file: Path, folder: Path) -> tuple[Intermediary, ...]:
+    """Read one file of `lists/`.
+
+    Raises:
+        SetupError: it is not of this form, or has a credit code that is none.
+    """
+    bodies = load_toml(file, _Intermediaries, folder).intermediaries
+    for place, body in enumerate(bodies):
+        if reason := check_cn_uscc(body.uscc).reason:
+            raise SetupError(
+                f"is no unified social credit code: {reason}",
+                where=f"lists/{file.name}: $.intermediaries[{place}].uscc",
+                remedy="mend the code.",
+            )
+    return bodies
 
 
 def load_grants(file: Path, folder: Path) -> tuple[Grant, ...]:

@@ -6,7 +6,7 @@
 2. `agencies/` is looked at every `POLL_S`: a revoked key is refused a second later at most. What
    is good as a whole is taken as a whole; if it is not, each file is taken for itself, so that a
    mistake in one file never holds back the revocation in another.
-3. SIGHUP takes agencies, grants, items and the calendar at once, all or nothing.
+3. SIGHUP takes agencies, grants, items, lists and the calendar at once, all or nothing.
 4. What cannot be taken leaves the last good one in force, is logged with file and remedy, and
    makes readiness say `stale` until it is mended. No requests are refused for it.
 5. Only files that changed are read, one at each turn of the loop.
@@ -30,6 +30,7 @@ from gateway.config import (
     check_references,
     load_agency,
     load_grants,
+    load_intermediaries,
     load_items,
 )
 from gateway.errors import SetupError
@@ -114,6 +115,11 @@ class LiveSite(Catalog, AccessPolicy):
         return self._now.admission.examine(request, body, address, x509_sha256)
 
     @property
+    def site(self) -> Site:
+        """What stands on disk, as far as it was taken."""
+        return self._now.site
+
+    @property
     def version(self) -> object:
         """The snapshot of now."""
         return self._now
@@ -194,7 +200,7 @@ class LiveSite(Catalog, AccessPolicy):
             self._report(name, mistake)
 
     async def reload(self) -> None:
-        """Take agencies, grants, items and the calendar, all or nothing."""
+        """Take agencies, grants, items, lists and the calendar, all or nothing."""
         site = self._now.site
         agencies, grants, items = list[Agency](), list[Grant](), list[ServiceItem]()
         try:
@@ -208,6 +214,8 @@ class LiveSite(Catalog, AccessPolicy):
             for file in toml_files(site.folder, "items"):
                 items += load_items(file, site.folder)
                 await asyncio.sleep(0)
+            lists = toml_files(site.folder, "lists")
+            bodies = [body for file in lists for body in load_intermediaries(file, site.folder)]
             self._now = self._make(
                 msgspec.structs.replace(
                     site,
@@ -215,6 +223,7 @@ class LiveSite(Catalog, AccessPolicy):
                     grants=tuple(grants),
                     items=tuple(items),
                     calendar=load_working_days(site.folder),
+                    intermediaries=tuple(bodies),
                 )
             )
         except SetupError as error:

@@ -86,6 +86,8 @@ class GrantPolicy(AccessPolicy):
             )
         if item is None:
             return deny("item.published", "`attribution.item` is not the code of a published item")
+        if not item.is_in_force(today):
+            return deny("item.in_force", f"item {item.code} is not in force today")
         if not item.needs(certificate.name):
             return deny(
                 "item.certificate", f"item {item.code} has no material from {certificate.name}"

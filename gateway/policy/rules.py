@@ -16,6 +16,7 @@ RULES: Final = {
     "certificate.known": "CERTIFICATE_UNKNOWN",
     "certificate.holder_scheme": "CERTIFICATE_UNKNOWN",
     "item.published": "ITEM_UNKNOWN",
+    "item.in_force": "ITEM_UNKNOWN",
     "item.certificate": "ITEM_LACKS_CERTIFICATE",
     "attribution.operator_placeholder": "OPERATOR_PLACEHOLDER",
     "attribution.operator": "OPERATOR_UNKNOWN",

@@ -41,6 +41,7 @@ class Front:
         jwks: the published key set, encoded.
         pages: of the log.
         more: further handlers, by path.
+        folders: further handlers, by what a path begins with.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Front:
         jwks: bytes,
         pages: LogPages,
         more: Mapping[str, tuple[str, Page]],
+        folders: Mapping[str, tuple[str, Page]] | None = None,
     ) -> None:
         self.refuse: Final = refusals.refuse
         self._excuse: Final = refusals.excuse
@@ -79,6 +81,7 @@ class Front:
         self._folders: Final[dict[str, tuple[str, Handler]]] = {
             f"{LOG_FOLDER}tile/": ("GET", later(pages.tile)),
             RECEIPTS_FOLDER: ("GET", later(pages.receipt)),
+            **{path: (method, later(page)) for path, (method, page) in (folders or {}).items()},
         }
 
     def answer(self, request: Request, send: Send) -> None:
