@@ -36,13 +36,12 @@ from gateway.catalog.catalog import ItemCatalog
 from gateway.config import Site, load_site
 from gateway.crypto.sdjwt import RESERVED_NAMES
 from gateway.errors import SetupError
-from gateway.exchange.day import SiteDay
 from gateway.exchange.lookup import Lookup
 from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
 from gateway.registry.directory import Departments
 from gateway.registry.site import load_departments
-from gateway.reload import LiveSite, check_grants
+from gateway.reload import RELOADED, LiveSite, check_grants
 from gateway.sealing.sealer import DepartmentSealer
 from gateway.signalling import Signalling
 from gateway.web.catalog_pages import CatalogPages
@@ -115,14 +114,7 @@ def reread_site(site: Site) -> Site:
         SetupError: the first mistake, with file and remedy.
     """
     found = load_site(site.folder)
-    fresh = msgspec.structs.replace(
-        site,
-        agencies=found.agencies,
-        grants=found.grants,
-        items=found.items,
-        calendar=found.calendar,
-        intermediaries=found.intermediaries,
-    )
+    fresh = msgspec.structs.replace(site, **{member: getattr(found, member) for member in RELOADED})
     check_grants(fresh.grants, load_departments(site).certificates)
     Admission(fresh.agencies, authorities=(), clock_window_s=1, clock=time.time)
     return fresh
@@ -218,9 +210,7 @@ async def run_worker(
             open_door=lambda agencies, records_of: open_door(agencies, records_of=records_of),
         )
         await live.refresh()  # a worker that is started again must not know revoked keys
-        today = SiteDay(time.time, site.config.site.utc_offset_h).today
-        catalog = CatalogPages(lambda: live.site, today=today)
-        await catalog.refresh()
+        await (catalog := CatalogPages(lambda: live.site)).refresh()
         front = _make_front(
             site, live, departments, audit=audit, cache=cache, epochs=epochs, tls=tls,
             sealer=sealer, open_door=open_door, signalling=signalling, catalog=catalog,

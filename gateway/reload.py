@@ -49,6 +49,8 @@ _log = structlog.get_logger()
 
 #: Four looks in the second that a revocation may take.
 POLL_S: Final = 0.25
+#: Members of `Site` that a running gateway takes from disk.
+RELOADED: Final = ("agencies", "grants", "items", "calendar", "intermediaries")
 #: Keys of mistakes that belong to no single file of `agencies/`.
 _WHOLE: Final = ""
 _FOLDER: Final = "agencies/"

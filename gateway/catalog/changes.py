@@ -14,8 +14,9 @@ from typing import Final
 
 import msgspec
 
-from gateway.errors import SetupError
+from gateway.errors import RequestError, SetupError
 from gateway.model.change import Change
+from gateway.model.screening import holds_citizen_number
 
 _NAME: Final = "changes.jsonl"
 
@@ -33,8 +34,11 @@ def append_changes(folder: Path, changes: list[Change]) -> None:
     """Add lines; inside `gateway.site_file.locked`.
 
     Raises:
+        RequestError: CATALOG_REFUSED, who or why cannot be recorded; nothing is.
         OSError: they are not durable.
     """
+    for change in changes:
+        _check(change)
     lines = b"".join(msgspec.json.encode(change) + b"\n" for change in changes)
     with (folder / _NAME).open("a+b") as log:
         log.seek(0)
@@ -42,6 +46,19 @@ def append_changes(folder: Path, changes: list[Change]) -> None:
         log.write(lines)
         log.flush()
         os.fsync(log.fileno())
+
+
+def _check(change: Change) -> None:
+    """Refuse what could not be read back, and what must not stand in a list or its log."""
+    for member, text in (("by", change.by), ("note", change.note)):
+        if holds_citizen_number(text):
+            raise RequestError(
+                "CATALOG_REFUSED", f"--{member} holds something of the form of an ID number"
+            )
+    try:
+        msgspec.json.decode(msgspec.json.encode(change), type=Change)
+    except msgspec.ValidationError as error:
+        raise RequestError("CATALOG_REFUSED", f"cannot be recorded: {error}") from None
 
 
 def _read(file: Path) -> Iterator[Change]:

@@ -14,6 +14,7 @@ Rules:
 
 import csv
 import io
+import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -24,7 +25,6 @@ import msgspec
 import openpyxl
 import xlsxwriter
 from openpyxl.utils import get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
 
 from gateway.errors import SetupError
 from gateway.model.cell import harmless, meant
@@ -144,12 +144,20 @@ def _read_csv(path: Path) -> Sheet:
 
 def _read_workbook(path: Path, names: Sequence[str]) -> dict[str, Sheet]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > MAX_INSIDE_BYTES:
-                raise _unreadable(path, f"it unpacks to more than {MAX_INSIDE_BYTES} bytes")
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError):
+        return _sheets_of(path, names)
+    except SetupError:
+        raise
+    except Exception:  # noqa: BLE001 - the reader raises whatever its parsers come to
         raise _unreadable(path, "it is no XLSX workbook") from None
+
+
+def _sheets_of(path: Path, names: Sequence[str]) -> dict[str, Sheet]:
+    with zipfile.ZipFile(path) as archive:
+        if sum(member.file_size for member in archive.infolist()) > MAX_INSIDE_BYTES:
+            raise _unreadable(path, f"it unpacks to more than {MAX_INSIDE_BYTES} bytes")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what it does not read, and we do not need
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     try:
         found = {name: name for name in names if name in book.sheetnames}
         if names[0] not in found:

@@ -5,11 +5,12 @@ Rules:
 
 1. For everybody, without a signature and without a record: there is nobody in it.
 2. A request finds finished bytes. They are made anew when the site was reloaded or a day began.
-3. What cannot be made leaves the last good one, and is logged once.
+3. Lists that cannot be read leave the last good ones, and are logged once.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
 from typing import Final
@@ -19,6 +20,8 @@ import structlog
 from gateway.catalog.list_folder import ListFolder
 from gateway.config import Site
 from gateway.errors import RequestError, SetupError
+from gateway.exchange.day import SiteDay
+from gateway.model.intermediary import ListName, ListVersion
 from gateway.model.item import ServiceItem
 from gateway.web.catalog_render import (
     ITEMS,
@@ -54,14 +57,17 @@ class CatalogPages:
 
     Args:
         site: what stands on disk, as far as it was taken.
-        today: the day in the site's time zone.
+        today: the day in the site's time zone; by the wall's clock unless a test says otherwise.
     """
 
-    def __init__(self, site: Callable[[], Site], *, today: Callable[[], date]) -> None:
+    def __init__(
+        self, site: Callable[[], Site], *, today: Callable[[], date] | None = None
+    ) -> None:
         self._site: Final = site
-        self._today: Final = today
+        self._today: Final = today or SiteDay(time.time, site().config.site.utc_offset_h).today
         self._renderer: Final = CatalogRenderer(site().config.site.name)
-        self._lists: Final = ListFolder(site().folder)
+        self._folder: Final = ListFolder(site().folder)
+        self._lists: Mapping[ListName, ListVersion] = {}
         self._style: Final = style()
         self._documents: Documents = {}
         self._made_of: tuple[Sequence[ServiceItem], date] | None = None
@@ -75,14 +81,13 @@ class CatalogPages:
             return
         self._made_of = (site.items, day)
         try:
-            lists = self._lists.newest()
+            self._lists = self._folder.newest()
+            self._mistake = ""
         except SetupError as error:
             if self._mistake != error.detail:
                 self._mistake = error.detail
                 _log.error("lists not taken, the last good ones stay", error=error.detail)
-            return
-        self._mistake = ""
-        self._documents = await self._renderer.render(site.items, lists, day)
+        self._documents = await self._renderer.render(site.items, self._lists, day)
 
     async def watch(self) -> None:
         """Keep up with the site and the calendar, until cancelled."""

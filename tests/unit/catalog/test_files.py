@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Catalogues as files: read back as written, and refused with every fault named by its cell."""
 
+import contextlib
 import csv
 import re
+import tempfile
 from datetime import date, datetime
 from pathlib import Path
 
 import msgspec
 import openpyxl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.catalog.faults import CatalogFaults
 from gateway.catalog.files import read_catalogue, write_catalogue
@@ -22,6 +26,9 @@ ITEMS = [
     make_item("yq-gjj-002", status="draft", materials=(), situations=(), level=None, division=""),
     make_item("yq-gjj-003", status="draft", disclosure="delay", delay_days=30),
 ]
+
+
+(WORKBOOK,) = write_catalogue(ITEMS, Path("list.xlsx")).values()
 
 
 def write(items: list[ServiceItem], path: Path) -> Path:
@@ -205,6 +212,18 @@ def test_a_workbook_that_unpacks_without_end_is_refused(
     monkeypatch.setattr("gateway.catalog.sheets.MAX_INSIDE_BYTES", 1000)
     with pytest.raises(SetupError, match="unpacks to more than 1000 bytes"):
         read_catalogue(write(ITEMS, tmp_path / "list.xlsx"))
+
+
+@given(st.data())
+def test_a_damaged_workbook_is_read_or_refused_and_nothing_else(data: st.DataObject) -> None:
+    damaged = bytearray(WORKBOOK)
+    for _ in range(data.draw(st.integers(1, 8))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "list.xlsx")
+        path.write_bytes(damaged)
+        with contextlib.suppress(SetupError, CatalogFaults):
+            read_catalogue(path)
 
 
 def test_members_of_json_that_are_unknown_are_faults(tmp_path: Path) -> None:

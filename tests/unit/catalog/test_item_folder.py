@@ -223,6 +223,26 @@ def test_without_the_log_nothing_changes(tmp_path: Path, monkeypatch: pytest.Mon
     assert current(site).status == "published"
 
 
+@pytest.mark.parametrize(
+    ("by", "note", "message"),
+    [
+        ("", "", "cannot be recorded"),
+        ("a\nb", "", "cannot be recorded"),
+        ("wang", "x" * 501, "cannot be recorded"),
+        ("wang", "见 140302190001010017", "--note holds something of the form of an ID number"),
+        ("140302190001010017", "", "--by holds something of the form of an ID number"),
+    ],
+)
+def test_a_change_that_cannot_be_recorded_is_not_made(
+    by: str, note: str, message: str, tmp_path: Path
+) -> None:
+    site = make_site(tmp_path, make_item())
+    said = refusal(lambda: ItemFolder(site, by=by, note=note).retire([CODE], today=TODAY))
+    assert message in said
+    assert current(site).status == "published"
+    assert read_changes(site / "items") == []
+
+
 def test_a_line_that_was_cut_off_is_read_over_and_the_next_begins_anew(tmp_path: Path) -> None:
     site = make_site(tmp_path, make_item())
     log = site / "items/changes.jsonl"
