@@ -16,8 +16,9 @@ from gateway.model.answer import Found, Sealed
 from gateway.model.certificate import CertificateType, Field, Value
 from gateway.model.grant import Decision, Deny, Grant, Permit
 from gateway.model.holder import Holder
-from gateway.model.item import Material, ServiceItem
+from gateway.model.item import ServiceItem
 from gateway.model.lookup import Attribution, HolderReference, LookupRequest, OperatorReference
+from gateway.model.material import Material
 from gateway.policy.policy import GrantPolicy
 from gateway.ports import Cached
 from gateway.sealing.sealer import DepartmentSealer

@@ -39,9 +39,10 @@ from gateway.readiness import readiness
 from gateway.reading import Reading
 from gateway.registry.directory import Departments
 from gateway.registry.site import load_departments
-from gateway.reload import LiveSite, check_grants, check_shares
+from gateway.reload import RELOADED, LiveSite, check_grants, check_shares
 from gateway.sealing.sealer import DepartmentSealer
 from gateway.signalling import Signalling
+from gateway.web.catalog_pages import CatalogPages
 from gateway.web.connections import Limits
 from gateway.web.front import Front
 from gateway.web.lookups import LookupDesk
@@ -105,19 +106,13 @@ def open_tls(site: Site) -> LiveTLS | None:
 
 
 def reread_site(site: Site) -> Site:
-    """The site with agencies, grants, share types and items of now; the rest stays.
+    """The site with what a running gateway takes from disk as it is now; the rest stays.
 
     Raises:
         SetupError: the first mistake, with file and remedy.
     """
     found = load_site(site.folder)
-    fresh = msgspec.structs.replace(
-        site,
-        agencies=found.agencies,
-        grants=found.grants,
-        shares=found.shares,
-        items=found.items,
-    )
+    fresh = msgspec.structs.replace(site, **{member: getattr(found, member) for member in RELOADED})
     certificates = load_departments(site).certificates
     check_grants(fresh.grants, certificates)
     check_shares(fresh.shares, certificates)
@@ -215,9 +210,10 @@ async def run_worker(
             open_door=lambda agencies, records_of: open_door(agencies, records_of=records_of),
         )
         await live.refresh()  # a worker that is started again must not know revoked keys
+        await (catalog := CatalogPages(lambda: live.site)).refresh()
         front = _make_front(
             site, live, departments, audit=audit, cache=cache, epochs=epochs, tls=tls,
-            sealer=sealer, open_door=open_door, signalling=signalling,
+            sealer=sealer, open_door=open_door, signalling=signalling, catalog=catalog,
         )  # fmt: skip
         gc.collect()
         gc.freeze()  # what start-up made stays; the collector need not look at it again
@@ -225,7 +221,8 @@ async def run_worker(
             signal.SIGHUP, _reload, live, departments, tls
         )
         async with asyncio.TaskGroup() as tasks:
-            watchers = [tasks.create_task(each.watch()) for each in (live, epochs, signalling)]
+            watching = (live, epochs, signalling, catalog)
+            watchers = [tasks.create_task(each.watch()) for each in watching]
             watchers += [tasks.create_task(front.tidy_forever()), tasks.create_task(cache.keep())]
             await serve_http(
                 front,
@@ -287,6 +284,7 @@ def _make_front(
     sealer: DepartmentSealer,
     open_door: OpenDoor,
     signalling: Signalling,
+    catalog: CatalogPages,
 ) -> Front:
     config = site.config
     limits = AgencyLimits(config.limits, workers=config.http.workers)
@@ -322,7 +320,12 @@ def _make_front(
         ),
         refusals=refusals,
         metrics=metrics,
-        more={**signalling.handlers(open_door, responder), **reading.handlers()},
+        more={
+            **signalling.handlers(open_door, responder),
+            **reading.handlers(),
+            **catalog.handlers(responder),
+        },
+        folders=catalog.folders(responder),
         pages=reading.pages,
         responder=responder,
         ready=lambda: readiness(

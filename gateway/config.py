@@ -13,6 +13,7 @@
     applications/<id>.toml  one application for a grant, read by commands only
     adapters/<name>.toml  one adapter: plugin, limits, settings
     calendar/*.toml     the holidays of one year each, in place of those that are shipped
+    lists/*.toml        [[intermediaries]] of the list of clause 4.6
     keys/               private keys, made by `yizheng keys init`; never committed
     var/                state: the audit log, the sequencer's socket
 
@@ -37,6 +38,8 @@ from gateway.model.department import Department
 from gateway.model.grant import Grant
 from gateway.model.grants_section import GrantsSection
 from gateway.model.http_section import HTTPSection
+from gateway.model.ids import check_cn_uscc
+from gateway.model.intermediary import Intermediary
 from gateway.model.item import ServiceItem
 from gateway.model.limits import LimitsSection
 from gateway.model.share import Share
@@ -124,6 +127,10 @@ class _Shares(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shares: tuple[Share, ...]
 
 
+class _Intermediaries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    intermediaries: tuple[Intermediary, ...]
+
+
 class Site(msgspec.Struct, frozen=True):
     """Everything that the folder says."""
 
@@ -137,6 +144,7 @@ class Site(msgspec.Struct, frozen=True):
     departments: tuple[Department, ...] = ()
     shares: tuple[Share, ...] = ()
     calendar: WorkingDays = WorkingDays(())
+    intermediaries: tuple[Intermediary, ...] = ()
 
     @property
     def keys(self) -> Path:
@@ -178,6 +186,9 @@ def load_site(folder: Path) -> Site:
         departments=tuple(load_department(f, folder) for f in toml_files(folder, "departments")),
         shares=tuple(s for f in toml_files(folder, "shares") for s in load_shares(f, folder)),
         calendar=load_working_days(folder),
+        intermediaries=tuple(
+            body for f in toml_files(folder, "lists") for body in load_intermediaries(f, folder)
+        ),
     )
     check_references(site)
     _refuse_unusable_x509(site)
@@ -233,6 +244,23 @@ def load_items(file: Path, folder: Path) -> tuple[ServiceItem, ...]:
         SetupError: it is not of this form.
     """
     return load_toml(file, _Items, folder).items
+
+
+def load_intermediaries(file: Path, folder: Path) -> tuple[Intermediary, ...]:
+    """Read one file of `lists/`.
+
+    Raises:
+        SetupError: it is not of this form, or has a credit code that is none.
+    """
+    bodies = load_toml(file, _Intermediaries, folder).intermediaries
+    for place, body in enumerate(bodies):
+        if reason := check_cn_uscc(body.uscc).reason:
+            raise SetupError(
+                f"is no unified social credit code: {reason}",
+                where=f"lists/{file.name}: $.intermediaries[{place}].uscc",
+                remedy="mend the code.",
+            )
+    return bodies
 
 
 def load_grants(file: Path, folder: Path) -> tuple[Grant, ...]:

@@ -6,7 +6,7 @@
 2. `agencies/` is looked at every `POLL_S`: a revoked key is refused a second later at most. What
    is good as a whole is taken as a whole; if it is not, each file is taken for itself, so that a
    mistake in one file never holds back the revocation in another.
-3. SIGHUP takes agencies, grants, share types, items and the calendar at once, all or nothing.
+3. SIGHUP takes agencies, grants, share types, items, lists and the calendar at once: all or none.
 4. What cannot be taken leaves the last good one in force, is logged with file and remedy, and
    makes readiness say `stale` until it is mended. No requests are refused for it.
 5. Only files that changed are read, one at each turn of the loop.
@@ -31,6 +31,7 @@ from gateway.config import (
     check_references,
     load_agency,
     load_grants,
+    load_intermediaries,
     load_items,
     load_shares,
 )
@@ -52,6 +53,8 @@ _log = structlog.get_logger()
 
 #: Four looks in the second that a revocation may take.
 POLL_S: Final = 0.25
+#: Members of `Site` that a running gateway takes from disk.
+RELOADED: Final = ("agencies", "grants", "shares", "items", "calendar", "intermediaries")
 #: Keys of mistakes that belong to no single file of `agencies/`.
 _WHOLE: Final = ""
 _FOLDER: Final = "agencies/"
@@ -131,6 +134,11 @@ class LiveSite(Catalog, AccessPolicy):
     ) -> Examined:
         """`Admission.examine` of the agencies of now."""
         return self._now.admission.examine(request, body, address, x509_sha256)
+
+    @property
+    def site(self) -> Site:
+        """What stands on disk, as far as it was taken."""
+        return self._now.site
 
     @property
     def version(self) -> object:
@@ -226,7 +234,7 @@ class LiveSite(Catalog, AccessPolicy):
             self._report(name, mistake)
 
     async def reload(self) -> None:
-        """Take agencies, grants, share types, items and the calendar, all or nothing."""
+        """Take agencies, grants, share types, items, lists and the calendar, all or nothing."""
         site = self._now.site
         agencies, grants, items = list[Agency](), list[Grant](), list[ServiceItem]()
         shares = list[Share]()
@@ -244,6 +252,8 @@ class LiveSite(Catalog, AccessPolicy):
             for file in toml_files(site.folder, "items"):
                 items += load_items(file, site.folder)
                 await asyncio.sleep(0)
+            lists = toml_files(site.folder, "lists")
+            bodies = [body for file in lists for body in load_intermediaries(file, site.folder)]
             self._now = self._make(
                 msgspec.structs.replace(
                     site,
@@ -252,6 +262,7 @@ class LiveSite(Catalog, AccessPolicy):
                     shares=tuple(shares),
                     items=tuple(items),
                     calendar=load_working_days(site.folder),
+                    intermediaries=tuple(bodies),
                 )
             )
         except SetupError as error:

@@ -14,9 +14,9 @@ from gateway.config import Site, load_site
 from gateway.crypto.public_key import ReadKey
 from gateway.errors import RequestError
 from gateway.model.agency import AgencyKey
-from gateway.model.agency_file import format_toml
 from gateway.model.auditor import Auditor
 from gateway.model.department import Department
+from gateway.model.toml_text import format_toml
 from gateway.site_file import locked, write_whole
 from gateway.toml_file import toml_files
 

@@ -43,16 +43,21 @@ def locked(folder: Path) -> Iterator[None]:
 
 def write_whole(file: Path, text: str) -> None:
     """Put `text` in the place of what the file says; inside `locked`."""
+    write_whole_bytes(file, text.encode())
+
+
+def write_whole_bytes(file: Path, content: bytes) -> None:
+    """The same for what is no text."""
     status = file.stat() if file.exists() else None
     draft = file.with_name(f".{file.name}.new")
     try:
-        with draft.open("w", encoding="utf-8") as writer:
+        with draft.open("wb") as writer:
             if status is None:
                 os.fchmod(writer.fileno(), _NEW_FILE)
             else:
                 os.fchown(writer.fileno(), status.st_uid, status.st_gid)
                 os.fchmod(writer.fileno(), status.st_mode & 0o7777)
-            writer.write(text)
+            writer.write(content)
             writer.flush()
             os.fsync(writer.fileno())
         draft.replace(file)

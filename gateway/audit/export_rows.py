@@ -28,9 +28,9 @@ from xlsxwriter.exceptions import XlsxWriterException
 
 from gateway.audit.index.rows import Shown
 from gateway.errors import SetupError
+from gateway.model.cell import Cell, harmless
 
 Format = Literal["csv", "xlsx", "jsonl"]
-Cell = str | int | None
 
 #: Members of a row → header.
 HEADERS: Final[Mapping[str, str]] = {
@@ -67,7 +67,6 @@ HEADERS: Final[Mapping[str, str]] = {
     "query": "查询条件 query",
     "count": "条数 count",
 }
-_DANGEROUS: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 #: A sheet has 1,048,576 rows, one of them the header.
 SHEET_ROWS: Final = 1_048_575
 _ABOUT: Final = "说明 about"
@@ -101,13 +100,6 @@ def write_rows(
             where=str(path),
             remedy="check the folder, its owner and free space.",
         ) from None
-
-
-def harmless(value: Cell) -> Cell:
-    """A cell that no spreadsheet takes for a formula."""
-    if isinstance(value, str) and value.startswith(_DANGEROUS):
-        return f"'{value}"
-    return value
 
 
 def _cells(row: Shown) -> Iterator[Cell]:

@@ -35,7 +35,10 @@ from gateway.cli import (
     grant,
     grant_explain,
     grant_review,
+    item,
+    item_read,
     keys,
+    lists,
     lookup,
     reference,
     serve,
@@ -88,6 +91,13 @@ keys.app.command("list")(agency_keys.list_keys)
 keys.app.command("rotate-kek")(site_keys.rotate_kek)
 keys.app.command("rotate-seal")(site_keys.rotate_seal)
 app.add_typer(keys.app, name="keys")
+item.app.command("list")(item_read.list_items)
+item.app.command("show")(item_read.show)
+item.app.command("diff")(item_read.diff)
+item.app.command("log")(item_read.log)
+item.app.command("coverage")(item_read.coverage)
+app.add_typer(item.app, name="item")
+app.add_typer(lists.app, name="list")
 app.add_typer(calendar.app, name="calendar")
 app.add_typer(config.app, name="config")
 audit.app.command("verify")(audit_verify.verify)

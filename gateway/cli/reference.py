@@ -95,6 +95,7 @@ def _config_page() -> str:
 
 
 def _catalog_page() -> str:
+    from gateway.model.intermediary import Intermediary
     from gateway.model.item import ServiceItem
     from gateway.model.working_day import YearTable
 
@@ -109,6 +110,7 @@ def _catalog_page() -> str:
         head,
         (
             ("`items/*.toml`: `[[items]]`", ServiceItem),
+            ("`lists/*.toml`: `[[intermediaries]]`", Intermediary),
             ("`calendar/*.toml`", YearTable),
         ),
     )

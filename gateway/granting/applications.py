@@ -20,9 +20,9 @@ from gateway.errors import RequestError, SetupError
 from gateway.granting import procedure
 from gateway.granting.procedure import Hand, Periods
 from gateway.granting.site_grants import Certificates, SiteGrants, check_grant
-from gateway.model.agency_file import format_toml
 from gateway.model.application import Application
 from gateway.model.grant import Grant
+from gateway.model.toml_text import format_toml
 from gateway.site_file import locked, write_whole
 from gateway.toml_file import load_toml, toml_files
 

@@ -19,9 +19,9 @@ import msgspec
 from gateway.config import Site, check_references, load_grants, load_site
 from gateway.errors import RequestError, SetupError
 from gateway.granting.procedure import REASON_LENGTH, Hand, check_hand, check_words
-from gateway.model.agency_file import format_toml
 from gateway.model.certificate import CertificateType
 from gateway.model.grant import Grant, newest_versions
+from gateway.model.toml_text import format_toml
 from gateway.policy.policy import GrantPolicy
 from gateway.reload import check_grants
 from gateway.site_file import locked, write_whole

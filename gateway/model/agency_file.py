@@ -1,38 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An agency as the text of `agencies/<id>.toml` (TOML 1.0), and back.
-
-1. Members stand in the order of the struct, those with their default value are left out, and
-   tables (`[[keys]]`, `[[operators]]`) come last, as TOML demands.
-2. A text of several lines, such as a key in PEM, is written as a literal between `'''`.
-3. Times are written in UTC. Comments are not kept: a struct has none.
-"""
-
-import re
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
-from typing import Final
+"""An agency as the text of `agencies/<id>.toml`, and back."""
 
 import msgspec
 
 from gateway.model.agency import Agency
-
-#: What a literal of several lines can hold without a change.
-_LITERAL: Final = re.compile(r"(?:[^\x00-\x1f\x7f']*\n)+")
-_ESCAPED: Final = re.compile(r'[\x00-\x1f\x7f"\\]')
-_BY_NAME: Final = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"} | {
-    '"': '\\"',
-    "\\": "\\\\",
-}
+from gateway.model.toml_text import format_toml
 
 
 def format_agency(agency: Agency) -> str:
     """Write an agency as TOML."""
     return format_toml(agency)
-
-
-def format_toml(struct: msgspec.Struct) -> str:
-    """Write any struct of texts, numbers, times, days, and tables of such, as TOML."""
-    return "\n".join(_table(struct)) + "\n"
 
 
 def parse_agency(text: str) -> Agency:
@@ -42,44 +19,3 @@ def parse_agency(text: str) -> Agency:
         msgspec.DecodeError: not TOML, or not an agency.
     """
     return msgspec.toml.decode(text, type=Agency)
-
-
-def _table(struct: msgspec.Struct) -> Iterator[str]:
-    tables: list[tuple[str, msgspec.Struct]] = []
-    for field in msgspec.structs.fields(struct):
-        value = getattr(struct, field.name)
-        if value == field.default:
-            continue
-        if isinstance(value, tuple) and value and isinstance(value[0], msgspec.Struct):
-            tables += ((field.encode_name, row) for row in value)
-        else:
-            yield f"{field.encode_name} = {_value(value)}"
-    for name, row in tables:
-        yield f"\n[[{name}]]"
-        yield from _table(row)
-
-
-def _value(value: object) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return repr(value)
-        case date():  # a datetime is one, too
-            return _day_or_time(value)
-        case tuple():
-            return f"[{', '.join(map(_value, value))}]"
-        case str() if _LITERAL.fullmatch(value):
-            return f"'''\n{value}'''"
-        case _:
-            return f'"{_ESCAPED.sub(_escape, str(value))}"'
-
-
-def _day_or_time(value: date) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return value.isoformat()
-
-
-def _escape(found: re.Match[str]) -> str:
-    return _BY_NAME.get(found[0]) or f"\\u{ord(found[0]):04x}"

@@ -20,7 +20,7 @@ from gateway.errors import SetupError
 from gateway.model.agency import Agency
 from gateway.model.asked import asked_fields
 from gateway.model.certificate import CertificateType
-from gateway.model.grant import Decision, Grant, newest_versions
+from gateway.model.grant import Decision, Deny, Grant, newest_versions
 from gateway.model.holder import Holder
 from gateway.model.item import ServiceItem
 from gateway.model.lookup import LookupRequest
@@ -92,6 +92,19 @@ class GrantPolicy(AccessPolicy):
         """
         if certificate is None:
             return deny("certificate.known", "no department here answers this certificate type")
+        refused = self._refuse_certificate(certificate, holder) or _refuse_item(
+            item, certificate, today
+        )
+        if refused is not None:
+            return refused
+        return refuse_attribution(
+            request.attribution, self._operators_of(agency), agency.id
+        ) or self._decide_grant(
+            agency, request, certificate, today=today, minute=minute, address=address
+        )
+
+    def _refuse_certificate(self, certificate: CertificateType, holder: Holder) -> Deny | None:
+        """Whether nobody may ask for it, or not about such a holder."""
         if certificate.name in self._withheld:
             return deny(
                 "certificate.share_type",
@@ -102,17 +115,7 @@ class GrantPolicy(AccessPolicy):
                 "certificate.holder_scheme",
                 f"{certificate.name} is asked by {', '.join(certificate.schemes)}",
             )
-        if item is None:
-            return deny("item.published", "`attribution.item` is not the code of a published item")
-        if not item.needs(certificate.name):
-            return deny(
-                "item.certificate", f"item {item.code} has no material from {certificate.name}"
-            )
-        return refuse_attribution(
-            request.attribution, self._operators_of(agency), agency.id
-        ) or self._decide_grant(
-            agency, request, certificate, today=today, minute=minute, address=address
-        )
+        return None
 
     def _decide_grant(
         self,
@@ -146,6 +149,19 @@ class GrantPolicy(AccessPolicy):
             operators = frozenset((operator.id, operator.name) for operator in agency.operators)
             known = self._operators[agency.id] = (agency, operators)
         return known[1]
+
+
+def _refuse_item(
+    item: ServiceItem | None, certificate: CertificateType, today: date
+) -> Deny | None:
+    """Whether the item is no reason to ask for it today."""
+    if item is None:
+        return deny("item.published", "`attribution.item` is not the code of a published item")
+    if not item.is_in_force(today):
+        return deny("item.in_force", f"item {item.code} is not in force today")
+    if not item.needs(certificate.name):
+        return deny("item.certificate", f"item {item.code} has no material from {certificate.name}")
+    return None
 
 
 def _cover(open_terms: Sequence[Terms], asked: Sequence[str]) -> Decision:

@@ -17,6 +17,7 @@ RULES: Final = {
     "certificate.share_type": "NOT_SHARED",
     "certificate.holder_scheme": "CERTIFICATE_UNKNOWN",
     "item.published": "ITEM_UNKNOWN",
+    "item.in_force": "ITEM_UNKNOWN",
     "item.certificate": "ITEM_LACKS_CERTIFICATE",
     "attribution.operator_placeholder": "OPERATOR_PLACEHOLDER",
     "attribution.operator": "OPERATOR_UNKNOWN",

@@ -41,6 +41,7 @@ class Front:
         jwks: the published key set, encoded.
         pages: of the log.
         more: further handlers, by path.
+        folders: further handlers, by what a path begins with.
         let_go: called each second to forget what is over.
     """
 
@@ -55,6 +56,7 @@ class Front:
         jwks: bytes,
         pages: LogPages,
         more: Mapping[str, tuple[str, Page]],
+        folders: Mapping[str, tuple[str, Page]] | None = None,
         let_go: Callable[[], None] = lambda: None,
     ) -> None:
         self.refuse: Final = refusals.refuse
@@ -82,6 +84,7 @@ class Front:
         self._folders: Final[dict[str, tuple[str, Handler]]] = {
             f"{LOG_FOLDER}tile/": ("GET", later(pages.tile)),
             RECEIPTS_FOLDER: ("GET", later(pages.receipt)),
+            **{path: (method, later(page)) for path, (method, page) in (folders or {}).items()},
         }
 
     def answer(self, request: Request, send: Send) -> None:

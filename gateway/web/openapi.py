@@ -17,6 +17,7 @@ from gateway.exchange.reply import JSON, PROBLEM_JSON
 from gateway.model.invalidation import Invalidated, Invalidation
 from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
 from gateway.model.offer import Offered
+from gateway.model.published import PublishedItems, PublishedList
 from gateway.web.log_pages import OCTETS
 
 _SCHEMA_PATH: Final = "#/components/schemas/"
@@ -67,6 +68,46 @@ _TILE: Final = {
 }
 
 
+_CODE: Final = {
+    "name": "code",
+    "in": "path",
+    "required": True,
+    "description": "Of the item.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
+}
+_LIST: Final = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "description": "Of the list.",
+    "schema": {"type": "string", "enum": ["one-id-items", "materials", "intermediaries"]},
+}
+#: How a form of a public document is chosen.
+_FORMS: Final = (
+    {
+        "name": "format",
+        "in": "query",
+        "required": False,
+        "description": "Before Accept, for links.",
+        "schema": {"type": "string", "enum": ["json", "csv", "html"]},
+    },
+    {
+        "name": "lang",
+        "in": "query",
+        "required": False,
+        "description": "Before Accept-Language; of HTML.",
+        "schema": {"type": "string", "enum": ["zh", "en"]},
+    },
+    {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": "RFC 9110; the ETag of what is kept.",
+        "schema": {"type": "string"},
+    },
+)
+
+
 def document() -> dict[str, Any]:
     """The whole document, as plain JSON values."""
     return {
@@ -89,6 +130,7 @@ def document() -> dict[str, Any]:
                 "get": _log_page("tile", "Hashes of the log 日志哈希", OCTETS, _LEVEL, _TILE)
             },
             "/log/tile/entries/{index}": {"get": _bundle()},
+            **_catalog(),
             "/healthz": {"get": _page("healthz", "Liveness 存活", JSON)},
             "/readyz": {"get": _page("readyz", "Readiness 就绪", JSON, also=503)},
             "/metrics": {"get": _page("metrics", "Prometheus metrics 指标", "text/plain")},
@@ -109,7 +151,17 @@ def encode_document() -> bytes:
 
 def _schemas() -> dict[str, Any]:
     _, found = msgspec.json.schema_components(
-        (LookupRequest, LookupAnswer, Problem, Receipt, Invalidation, Invalidated, Offered),
+        (
+            LookupRequest,
+            LookupAnswer,
+            Problem,
+            Receipt,
+            Invalidation,
+            Invalidated,
+            Offered,
+            PublishedItems,
+            PublishedList,
+        ),
         ref_template=_SCHEMA_PATH + "{name}",
     )
     for schema in found.values():
@@ -193,6 +245,39 @@ def _bundle() -> dict[str, Any]:
             **_problems(
                 _refusals(*_WHO, "AUDITOR_REFUSED", "RECORD_UNKNOWN"), headers=_reply_headers()
             ),
+        },
+    }
+
+
+def _catalog() -> dict[str, Any]:
+    """The public catalogue; no request of it is signed."""
+    return {
+        "/v1/items": {
+            "get": _public("items", "Items in force 已公布事项（一证通办清单）", "PublishedItems")
+        },
+        "/v1/items/{code}": {
+            "get": _public("item", "One item, with materials 事项与材料", "PublishedItem", _CODE)
+        },
+        "/v1/lists/{name}": {
+            "get": _public("list", "A published list 已公布清单", "PublishedList", _LIST)
+        },
+        "/assets/catalog.css": {"get": _page("style", "Style of the pages 页面样式", "text/css")},
+    }
+
+
+def _public(name: str, summary: str, schema: str, *parameters: dict[str, Any]) -> dict[str, Any]:
+    """A public document in several forms."""
+    tag = {"ETag": _field("Of this form of the document.")}
+    content = _content(JSON, schema) | {"text/csv": {}, "text/html": {}}
+    refused = [row for row in REFUSALS.values() if row.check == "framing"]
+    return {
+        "operationId": name,
+        "summary": summary,
+        "parameters": [*parameters, *_FORMS],
+        "responses": {
+            "200": {"description": "The document.", "headers": tag, "content": content},
+            "304": {"description": "Unchanged.", "headers": tag, "content": {}},
+            **_problems([*refused, REFUSALS["PATH_UNKNOWN"], REFUSALS["INTERNAL"]], headers={}),
         },
     }
 

@@ -26,6 +26,13 @@ _SAFE: Final = (
     "Cross-Origin-Resource-Policy: same-origin\r\n"
 )
 _FIXED: Final = "Cache-Control: no-store\r\n" + _SAFE
+# What may be kept, if it is asked after each time. Its pages have a style, which is ours.
+_TAGGED: Final = "Cache-Control: no-cache\r\nVary: Accept, Accept-Language\r\n" + _SAFE.replace(
+    "default-src 'none';", "default-src 'none'; style-src 'self';"
+)
+_EOL: Final = "\r\n"
+_OK: Final = HTTPStatus.OK.value
+_NOT_MODIFIED: Final = HTTPStatus.NOT_MODIFIED.value
 _BAD_REQUEST: Final = HTTPStatus.BAD_REQUEST.value
 _BUSY: Final = HTTPStatus.SERVICE_UNAVAILABLE.value
 _REQUEST_TIMEOUT: Final = HTTPStatus.REQUEST_TIMEOUT.value
@@ -177,6 +184,33 @@ class Responder:
             f"{_STATUS_LINES[status]}Date: {date}\r\n{fixed}"
             f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
         )
+        return Answer(head, body)
+
+    def publish_tagged(
+        self,
+        content_type: str,
+        body: bytes,
+        *,
+        etag: str,
+        language: str | None,
+        unchanged: bool,
+    ) -> Answer:
+        """Write an unsigned public document that may be kept, and asked after by its tag.
+
+        Args:
+            etag: quoted.
+            language: of its words; None in data.
+            unchanged: the caller has it already: 304, and no body (RFC 9110 §15.4.5).
+        """
+        status = _NOT_MODIFIED if unchanged else _OK
+        date = formatdate(int(self._clock()), usegmt=True)
+        head = (
+            f"{_STATUS_LINES[status]}Date: {date}\r\n{_TAGGED}ETag: {etag}\r\n"
+            f"{f'Content-Language: {language}' + _EOL if language else ''}"
+        )
+        if unchanged:
+            return Answer(head, b"")
+        head += f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
         return Answer(head, body)
 
     def _start(self, status: int, content_type: str, now_s: int) -> str:

@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/explanation/threat-model.md").read_text()
 ROOMS = {
-    "web", "admission", "exchange", "policy", "cache", "registry", "sealing", "audit", "keys",
-    "supervisor",
+    "web", "admission", "exchange", "catalog", "policy", "cache", "registry", "sealing", "audit",
+    "keys", "supervisor",
 }  # fmt: skip
 THREAT = re.compile(r"^\| [STRIDE] \|.*\|$", re.MULTILINE)
 NAMED = re.compile(r"`((?:tests|plugins)/[\w/]+\.py)::(test_\w+)`")

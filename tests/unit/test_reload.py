@@ -2,6 +2,7 @@
 """What a worker takes from disk, and what it keeps when it cannot."""
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,9 @@ from gateway.errors import RequestError
 from gateway.httpsig import SignedRequest
 from gateway.model.agency import Agency, AgencyKey
 from gateway.model.agency_file import format_agency
+from gateway.model.toml_text import format_tables
 from gateway.reload import LiveSite
+from tests.unit.catalog.stock import make_item
 
 CONFIG = GatewayConfig(SiteSection("n", "https://g.example", "g.example/log"))
 
@@ -162,3 +165,28 @@ async def test_a_share_type_of_what_nobody_answers_is_a_mistake(
     shares.write_text("shares = []")
     await live.reload()
     assert live.state == "ok"
+
+
+async def test_a_signal_takes_items_lists_and_the_calendar_too(
+    live: LiveSite, tmp_path: Path
+) -> None:
+    for folder in ("items", "lists", "calendar"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "items/a.toml").write_text(format_tables("items", [make_item()]))
+    (tmp_path / "lists/a.toml").write_text(
+        '[[intermediaries]]\nname = "a"\nuscc = "91140300MA0TE0T12P"\nservice = "b"\n'
+        'basis = "c"\nfee = "d"\ncontact = "e"\n'
+    )
+    calendar = tmp_path / "calendar/2027.toml"
+    calendar.write_text(
+        'year = 2027\nsource = "s"\n'
+        '[[holidays]]\nname = "元旦"\nfirst = 2027-01-01\nlast = 2027-01-01\n'
+    )
+    await live.reload()
+    assert live.find("yq-gjj-001") == make_item()
+    assert [body.name for body in live.site.intermediaries] == ["a"]
+    assert live.site.calendar.add_working_days(date(2026, 12, 31), 1) == date(2027, 1, 4)
+    calendar.write_text("year = 2027")
+    await live.reload()
+    assert live.state == "stale"
+    assert 2027 in live.site.calendar.tables

@@ -13,8 +13,8 @@ from gateway.crypto.keys import Signer, generate_private_key, load_signer, publi
 from gateway.errors import RequestError
 from gateway.httpsig import SignedRequest, content_digest, request_signature_headers
 from gateway.model.agency import AgencyKey
-from gateway.model.agency_file import format_toml
 from gateway.model.department import Department
+from gateway.model.toml_text import format_toml
 from gateway.ports import Caller
 
 BODY = b"{}"

@@ -19,9 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.audit import export_rows
-from gateway.audit.export_rows import HEADERS, Format, harmless, write_rows
+from gateway.audit.export_rows import HEADERS, Format, write_rows
 from gateway.audit.index.rows import Shown
 from gateway.errors import SetupError
+from gateway.model.cell import harmless
 
 ROOT = Path(__file__).parents[3]
 ROWS = int(os.environ.get("YIZHENG_ROWS", "5000"))

@@ -7,7 +7,8 @@ import pytest
 
 from gateway.catalog.catalog import ItemCatalog
 from gateway.errors import SetupError
-from gateway.model.item import Material, ServiceItem
+from gateway.model.item import ServiceItem
+from gateway.model.material import Material
 
 
 def item(code: str, status: Literal["draft", "published", "retired"] = "published") -> ServiceItem:

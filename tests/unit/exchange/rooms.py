@@ -28,8 +28,9 @@ from gateway.model.answer import Found, NotFound, Verified
 from gateway.model.certificate import CertificateType, Field
 from gateway.model.entry import Entry, parse_entry
 from gateway.model.grant import Decision, Grant
-from gateway.model.item import Material, ServiceItem
+from gateway.model.item import ServiceItem
 from gateway.model.limits import LimitsSection
+from gateway.model.material import Material
 from gateway.policy.policy import GrantPolicy
 from gateway.ports import (
     AccessPolicy,

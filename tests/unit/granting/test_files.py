@@ -7,9 +7,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.model.agency_file import format_toml
 from gateway.model.application import Application, Change
 from gateway.model.grant import Grant
+from gateway.model.toml_text import format_toml
 
 names = st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True)
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=40)

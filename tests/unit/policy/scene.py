@@ -11,8 +11,9 @@ from gateway.model.agency import Agency, Operator
 from gateway.model.certificate import CertificateType, Field
 from gateway.model.grant import Decision, Deny, Grant
 from gateway.model.holder import Holder
-from gateway.model.item import Material, ServiceItem
+from gateway.model.item import ServiceItem
 from gateway.model.lookup import Attribution, HolderReference, LookupRequest, OperatorReference
+from gateway.model.material import Material
 from gateway.model.share import Share
 from gateway.policy.policy import GrantPolicy
 

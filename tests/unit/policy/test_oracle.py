@@ -15,8 +15,8 @@ from gateway.model.agency import Agency, Operator
 from gateway.model.certificate import Value
 from gateway.model.grant import Deny, Grant, Permit
 from gateway.model.holder import Holder
-from gateway.model.item import Material
 from gateway.model.lookup import Attribution, LookupRequest, OperatorReference
+from gateway.model.material import Material
 from gateway.model.share import Share
 from gateway.policy.policy import GrantPolicy
 from gateway.policy.rules import RULES
@@ -108,7 +108,7 @@ def scenes(draw: st.DrawFn) -> Scene:
     item = replace(
         ITEM,
         code=request.attribution.item,
-        materials=(Material("材料", "civil_affairs.marriage"), Material("材料", needed)),
+        materials=(Material("结婚证", "civil_affairs.marriage"), Material("材料", needed)),
     )
     return PERMITTED.changed(
         agency=Agency("yq-gjj", "测试单位", operators=(Operator("yq-0417", "测试经办"),)),
