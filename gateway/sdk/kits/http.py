@@ -120,9 +120,8 @@ class HttpSource:
         """Make the pool; connects to nothing."""
         parts = self._parts
         is_secret = parts.scheme == "https"
-        assert parts.hostname is not None  # of `_base_url`
         self._pool = Pool(
-            parts.hostname,
+            _host(parts),
             parts.port or _PORTS[parts.scheme],
             tls=(self._tls or client_tls()) if is_secret else None,
             limit=self._connections,
@@ -321,9 +320,14 @@ def _base_url(url: str) -> SplitResult:
     )
 
 
+def _host(parts: SplitResult) -> str:
+    """Name or address, as resolvers and X.509 certificates have it."""
+    return (parts.hostname or "").encode("idna").decode()
+
+
 def _host_field(parts: SplitResult) -> str:
     """The `Host` of RFC 9110 §7.2: without the port that the scheme means anyway."""
-    host = (parts.hostname or "").encode("idna").decode()
+    host = _host(parts)
     host = f"[{host}]" if ":" in host else host
     return host if parts.port in (None, _PORTS[parts.scheme]) else f"{host}:{parts.port}"
 

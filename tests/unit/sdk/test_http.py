@@ -250,6 +250,7 @@ async def test_closing_without_opening_is_fine() -> None:
         "http://department.example/#hush",
         "http://department.example:port",
         "http://[::1",
+        f"http://{'a' * 64}.example",
     ],
 )
 def test_a_url_of_another_form_is_refused_and_not_repeated(url: str) -> None:
