@@ -11,7 +11,7 @@
     grants/*.toml       [[grants]]
     adapters/<name>.toml  one adapter: plugin, limits, settings
     keys/               private keys, made by `yizheng keys init`; never committed
-    var/                state: the audit log, the sequencer's socket
+    var/                state: the audit log, the office store, the sequencer's socket
 
 Rules: unknown keys are refused; every mistake names file, path and remedy; nothing is read twice;
 no default opens anything beyond loopback.
@@ -36,6 +36,7 @@ from gateway.model.grant import Grant
 from gateway.model.http_section import HTTPSection
 from gateway.model.item import ServiceItem
 from gateway.model.limits import LimitsSection
+from gateway.model.office_section import CasesSection, OfficeSection
 from gateway.model.site import AdapterSite
 
 T = TypeVar("T")
@@ -96,6 +97,8 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         cache: sealed answers kept in memory, and shared by nodes.
         limits: how often agencies may ask.
         audit: the log: retention, witnesses, timestamps.
+        office: the store of cases.
+        cases: whether what is asked has to belong to a registered case.
     """
 
     site: SiteSection
@@ -104,6 +107,8 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache: CacheSection = CacheSection()
     limits: LimitsSection = LimitsSection()
     audit: AuditSection = AuditSection()
+    office: OfficeSection = OfficeSection()
+    cases: CasesSection = CasesSection()
 
 
 class _Items(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

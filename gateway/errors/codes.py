@@ -5,11 +5,13 @@ Codes, statuses and attribution follow the return-code table of docs/reference/e
 generated from here. A code is a contract: it may be added, never renamed or given another meaning.
 """
 
-from typing import Final, Literal
+from typing import Final
 
-import msgspec
+from gateway.errors.case_codes import CASE_TABLE
+from gateway.errors.refusal import Attribution, Refusal, Text
+from gateway.errors.refusal import row as _row
 
-Attribution = Literal["consumer", "gateway", "provider"]
+__all__ = ["CHECKS", "REFUSALS", "Attribution", "Refusal", "Text"]
 
 #: Checks in the order in which a lookup passes them; a problem document lists them with
 #: passed, failed or not reached, so that an integrator sees how far a request came.
@@ -43,48 +45,6 @@ CHECKS: Final = (
     "department",
     "record",
 )
-
-
-class Text(msgspec.Struct, frozen=True):
-    """The same words in English and Chinese."""
-
-    en: str
-    zh: str
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """One way in which this project says no.
-
-    Attributes:
-        code: stable slug.
-        check: the member of `CHECKS` that failed; empty where no request is involved.
-        status: HTTP status.
-        attribution: whose side has to act.
-        retryable: whether the same request, signed anew, may succeed later.
-        title: what it means.
-        hint: how to mend it.
-    """
-
-    code: str
-    check: str
-    status: int
-    attribution: Attribution
-    retryable: bool
-    title: Text
-    hint: Text
-
-
-def _row(  # noqa: PLR0917 - a row of the table below reads by position
-    code: str,
-    check: str,
-    status: int,
-    whose: Attribution,
-    title: tuple[str, str],
-    hint: tuple[str, str],
-    *,
-    retryable: bool = False,
-) -> Refusal:
-    return Refusal(code, check, status, whose, retryable, Text(*title), Text(*hint))
 
 
 # fmt: off
@@ -216,6 +176,7 @@ _TABLE: Final = (
          ("The case number is not well-formed", "办件编号不规范"),
          ("Use 4 to 64 letters, digits, '-', '_', '.' or '/'.",
           "请使用 4 至 64 位字母、数字、-、_、. 或 /。")),
+    *CASE_TABLE,
     # ---- may they --------------------------------------------------------------------------
     _row("NOT_GRANTED", "grant", 403, "consumer",
          ("The agency has no grant for this certificate", "单位未获该证照授权"),
