@@ -32,11 +32,13 @@ from gateway.audit.space import Space
 from gateway.audit.store.sqlite import SqliteStore
 from gateway.cache.memory import MemoryCache
 from gateway.caching import cache_secret, check_store, make_cache
+from gateway.casework import Casework
 from gateway.catalog.catalog import ItemCatalog
 from gateway.config import Site, load_site
 from gateway.crypto.sdjwt import RESERVED_NAMES
 from gateway.errors import SetupError
 from gateway.exchange.lookup import Lookup
+from gateway.office_port import CaseGate
 from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
 from gateway.registry.directory import Departments
@@ -90,6 +92,7 @@ def check_site(site: Site) -> Departments:
     keyring.seal_signers(site)
     keyring.seal_public_keys(site)
     keyring.check_epoch_key(site)
+    keyring.office_cipher(site)
     check_store(site)
     _notary_plan(site)
     open_tls(site)
@@ -202,6 +205,11 @@ async def run_worker(
             site, departments, audit, cache, epochs=epochs, clock=_now,
             nonce_life_s=site.config.lookup.clock_window_s + _NONCE_MARGIN_S,
         )  # fmt: skip
+        casework = Casework(
+            site, audit, epochs=epochs, clock=_now,
+            nonce_life_s=site.config.lookup.clock_window_s + _NONCE_MARGIN_S,
+        )  # fmt: skip
+        stack.callback(casework.store.close)
         stack.push_async_callback(departments.aclose)
         await departments.open(signalling.notice)
         open_door = _door_of(site, authorities=authorities_of(site.config.http, sock))
@@ -213,7 +221,7 @@ async def run_worker(
         await live.refresh()  # a worker that is started again must not know revoked keys
         front = _make_front(
             site, live, departments, audit=audit, cache=cache, epochs=epochs, tls=tls,
-            sealer=sealer, open_door=open_door, signalling=signalling,
+            sealer=sealer, open_door=open_door, signalling=signalling, casework=casework,
         )  # fmt: skip
         gc.collect()
         gc.freeze()  # what start-up made stays; the collector need not look at it again
@@ -283,6 +291,7 @@ def _make_front(
     sealer: DepartmentSealer,
     open_door: OpenDoor,
     signalling: Signalling,
+    casework: Casework,
 ) -> Front:
     config = site.config
     limits = AgencyLimits(config.limits, workers=config.http.workers)
@@ -304,6 +313,7 @@ def _make_front(
                 epochs=epochs,
                 sealer=sealer,
                 limits=limits,
+                cases=casework.gate,
             ).begin,
             responder=responder,
             pressure=TurnPressure(config.http.max_wait_ms / 1000),
@@ -315,6 +325,7 @@ def _make_front(
         refusals=refusals,
         metrics=metrics,
         more=signalling.handlers(open_door, responder),
+        folders=casework.folders(live.identify, live, limits, responder),
         pages=_make_pages(
             site, live, audit, limits=limits, responder=responder, open_door=open_door
         ),
@@ -360,6 +371,7 @@ def _make_lookup(
     epochs: LiveEpochs,
     sealer: DepartmentSealer,
     limits: AgencyLimits,
+    cases: CaseGate,
 ) -> Lookup:
     config = site.config
     return Lookup(
@@ -375,5 +387,6 @@ def _make_lookup(
         utc_offset_h=config.site.utc_offset_h,
         nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
         x509_required=config.http.client_x509 == "required",
+        cases=cases,
         on_fault=report_fault,
     )

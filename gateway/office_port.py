@@ -81,6 +81,9 @@ class CaseGate(Protocol):
     def watches(self, attribution: Attribution) -> bool:
         """Whether this request is checked against its case at all."""
 
+    def opens(self, agency: Agency, attribution: Attribution) -> bool:
+        """Whether this lookup, if it is permitted, opens its case."""
+
     def narrow(
         self,
         decision: Decision,

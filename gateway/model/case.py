@@ -78,8 +78,8 @@ class CaseDraft(Discreet, msgspec.Struct, frozen=True):
 
     Attributes:
         operator: its id; the name is checked and not kept.
-        opened_at: RFC 3339 UTC, seconds.
         act: id of the request, and of the record of it.
+        opened_at: RFC 3339 UTC, seconds; None for a case that a lookup opens.
     """
 
     agency: str
@@ -87,8 +87,8 @@ class CaseDraft(Discreet, msgspec.Struct, frozen=True):
     item: str
     parties: tuple[Party, ...]
     operator: str
-    opened_at: str
     act: str
+    opened_at: str | None = None
     situation: str | None = None
     mandate: Mandate | None = None
 
@@ -126,7 +126,7 @@ class CaseRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """
 
     agency: str
-    case: str
+    number: str
     state: CaseState
     version: int
     item: str
@@ -138,3 +138,10 @@ class CaseRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     registered_at: str | None = None
     closed_at: str | None = None
     mandate: Mandate | None = None
+
+
+class CaseAnswer(msgspec.Struct, frozen=True):
+    """A 200 answer about a case: it is on record, and this is how it stands."""
+
+    request_id: str
+    case: CaseRecord

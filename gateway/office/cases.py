@@ -270,7 +270,7 @@ class SqliteCaseBook(CaseBook):
         parties = self._store.select(_SHOWN_PARTIES, agency, number, version)
         return CaseRecord(
             agency=agency,
-            case=number,
+            number=number,
             state=state,
             version=version,
             item=item,

@@ -29,6 +29,7 @@ Readiness = Callable[[], Awaitable[tuple[bool, Mapping[str, str]]]]
 #: Answers a request by calling `send` once, now or later.
 Handler = Callable[[Request, str, Send], None]
 Page = Callable[[Request, str], Awaitable[Answer]]
+_NO_FOLDERS: Final[Mapping[str, Mapping[str, Page]]] = {}
 
 
 class Front:
@@ -41,6 +42,7 @@ class Front:
         jwks: the published key set, encoded.
         pages: of the log.
         more: further handlers, by path.
+        folders: further handlers of whatever lies below a path, by path and method.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Front:
         jwks: bytes,
         pages: LogPages,
         more: Mapping[str, tuple[str, Page]],
+        folders: Mapping[str, Mapping[str, Page]] = _NO_FOLDERS,
     ) -> None:
         self.refuse: Final = refusals.refuse
         self._excuse: Final = refusals.excuse
@@ -76,9 +79,13 @@ class Front:
             f"{LOG_FOLDER}checkpoint": ("GET", later(pages.checkpoint)),
             **{path: (method, later(page)) for path, (method, page) in more.items()},
         }
-        self._folders: Final[dict[str, tuple[str, Handler]]] = {
-            f"{LOG_FOLDER}tile/": ("GET", later(pages.tile)),
-            RECEIPTS_FOLDER: ("GET", later(pages.receipt)),
+        self._folders: Final[dict[str, dict[str, Handler]]] = {
+            f"{LOG_FOLDER}tile/": {"GET": later(pages.tile)},
+            RECEIPTS_FOLDER: {"GET": later(pages.receipt)},
+            **{
+                folder: {method: later(page) for method, page in pages_of.items()}
+                for folder, pages_of in folders.items()
+            },
         }
 
     def answer(self, request: Request, send: Send) -> None:
@@ -127,19 +134,21 @@ class Front:
 
         return handle
 
-    def _find(self, request: Request) -> tuple[str, Handler]:
+    def _find(self, request: Request) -> Mapping[str, Handler]:
+        """The handlers of a path, by method."""
         path = request.path
         if (found := self._routes.get(path)) is not None:
-            return found
-        for folder, found in self._folders.items():
+            return dict((found,))
+        for folder, handlers in self._folders.items():
             if path.startswith(folder):
-                return found
+                return handlers
         raise RequestError("PATH_UNKNOWN")
 
     def _route(self, request: Request) -> Handler:
-        method, handler = self._find(request)
-        if request.method != method:
-            raise MethodUnsupported(method)
+        handlers = self._find(request)
+        handler = handlers.get(request.method)
+        if handler is None:
+            raise MethodUnsupported(", ".join(handlers))
         return handler
 
     async def _healthz(self, _request: Request, _request_id: str) -> Answer:

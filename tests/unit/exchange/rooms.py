@@ -30,6 +30,7 @@ from gateway.model.entry import Entry, parse_entry
 from gateway.model.grant import Decision, Grant
 from gateway.model.item import Material, ServiceItem
 from gateway.model.limits import LimitsSection
+from gateway.office_port import CaseGate
 from gateway.policy.policy import GrantPolicy
 from gateway.ports import (
     AccessPolicy,
@@ -217,6 +218,7 @@ class Corridor:
         departments: AdapterDirectory | None = None,
         limits: LimitsSection | None = None,
         x509_required: bool = False,
+        cases: CaseGate | None = None,
     ) -> None:
         self.now_ns = 0
         self.now_s = NOW.timestamp()
@@ -250,6 +252,7 @@ class Corridor:
             utc_offset_h=8,
             nonce_life_s=65,
             x509_required=x509_required,
+            cases=cases,
             on_fault=self.faults.append,
         )
 

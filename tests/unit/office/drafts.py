@@ -10,8 +10,8 @@ from gateway.model.case import CaseDraft, Mandate, Party
 from gateway.model.holder import Holder
 
 APPLICANT = Holder("cn-id", "140302190001010017", "测试甲")
-SPOUSE = Holder("cn-id", "140303190502280022", "测试乙")
-COMPANY = Holder("cn-uscc", "91140300000000001X", "测试公司")
+SPOUSE = Holder("cn-id", "14030319050228002X", "测试乙")
+COMPANY = Holder("cn-uscc", "91140300MA0TE01T3N", "测试公司")
 AGENCY, CASE, ITEM = "yq-gjj", "YQ20261122-0001", "yq-gjj-001"
 MANDATE = Mandate("WT-2026-07", scope=(ITEM,), expires_on=date(2026, 12, 31), agent="yq-0417")
 
