@@ -67,6 +67,9 @@ def lookup(
         ),
     ] = None,
     scheme: Annotated[str, typer.Option(help="cn-id or cn-uscc.")] = "cn-id",
+    mandate: Annotated[
+        str | None, typer.Option(help="Id of the case's mandate, for who acts as an agent.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Ask a gateway for one certificate; the holder's number is read from standard input.
@@ -92,6 +95,7 @@ def lookup(
             "operator": {"id": settings.operator_id, "name": settings.operator_name},
             "terminal": settings.terminal,
             "division": settings.division,
+            "mandate": mandate,
         },
     )
 

@@ -17,6 +17,7 @@ from gateway.cli import (
     agency,
     agency_keys,
     agency_x509,
+    attribution,
     audit,
     audit_anomalies,
     audit_evidence,
@@ -28,6 +29,7 @@ from gateway.cli import (
     audit_verify,
     auditor,
     cache,
+    case,
     config,
     department,
     explain,
@@ -64,6 +66,8 @@ app.add_typer(agency.app, name="agency")
 app.add_typer(auditor.app, name="auditor")
 app.add_typer(department.app, name="department")
 app.add_typer(cache.app, name="cache")
+app.add_typer(case.app, name="case")
+app.add_typer(attribution.app, name="attribution")
 keys.app.command("register")(agency_keys.register)
 keys.app.command("rotate")(agency_keys.rotate)
 keys.app.command("revoke")(agency_keys.revoke)

@@ -128,17 +128,7 @@ class CasePolicy(CaseGate):
         self, agency: Agency, number: str, registration: CaseRegistration, *, today: date
     ) -> Deny | None:
         """Refuse a registration whose number, operator or mandate says nothing."""
-        operators = frozenset((operator.id, operator.name) for operator in agency.operators)
-        refused = refuse_operator(registration.operator, operators, agency.id)
-        refused = refused or refuse_case(number)
-        mandate = registration.mandate
-        if refused is not None or mandate is None:
-            return refused
-        if mandate.agent is not None and mandate.agent not in {one.id for one in agency.operators}:
-            return deny("attribution.operator", "`mandate.agent` is no operator of the agency")
-        if registration.item not in mandate.scope:
-            return deny("mandate.scope", "`mandate.scope` does not name the item of the case")
-        return _refuse_expired(mandate, today)
+        return refuse_registration(agency, number, registration, today=today)
 
     def _refuse(
         self, facts: CaseFacts | None, attribution: Attribution, holder: Holder, today: date
@@ -162,6 +152,23 @@ class CasePolicy(CaseGate):
         if minutes is None:
             return False
         return self._clock_s() >= facts.first_seen_s + minutes * _MINUTE_S
+
+
+def refuse_registration(
+    agency: Agency, number: str, registration: CaseRegistration, *, today: date
+) -> Deny | None:
+    """Refuse a registration whose number, operator or mandate says nothing."""
+    operators = frozenset((operator.id, operator.name) for operator in agency.operators)
+    refused = refuse_operator(registration.operator, operators, agency.id)
+    refused = refused or refuse_case(number)
+    mandate = registration.mandate
+    if refused is not None or mandate is None:
+        return refused
+    if mandate.agent is not None and mandate.agent not in {one.id for one in agency.operators}:
+        return deny("attribution.operator", "`mandate.agent` is no operator of the agency")
+    if registration.item not in mandate.scope:
+        return deny("mandate.scope", "`mandate.scope` does not name the item of the case")
+    return _refuse_expired(mandate, today)
 
 
 def _refuse_mandate(

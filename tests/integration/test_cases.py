@@ -2,8 +2,11 @@
 """Cases between real processes: what one worker is told, all know; every request is on record."""
 
 import os
+import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ from gateway.audit.store.reader import LogReader
 from gateway.audit.verify import verify_log
 from gateway.config import load_site
 from gateway.keyring import log_verifier
-from gateway.model.act import Act
+from gateway.model.act import Act, Event
 from gateway.model.record import Record, parse_record
 from gateway.web.cases import format_target
 from tests.integration.wire import COVERED, Answer, lookup_body, send, sign, verify_signed
@@ -174,6 +177,71 @@ def test_a_locked_store_is_503_on_record_and_nothing_is_let_through(
     blocker.close()
     assert looked_up(own, me, case)[0] == "CASE_UNKNOWN"
     assert put(own, case, body_of(me.id_number)).status == 200
+
+
+def command(world: World, *arguments: str, stdin: bytes = b"") -> tuple[int, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", *arguments, "--site", str(world.site), "--json"],
+        input=stdin,
+        capture_output=True,
+        check=False,
+    )
+    assert world.citizens[0].id_number.encode() not in done.stdout + done.stderr
+    return done.returncode, msgspec.json.decode(done.stdout or done.stderr)
+
+
+def test_an_operator_registers_looks_at_and_closes_a_case_at_the_command_line(
+    own: World, me: Citizen
+) -> None:
+    case, body = "YQ-2026-0005", body_of(me.id_number)
+    before = len(records(own))
+    code, said = command(own, "case", "register", "yq-gjj", case, stdin=body)
+    assert (code, said["state"], said["version"]) == (0, "open", 1)
+    assert set(looked_up(own, me, case)) == {200}
+    code, shown = command(own, "case", "show", "yq-gjj", case)
+    assert (code, shown) == (0, said)
+    assert shown["holders"][0]["masked"].count("*") == 13
+    code, listed = command(own, "case", "list", "--agency", "yq-gjj", "--state", "open")
+    assert code == 0
+    assert shown in listed
+    code, closed = command(own, "case", "close", "yq-gjj", case)
+    assert (code, closed["state"]) == (0, "closed")
+    events = [record for record in records(own)[before:] if isinstance(record, Event)]
+    assert [(event.event, event.detail) for event in events] == [
+        ("case_registered", f"agency=yq-gjj case={case} version=1"),
+        ("case_closed", f"agency=yq-gjj case={case} version=1"),
+    ]
+    assert events[0].holder is not msgspec.UNSET
+
+
+@pytest.mark.parametrize(
+    ("arguments", "body", "code"),
+    [
+        (("register", "yq-none", "YQ-2026-0006"), None, "AGENCY_UNKNOWN"),
+        (("register", "yq-gjj", "YQ-2026-0006"), b"{}", "BODY_MALFORMED"),
+        (("show", "yq-gjj", "YQ-none"), b"", "CASE_ABSENT"),
+        (("close", "yq-gjj", "YQ-none"), b"", "CASE_ABSENT"),
+    ],
+)
+def test_what_cannot_be_done_at_the_command_line_is_said(
+    own: World, me: Citizen, arguments: tuple[str, ...], body: bytes | None, code: str
+) -> None:
+    stdin = body_of(me.id_number) if body is None else body
+    found, said = command(own, "case", *arguments, stdin=stdin)
+    assert (found, said["error"]["code"]) == (1, code)
+
+
+def test_a_site_without_the_office_key_is_told_how_to_make_it(own: World, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    shutil.copytree(own.site, site, ignore=shutil.ignore_patterns("var"))
+    (site / "keys/office.key").unlink()
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", "config", "check", "--site", str(site)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 78
+    assert "office.key" in done.stderr
+    assert "yizheng keys init" in done.stderr
 
 
 def test_no_acknowledged_case_is_lost_when_every_process_is_killed(own: World, me: Citizen) -> None:

@@ -9,6 +9,7 @@ import pytest
 from gateway.errors import RequestError
 from gateway.exchange.case_draft import make_draft
 from gateway.model.case import CaseDraft, CaseHolder, CaseRegistration, Role
+from gateway.model.holder import Scheme
 from gateway.model.lookup import HolderReference, OperatorReference
 from tests.unit.office.drafts import APPLICANT, CASE, COMPANY, ITEM, MANDATE, SPOUSE
 from tests.unit.policy.scene import replace
@@ -17,7 +18,7 @@ NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
 
 def holder(number: str, role: Role = "applicant", name: str | None = None) -> CaseHolder:
-    scheme = "cn-uscc" if number.startswith("9") else "cn-id"
+    scheme: Scheme = "cn-uscc" if number.startswith("9") else "cn-id"
     return CaseHolder(role, HolderReference(scheme, number, name))
 
 

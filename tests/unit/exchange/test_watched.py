@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -45,7 +46,7 @@ class Hall(Corridor):
         applicant = Party("applicant", holder or Holder("cn-id", NUMBER))
         await self.book.register(draft(number=number, parties=(applicant,)), Deadline.after(5))
 
-    async def code(self, **changes: object) -> str:
+    async def code(self, **changes: Any) -> str:
         """The outcome, or the code of the refusal; each is on record once."""
         before = len(self.log.entries)
         reply, said = await self.ask(**changes)
