@@ -89,7 +89,10 @@ class OfficeStore:
         Raises:
             StoreError: OFFICE_UNAVAILABLE.
         """
-        return int(self.select("PRAGMA data_version")[0][0])
+        try:  # asked with each request: without what `select` does for queries of many rows
+            return int(self._reader.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise unavailable("reading", error) from None
 
     def select(self, query: str, *values: object) -> list[Any]:
         """All rows of a query that an index answers.
