@@ -67,9 +67,7 @@ def lookup(
         ),
     ] = None,
     scheme: Annotated[str, typer.Option(help="cn-id or cn-uscc.")] = "cn-id",
-    mandate: Annotated[
-        str | None, typer.Option(help="Id of the case's mandate, for who acts as an agent.")
-    ] = None,
+    mandate: Annotated[str | None, typer.Option(help="The case's mandate, for an agent.")] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Ask a gateway for one certificate; the holder's number is read from standard input.
