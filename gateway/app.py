@@ -17,16 +17,13 @@ import structlog
 
 from gateway import keyring
 from gateway.admission.admission import Admission
-from gateway.admission.auditors import AuditorDoor
 from gateway.admission.pressure import TurnPressure
 from gateway.admission.rate import AgencyLimits
 from gateway.admission.signer_door import OpenDoor
-from gateway.audit.acts import SignedActs
 from gateway.audit.client import SequencerClient
 from gateway.audit.epoch import LiveEpochs
 from gateway.audit.notary import serve_notary
 from gateway.audit.notary_plan import NotaryPlan, load_plan
-from gateway.audit.published import PublishedLog
 from gateway.audit.sequencer import serve as serve_sequencer
 from gateway.audit.space import Space
 from gateway.audit.store.sqlite import SqliteStore
@@ -38,6 +35,7 @@ from gateway.config import Site, load_site
 from gateway.crypto.sdjwt import RESERVED_NAMES
 from gateway.errors import SetupError
 from gateway.exchange.lookup import Lookup
+from gateway.log_desk import make_log_pages
 from gateway.office_port import CaseGate
 from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
@@ -48,7 +46,6 @@ from gateway.sealing.sealer import DepartmentSealer
 from gateway.signalling import Signalling
 from gateway.web.connections import Limits
 from gateway.web.front import Front
-from gateway.web.log_pages import LogPages
 from gateway.web.lookups import LookupDesk
 from gateway.web.metrics import AdapterMetrics, LookupMetrics, NotaryMetrics, RoomMetrics
 from gateway.web.names import authorities_of, default_port
@@ -326,38 +323,28 @@ def _make_front(
         metrics=metrics,
         more=signalling.handlers(open_door, responder),
         folders=casework.folders(live.identify, live, limits, responder),
-        pages=_make_pages(
-            site, live, audit, limits=limits, responder=responder, open_door=open_door
+        pages=make_log_pages(
+            site,
+            live.identify,
+            audit,
+            limits=limits,
+            responder=responder,
+            open_door=open_door,
+            clock=_now,
+            nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
         ),
         responder=responder,
         ready=lambda: readiness(
-            site, audit, departments, cache=cache, live=live, epochs=epochs, tls=tls
+            site,
+            audit,
+            departments,
+            cache=cache,
+            live=live,
+            epochs=epochs,
+            tls=tls,
+            office=casework.state,
         ),
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
-    )
-
-
-def _make_pages(
-    site: Site,
-    live: LiveSite,
-    audit: SequencerClient,
-    *,
-    limits: AgencyLimits,
-    responder: Responder,
-    open_door: OpenDoor,
-) -> LogPages:
-    config = site.config
-    nonce_life_s = config.lookup.clock_window_s + _NONCE_MARGIN_S
-    return LogPages(
-        PublishedLog(site.state / "audit"),
-        identify=live.identify,
-        auditors=AuditorDoor(site.folder, open_door),
-        acts=SignedActs(audit, clock=_now, nonce_life_s=nonce_life_s),
-        limits=limits,
-        responder=responder,
-        x509_required=config.http.client_x509 == "required",
-        deadline_s=config.lookup.deadline_s,
-        default_port=default_port(config.http),
     )
 
 

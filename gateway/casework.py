@@ -10,6 +10,7 @@ from gateway import keyring
 from gateway.audit.cases import CaseActs
 from gateway.audit.client import SequencerClient
 from gateway.config import Site
+from gateway.errors import StoreError
 from gateway.exchange.cases import Cases
 from gateway.office.cases import SqliteCaseBook
 from gateway.office.store import OfficeStore
@@ -70,6 +71,15 @@ class Casework:
             clock_s=time.time,
         )
         self._acts: Final = CaseActs(audit, epochs=epochs, clock=clock, nonce_life_s=nonce_life_s)
+
+    @property
+    def state(self) -> str:
+        """`ok`, or the code of what is wrong with the store."""
+        try:
+            self.store.change_count()
+        except StoreError as error:
+            return error.code
+        return "ok"
 
     def folders(
         self, identify: Identify, catalog: Catalog, limits: RateLimits, responder: Responder
