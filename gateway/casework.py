@@ -16,8 +16,8 @@ from gateway.office.cases import SqliteCaseBook
 from gateway.office.store import OfficeStore
 from gateway.policy.cases import CasePolicy
 from gateway.ports import Catalog, Epochs, RateLimits
-from gateway.web.cases import FOLDER, METHODS, CaseDesk, Identify
-from gateway.web.front import Page
+from gateway.web.cases import FOLDER, CaseDesk, Identify
+from gateway.web.front import Folder
 from gateway.web.names import default_port
 from gateway.web.respond import Responder
 
@@ -83,8 +83,8 @@ class Casework:
 
     def folders(
         self, identify: Identify, catalog: Catalog, limits: RateLimits, responder: Responder
-    ) -> dict[str, dict[str, Page]]:
-        """What the front desk has to know, by folder and method."""
+    ) -> dict[str, Folder]:
+        """What the front desk has to know, by path."""
         config = self._site.config
         cases = Cases(
             book=self.book,
@@ -104,4 +104,4 @@ class Casework:
             deadline_s=config.lookup.deadline_s,
             default_port=default_port(config.http),
         )
-        return {FOLDER: dict.fromkeys(METHODS, desk)}
+        return {FOLDER: desk}

@@ -106,6 +106,11 @@ def refuse_case(case: str) -> Deny | None:
     return None
 
 
+def is_placeholder(text: str) -> bool:
+    """Whether the whole text is one."""
+    return _fold(text) in PLACEHOLDERS
+
+
 # Operators and purposes come again and again.
 @lru_cache(maxsize=4096)
 def _fold(text: str) -> str:

@@ -24,7 +24,7 @@ from gateway.model.grant import Decision, Deny
 from gateway.model.holder import Holder
 from gateway.model.lookup import Attribution
 from gateway.office_port import CaseBook, CaseGate
-from gateway.policy.attribution import refuse_case, refuse_operator
+from gateway.policy.attribution import is_placeholder, refuse_case, refuse_operator
 from gateway.policy.rules import deny
 from gateway.sdk import Deadline
 
@@ -161,6 +161,8 @@ def refuse_registration(
     operators = frozenset((operator.id, operator.name) for operator in agency.operators)
     refused = refuse_operator(registration.operator, operators, agency.id)
     refused = refused or refuse_case(number)
+    if refused is None and is_placeholder(number):
+        refused = deny("attribution.case", "the case number is a placeholder")
     mandate = registration.mandate
     if refused is not None or mandate is None:
         return refused

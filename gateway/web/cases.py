@@ -19,15 +19,13 @@ from gateway.model.screening import holds_identifier
 from gateway.ports import Caller
 from gateway.sdk import Deadline
 from gateway.web.edge import check_json, signed_view, x509_of
-from gateway.web.refusals import MethodUnsupported
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Responder
 
 FOLDER: Final = "/v1/cases/"
-METHODS: Final = ("GET", "PUT", "POST")
 #: Sixteen holders with long names, and a mandate.
 MAX_BODY_BYTES: Final = 16_384
-_CLOSE: Final = "close"
+_CLOSE_TAIL: Final = "/close"
 _NUMBER: Final = re.compile(r"[A-Za-z0-9._/-]{4,64}")
 
 Identify = Callable[[SignedRequest, bytes, str, str | None], Caller]
@@ -58,10 +56,13 @@ class CaseDesk:
         self._deadline_s: Final = deadline_s
         self._default_port: Final = default_port
 
+    def methods(self, path: str) -> tuple[str, ...]:
+        """What may be done there."""
+        return ("POST",) if path.endswith(_CLOSE_TAIL) else ("GET", "PUT")
+
     async def __call__(self, request: Request, request_id: str) -> Answer:
         """Answer one request; a refusal of who is not identified is raised."""
         number, is_closing = parse_target(request.target)
-        _check_method(request.method, is_closing=is_closing)
         _check_content(request)
         body, peer = request.body, request.peer
         signed = signed_view(request, default_port=self._default_port)
@@ -87,7 +88,7 @@ def parse_target(target: str) -> tuple[str, bool]:
     """
     segment, slash, tail = target.removeprefix(FOLDER).partition("/")
     number = unquote(segment)
-    if slash + tail not in {"", f"/{_CLOSE}"}:
+    if slash + tail not in {"", _CLOSE_TAIL}:
         raise RequestError("PATH_UNKNOWN", "a case has /close and nothing else below it")
     if not _NUMBER.fullmatch(number) or quote(number, safe="") != segment:
         raise RequestError(
@@ -102,12 +103,6 @@ def parse_target(target: str) -> tuple[str, bool]:
 def format_target(number: str) -> str:
     """The path of a case."""
     return FOLDER + quote(number, safe="")
-
-
-def _check_method(method: str, *, is_closing: bool) -> None:
-    supported = ("POST",) if is_closing else ("GET", "PUT")
-    if method not in supported:
-        raise MethodUnsupported(", ".join(supported))
 
 
 def _check_content(request: Request) -> None:

@@ -6,8 +6,8 @@ A lookup runs without a coroutine as far as nothing has to be waited for but its
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, Protocol
 
 import msgspec
 
@@ -29,7 +29,25 @@ Readiness = Callable[[], Awaitable[tuple[bool, Mapping[str, str]]]]
 #: Answers a request by calling `send` once, now or later.
 Handler = Callable[[Request, str, Send], None]
 Page = Callable[[Request, str], Awaitable[Answer]]
-_NO_FOLDERS: Final[Mapping[str, Mapping[str, Page]]] = {}
+#: The methods that a path supports.
+MethodsOf = Callable[[str], Sequence[str]]
+
+
+class Folder(Protocol):
+    """A page for whatever lies below a path."""
+
+    def methods(self, path: str) -> Sequence[str]:
+        """The methods that it supports there."""
+
+    async def __call__(self, request: Request, request_id: str, /) -> Answer:
+        """Answer a request by one of them."""
+
+
+_NO_FOLDERS: Final[Mapping[str, Folder]] = {}
+
+
+def _get_only(_path: str) -> Sequence[str]:
+    return ("GET",)
 
 
 class Front:
@@ -42,7 +60,7 @@ class Front:
         jwks: the published key set, encoded.
         pages: of the log.
         more: further handlers, by path.
-        folders: further handlers of whatever lies below a path, by path and method.
+        folders: further handlers of whatever lies below a path, by path.
     """
 
     def __init__(
@@ -56,7 +74,7 @@ class Front:
         jwks: bytes,
         pages: LogPages,
         more: Mapping[str, tuple[str, Page]],
-        folders: Mapping[str, Mapping[str, Page]] = _NO_FOLDERS,
+        folders: Mapping[str, Folder] = _NO_FOLDERS,
     ) -> None:
         self.refuse: Final = refusals.refuse
         self._excuse: Final = refusals.excuse
@@ -79,13 +97,10 @@ class Front:
             f"{LOG_FOLDER}checkpoint": ("GET", later(pages.checkpoint)),
             **{path: (method, later(page)) for path, (method, page) in more.items()},
         }
-        self._folders: Final[dict[str, dict[str, Handler]]] = {
-            f"{LOG_FOLDER}tile/": {"GET": later(pages.tile)},
-            RECEIPTS_FOLDER: {"GET": later(pages.receipt)},
-            **{
-                folder: {method: later(page) for method, page in pages_of.items()}
-                for folder, pages_of in folders.items()
-            },
+        self._folders: Final[dict[str, tuple[MethodsOf, Handler]]] = {
+            f"{LOG_FOLDER}tile/": (_get_only, later(pages.tile)),
+            RECEIPTS_FOLDER: (_get_only, later(pages.receipt)),
+            **{path: (folder.methods, later(folder)) for path, folder in folders.items()},
         }
 
     def answer(self, request: Request, send: Send) -> None:
@@ -134,21 +149,19 @@ class Front:
 
         return handle
 
-    def _find(self, request: Request) -> Mapping[str, Handler]:
-        """The handlers of a path, by method."""
+    def _find(self, request: Request) -> tuple[Sequence[str], Handler]:
         path = request.path
         if (found := self._routes.get(path)) is not None:
-            return dict((found,))
-        for folder, handlers in self._folders.items():
+            return found[:1], found[1]
+        for folder, (methods_of, handler) in self._folders.items():
             if path.startswith(folder):
-                return handlers
+                return methods_of(path), handler
         raise RequestError("PATH_UNKNOWN")
 
     def _route(self, request: Request) -> Handler:
-        handlers = self._find(request)
-        handler = handlers.get(request.method)
-        if handler is None:
-            raise MethodUnsupported(", ".join(handlers))
+        methods, handler = self._find(request)
+        if request.method not in methods:
+            raise MethodUnsupported(", ".join(methods))
         return handler
 
     async def _healthz(self, _request: Request, _request_id: str) -> Answer:

@@ -266,6 +266,8 @@ def registration(**changes: Any) -> CaseRegistration:
         ({"operator": OperatorReference("yq-0417", "测试乙")}, CASE, "OPERATOR_UNKNOWN"),
         ({"operator": OperatorReference("admin", "测试经办")}, CASE, "OPERATOR_PLACEHOLDER"),
         ({}, "YQ", "CASE_MALFORMED"),
+        ({}, "123456", "CASE_MALFORMED"),
+        ({}, "Test", "CASE_MALFORMED"),
         ({"mandate": replace(MANDATE, agent="yq-9")}, CASE, "OPERATOR_UNKNOWN"),
         ({"mandate": replace(MANDATE, scope=("yq-gjj-002",))}, CASE, "MANDATE_OUT_OF_SCOPE"),
         ({"mandate": replace(MANDATE, expires_on=date(2026, 11, 21))}, CASE, "MANDATE_EXPIRED"),
