@@ -227,7 +227,7 @@ async def run_worker(
         )
         async with asyncio.TaskGroup() as tasks:
             watchers = [tasks.create_task(each.watch()) for each in (live, epochs, signalling)]
-            watchers += [tasks.create_task(front.count_forever()), tasks.create_task(cache.keep())]
+            watchers += [tasks.create_task(front.tidy_forever()), tasks.create_task(cache.keep())]
             await serve_http(
                 front,
                 sock,
@@ -298,20 +298,26 @@ def _make_front(
         responder, metrics, default_port=default_port(config.http),
         sandbox=config.site.mode == "sandbox",
     )  # fmt: skip
+    lookup = _make_lookup(
+        site,
+        live,
+        departments,
+        audit=audit,
+        cache=cache,
+        epochs=epochs,
+        sealer=sealer,
+        limits=limits,
+        cases=casework.gate,
+    )
+
+    def let_go() -> None:
+        cache.drop_ended()
+        lookup.known.let_go()
+
     return Front(
         lookups=LookupDesk(
             examine=live.examine,
-            lookup=_make_lookup(
-                site,
-                live,
-                departments,
-                audit=audit,
-                cache=cache,
-                epochs=epochs,
-                sealer=sealer,
-                limits=limits,
-                cases=casework.gate,
-            ).begin,
+            lookup=lookup.begin,
             responder=responder,
             pressure=TurnPressure(config.http.max_wait_ms / 1000),
             refusals=refusals,
@@ -345,6 +351,7 @@ def _make_front(
             office=casework.state,
         ),
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
+        let_go=let_go,
     )
 
 
