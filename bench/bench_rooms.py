@@ -99,7 +99,14 @@ def request(purpose: str) -> LookupRequest:
 
 def decide(asked: LookupRequest) -> Decision:
     return POLICY.decide(
-        AGENCY, asked, HOLDER, ITEM, IDENTITY, today=date(2026, 11, 22), address="10.20.30.40"
+        AGENCY,
+        asked,
+        HOLDER,
+        ITEM,
+        IDENTITY,
+        today=date(2026, 11, 22),
+        minute=600,
+        address="10.20.30.40",
     )
 
 

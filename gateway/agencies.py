@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.config import GatewayConfig, load_agency, load_toml, toml_files
+from gateway.config import GatewayConfig, load_agency
 from gateway.crypto.keys import thumbprint
 from gateway.crypto.public_key import ReadKey
 from gateway.errors import GatewayError, RequestError, SetupError
@@ -25,6 +25,7 @@ from gateway.model.agency import Agency, AgencyKey
 from gateway.model.agency_file import format_agency, parse_agency
 from gateway.model.ids import check_cn_uscc
 from gateway.site_file import locked, write_whole
+from gateway.toml_file import load_toml, toml_files
 
 _KEYID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,63}")
 _DIVISION: Final = re.compile(r"[0-9]{6}|[0-9]{12}")

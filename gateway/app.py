@@ -35,13 +35,13 @@ from gateway.config import Site, load_site
 from gateway.crypto.sdjwt import RESERVED_NAMES
 from gateway.errors import SetupError
 from gateway.exchange.lookup import Lookup
-from gateway.log_desk import make_log_pages
 from gateway.office_port import CaseGate
 from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
+from gateway.reading import Reading
 from gateway.registry.directory import Departments
 from gateway.registry.site import load_departments
-from gateway.reload import LiveSite, check_grants
+from gateway.reload import LiveSite, check_grants, check_shares
 from gateway.sealing.sealer import DepartmentSealer
 from gateway.signalling import Signalling
 from gateway.web.connections import Limits
@@ -81,8 +81,9 @@ def check_site(site: Site) -> Departments:
                 remedy="rename the field in the adapter.",
             )
     check_grants(site.grants, certificates)
+    check_shares(site.shares, certificates)
     Admission(site.agencies, authorities=(), clock_window_s=1, clock=time.time)
-    GrantPolicy(site.grants)
+    GrantPolicy(site.grants, site.shares)
     ItemCatalog(site.items)
     keyring.gateway_signer(site)
     keyring.log_signer(site)
@@ -107,16 +108,22 @@ def open_tls(site: Site) -> LiveTLS | None:
 
 
 def reread_site(site: Site) -> Site:
-    """The site with the agencies, grants and items that stand on disk now; the rest stays.
+    """The site with agencies, grants, share types and items of now; the rest stays.
 
     Raises:
         SetupError: the first mistake, with file and remedy.
     """
     found = load_site(site.folder)
     fresh = msgspec.structs.replace(
-        site, agencies=found.agencies, grants=found.grants, items=found.items
+        site,
+        agencies=found.agencies,
+        grants=found.grants,
+        shares=found.shares,
+        items=found.items,
     )
-    check_grants(fresh.grants, load_departments(site).certificates)
+    certificates = load_departments(site).certificates
+    check_grants(fresh.grants, certificates)
+    check_shares(fresh.shares, certificates)
     Admission(fresh.agencies, authorities=(), clock_window_s=1, clock=time.time)
     return fresh
 
@@ -293,63 +300,45 @@ def _make_front(
     config = site.config
     limits = AgencyLimits(config.limits, workers=config.http.workers)
     responder = Responder(keyring.gateway_signer(site), origin=config.site.origin, clock=time.time)
+    reading = Reading(
+        site, live, audit, limits=limits, responder=responder, open_door=open_door, clock=_now,
+        nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
+    )  # fmt: skip
     metrics = LookupMetrics()
     refusals = Refusals(
         responder, metrics, default_port=default_port(config.http),
         sandbox=config.site.mode == "sandbox",
     )  # fmt: skip
     lookup = _make_lookup(
-        site,
-        live,
-        departments,
-        audit=audit,
-        cache=cache,
-        epochs=epochs,
-        sealer=sealer,
-        limits=limits,
-        cases=casework.gate,
-    )
+        site, live, departments, audit=audit, cache=cache, epochs=epochs, sealer=sealer,
+        limits=limits, cases=casework.gate,
+    )  # fmt: skip
 
     def let_go() -> None:
         cache.drop_ended()
         lookup.known.let_go()
 
+    desk = LookupDesk(
+        examine=live.examine, lookup=lookup.begin, responder=responder, refusals=refusals,
+        metrics=metrics, pressure=TurnPressure(config.http.max_wait_ms / 1000),
+        deadline_s=config.lookup.deadline_s, default_port=default_port(config.http),
+    )  # fmt: skip
+
+    async def ready() -> tuple[bool, Mapping[str, str]]:
+        return await readiness(
+            site, audit, departments, cache=cache, live=live, epochs=epochs, tls=tls,
+            office=casework.state,
+        )  # fmt: skip
+
     return Front(
-        lookups=LookupDesk(
-            examine=live.examine,
-            lookup=lookup.begin,
-            responder=responder,
-            pressure=TurnPressure(config.http.max_wait_ms / 1000),
-            refusals=refusals,
-            metrics=metrics,
-            deadline_s=config.lookup.deadline_s,
-            default_port=default_port(config.http),
-        ),
+        lookups=desk,
         refusals=refusals,
         metrics=metrics,
-        more=signalling.handlers(open_door, responder),
+        more={**signalling.handlers(open_door, responder), **reading.handlers()},
+        pages=reading.pages,
         folders=casework.folders(live.identify, live, limits, responder),
-        pages=make_log_pages(
-            site,
-            live.identify,
-            audit,
-            limits=limits,
-            responder=responder,
-            open_door=open_door,
-            clock=_now,
-            nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
-        ),
         responder=responder,
-        ready=lambda: readiness(
-            site,
-            audit,
-            departments,
-            cache=cache,
-            live=live,
-            epochs=epochs,
-            tls=tls,
-            office=casework.state,
-        ),
+        ready=ready,
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
         let_go=let_go,
     )

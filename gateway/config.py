@@ -9,7 +9,10 @@
     departments/<id>.toml  one department with the keys that sign its change signals
     items/*.toml        [[items]] of the published list
     grants/*.toml       [[grants]]
+    shares/*.toml       [[shares]]: share types that departments say of their certificates
+    applications/<id>.toml  one application for a grant, read by commands only
     adapters/<name>.toml  one adapter: plugin, limits, settings
+    calendar/*.toml     the holidays of one year each, in place of those that are shipped
     keys/               private keys, made by `yizheng keys init`; never committed
     var/                state: the audit log, the office store, the sequencer's socket
 
@@ -17,15 +20,14 @@ Rules: unknown keys are refused; every mistake names file, path and remedy; noth
 no default opens anything beyond loopback.
 """
 
-import difflib
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
+from gateway.calendars import load_working_days
 from gateway.errors import SetupError
 from gateway.model.agency import Agency
 from gateway.model.audit_site import AuditSection
@@ -33,13 +35,15 @@ from gateway.model.auditor import Auditor
 from gateway.model.cache_section import CacheSection
 from gateway.model.department import Department
 from gateway.model.grant import Grant
+from gateway.model.grants_section import GrantsSection
 from gateway.model.http_section import HTTPSection
 from gateway.model.item import ServiceItem
 from gateway.model.limits import LimitsSection
 from gateway.model.office_section import CasesSection, OfficeSection
+from gateway.model.share import Share
 from gateway.model.site import AdapterSite
-
-T = TypeVar("T")
+from gateway.model.working_day import WorkingDays
+from gateway.toml_file import load_toml, toml_files
 
 # A Unix socket's path has at most 107 bytes on Linux (unix(7)).
 MAX_SOCKET_PATH_BYTES: Final = 107
@@ -99,6 +103,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         audit: the log: retention, witnesses, timestamps.
         office: the store of cases.
         cases: whether what is asked has to belong to a registered case.
+        grants: how long a department may take over an application.
     """
 
     site: SiteSection
@@ -109,6 +114,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     audit: AuditSection = AuditSection()
     office: OfficeSection = OfficeSection()
     cases: CasesSection = CasesSection()
+    grants: GrantsSection = GrantsSection()
 
 
 class _Items(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -117,6 +123,10 @@ class _Items(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Grants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grants: tuple[Grant, ...]
+
+
+class _Shares(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    shares: tuple[Share, ...]
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -130,6 +140,8 @@ class Site(msgspec.Struct, frozen=True):
     adapters: tuple[AdapterSite, ...]
     auditors: tuple[Auditor, ...] = ()
     departments: tuple[Department, ...] = ()
+    shares: tuple[Share, ...] = ()
+    calendar: WorkingDays = WorkingDays(())
 
     @property
     def keys(self) -> Path:
@@ -169,62 +181,12 @@ def load_site(folder: Path) -> Site:
         adapters=tuple(_adapter(file, folder) for file in toml_files(folder, "adapters")),
         auditors=tuple(load_auditor(file, folder) for file in toml_files(folder, "auditors")),
         departments=tuple(load_department(f, folder) for f in toml_files(folder, "departments")),
+        shares=tuple(s for f in toml_files(folder, "shares") for s in load_shares(f, folder)),
+        calendar=load_working_days(folder),
     )
     check_references(site)
     _refuse_unusable_x509(site)
     return site
-
-
-def load_toml(path: Path, kind: type[T], folder: Path) -> T:
-    """Decode one TOML file strictly.
-
-    Raises:
-        SetupError: unreadable, not TOML, or not of this form.
-    """
-    name = str(path.relative_to(folder))
-    try:
-        return msgspec.toml.decode(path.read_bytes(), type=kind)
-    except OSError as error:
-        raise SetupError(
-            f"cannot be read: {error.strerror}", where=name, remedy="check its permissions."
-        ) from None
-    except msgspec.ValidationError as error:
-        raise _located(str(error), name, kind) from None
-    except msgspec.DecodeError as error:
-        raise SetupError(
-            f"is not TOML: {error}", where=name, remedy="mend the line that is named."
-        ) from None
-    except UnicodeDecodeError:
-        raise SetupError("is not UTF-8", where=name, remedy="save it as UTF-8.") from None
-
-
-def _located(message: str, name: str, kind: object) -> SetupError:
-    what, _, path = message.partition(" - at ")
-    where = f"{name}: {path.strip('`')}" if path else name
-    remedy = "give a value of the form that is named."
-    if unknown := re.search(r"unknown field `([^`]*)`", what):
-        known = sorted(_field_names(kind))
-        near = difflib.get_close_matches(unknown[1], known, n=1)
-        remedy = (
-            f"did you mean `{near[0]}`?"
-            if near
-            else "remove it; docs/reference/config.md lists the keys."
-        )
-    elif "missing required field" in what:
-        remedy = "add it; docs/reference/config.md describes it."
-    return SetupError(what, where=where, remedy=remedy)
-
-
-def _field_names(kind: object) -> Iterator[str]:
-    """All field names of a struct and of the structs inside it."""
-    found = msgspec.json.schema(kind)  # walks nested types for us
-    for definition in found.get("$defs", {}).values():
-        yield from definition.get("properties", {})
-
-
-def toml_files(folder: Path, name: str) -> list[Path]:
-    """The TOML files of one of the site's folders, by name."""
-    return sorted((folder / name).glob("[!.]*.toml"))
 
 
 def load_agency(file: Path, folder: Path) -> Agency:
@@ -287,6 +249,15 @@ def load_grants(file: Path, folder: Path) -> tuple[Grant, ...]:
     return load_toml(file, _Grants, folder).grants
 
 
+def load_shares(file: Path, folder: Path) -> tuple[Share, ...]:
+    """Read one file of `shares/`.
+
+    Raises:
+        SetupError: it is not of this form.
+    """
+    return load_toml(file, _Shares, folder).shares
+
+
 def _adapter(file: Path, folder: Path) -> AdapterSite:
     adapter = load_toml(file, AdapterSite, folder)
     if adapter.name not in {"", file.stem}:
@@ -315,6 +286,7 @@ def check_references(site: Site) -> None:
         )
     _refuse_twice(((item.code, "items/") for item in site.items), "item code")
     _refuse_twice(((grant.reference, "grants/") for grant in site.grants), "grant version")
+    _refuse_twice(((share.certificate, "shares/") for share in site.shares), "certificate")
     agencies = {agency.id for agency in site.agencies}
     items = {item.code for item in site.items}
     for grant in site.grants:

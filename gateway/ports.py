@@ -269,7 +269,8 @@ class AccessPolicy(Protocol):
 
     Attributes:
         version: another object whenever the same request may be decided otherwise, but for its
-            day: grants, items, operators.
+            day and its minute: grants, share types, items, operators. Where the minute has a part
+            in it, `Permit.is_timed` says so.
     """
 
     @property
@@ -285,6 +286,7 @@ class AccessPolicy(Protocol):
         certificate: CertificateType | None,
         *,
         today: date,
+        minute: int,
         address: str,
     ) -> Decision:
         """Decide everything from `certificate` to `fields` of `CHECKS`; deny by default."""

@@ -6,7 +6,7 @@
 2. `agencies/` is looked at every `POLL_S`: a revoked key is refused a second later at most. What
    is good as a whole is taken as a whole; if it is not, each file is taken for itself, so that a
    mistake in one file never holds back the revocation in another.
-3. SIGHUP takes agencies, grants and items at once, all or nothing.
+3. SIGHUP takes agencies, grants, share types, items and the calendar at once, all or nothing.
 4. What cannot be taken leaves the last good one in force, is logged with file and remedy, and
    makes readiness say `stale` until it is mended. No requests are refused for it.
 5. Only files that changed are read, one at each turn of the loop.
@@ -15,7 +15,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final
 
@@ -23,14 +23,16 @@ import msgspec
 import structlog
 
 from gateway.admission.admission import Admission, KeyRecord, RecordsOf, key_records
+from gateway.calendars import load_working_days
 from gateway.catalog.catalog import ItemCatalog
+from gateway.catalog.offers import list_offers
 from gateway.config import (
     Site,
     check_references,
     load_agency,
     load_grants,
     load_items,
-    toml_files,
+    load_shares,
 )
 from gateway.errors import SetupError
 from gateway.httpsig import SignedRequest
@@ -40,8 +42,11 @@ from gateway.model.grant import Decision, Grant
 from gateway.model.holder import Holder
 from gateway.model.item import ServiceItem
 from gateway.model.lookup import LookupRequest
+from gateway.model.offer import Offered
+from gateway.model.share import Share
 from gateway.policy.policy import GrantPolicy
 from gateway.ports import AccessPolicy, Caller, Catalog, Examined
+from gateway.toml_file import toml_files
 
 _log = structlog.get_logger()
 
@@ -78,6 +83,21 @@ def check_grants(grants: Iterable[Grant], certificates: Certificates) -> None:
                 f"names the field `{unknown[0]}`, which {certificate.name} does not have",
                 where=where,
                 remedy=f"choose of: {', '.join(sorted(certificate.field_names))}.",
+            )
+
+
+def check_shares(shares: Iterable[Share], certificates: Certificates) -> None:
+    """Check that adapters answer what share types are said of: a typing error would share it.
+
+    Raises:
+        SetupError: the first unknown certificate.
+    """
+    for share in shares:
+        if share.certificate not in certificates:
+            raise SetupError(
+                f"names the certificate `{share.certificate}`, which no adapter answers",
+                where="shares/",
+                remedy="add the adapter under adapters/, or mend the name.",
             )
 
 
@@ -128,6 +148,18 @@ class LiveSite(Catalog, AccessPolicy):
         """`Admission.identify` of the agencies of now."""
         return self._now.admission.identify(request, body, address, x509_sha256)
 
+    def offers_of(self, agency_id: str) -> Offered:
+        """What can be asked here, and what of it an agency is granted now."""
+        site = self._now.site
+        zone = timezone(timedelta(hours=site.config.site.utc_offset_h))
+        return list_offers(
+            agency_id,
+            self._certificates.values(),
+            site.grants,
+            site.shares,
+            today=datetime.now(zone).date(),
+        )
+
     def find(self, code: str) -> ServiceItem | None:
         """The published item of that code."""
         return self._now.catalog.find(code)
@@ -141,11 +173,12 @@ class LiveSite(Catalog, AccessPolicy):
         certificate: CertificateType | None,
         *,
         today: date,
+        minute: int,
         address: str,
     ) -> Decision:
         """`GrantPolicy.decide` by the grants of now."""
         return self._now.policy.decide(
-            agency, request, holder, item, certificate, today=today, address=address
+            agency, request, holder, item, certificate, today=today, minute=minute, address=address
         )
 
     def ask_reload(self) -> None:
@@ -193,9 +226,10 @@ class LiveSite(Catalog, AccessPolicy):
             self._report(name, mistake)
 
     async def reload(self) -> None:
-        """Take agencies, grants and items, all or nothing."""
+        """Take agencies, grants, share types, items and the calendar, all or nothing."""
         site = self._now.site
         agencies, grants, items = list[Agency](), list[Grant](), list[ServiceItem]()
+        shares = list[Share]()
         try:
             stamps = dict(_stamps(site.folder / "agencies"))
             for name in stamps:
@@ -204,12 +238,20 @@ class LiveSite(Catalog, AccessPolicy):
             for file in toml_files(site.folder, "grants"):
                 grants += load_grants(file, site.folder)
                 await asyncio.sleep(0)
+            for file in toml_files(site.folder, "shares"):
+                shares += load_shares(file, site.folder)
+                await asyncio.sleep(0)
             for file in toml_files(site.folder, "items"):
                 items += load_items(file, site.folder)
                 await asyncio.sleep(0)
             self._now = self._make(
                 msgspec.structs.replace(
-                    site, agencies=tuple(agencies), grants=tuple(grants), items=tuple(items)
+                    site,
+                    agencies=tuple(agencies),
+                    grants=tuple(grants),
+                    shares=tuple(shares),
+                    items=tuple(items),
+                    calendar=load_working_days(site.folder),
                 )
             )
         except SetupError as error:
@@ -265,10 +307,11 @@ class LiveSite(Catalog, AccessPolicy):
         check_references(site)
         if last is None:
             check_grants(site.grants, self._certificates)
+            check_shares(site.shares, self._certificates)
         return _Snapshot(
             site,
             self._open_door(site.agencies, self._records_of),
-            GrantPolicy(site.grants) if last is None else last.policy,
+            GrantPolicy(site.grants, site.shares) if last is None else last.policy,
             ItemCatalog(site.items) if last is None else last.catalog,
         )
 

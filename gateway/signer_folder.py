@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from gateway.config import Site, load_site, toml_files
+from gateway.config import Site, load_site
 from gateway.crypto.public_key import ReadKey
 from gateway.errors import RequestError
 from gateway.model.agency import AgencyKey
@@ -18,6 +18,7 @@ from gateway.model.agency_file import format_toml
 from gateway.model.auditor import Auditor
 from gateway.model.department import Department
 from gateway.site_file import locked, write_whole
+from gateway.toml_file import toml_files
 
 _THUMBPRINT_LENGTH: Final = 8
 

@@ -12,13 +12,13 @@ from typing import Final, Generic, TypeVar, final
 import structlog
 
 from gateway.admission.admission import Admission
-from gateway.config import toml_files
 from gateway.errors import SetupError
 from gateway.httpsig import SignedRequest
 from gateway.model.agency import Agency
 from gateway.model.auditor import Auditor
 from gateway.model.department import Department
 from gateway.ports import Caller
+from gateway.toml_file import toml_files
 
 _Stamp = tuple[str, int, int, int, int]
 _log = structlog.get_logger()

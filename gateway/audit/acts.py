@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Acts that were asked for by a signed HTTP request: a receipt, a bundle of entries.
+"""Acts that were asked for by a signed HTTP request: a receipt, a bundle of entries, a list.
 
 Rules:
 
@@ -29,8 +29,12 @@ from gateway.sdk import Deadline
 
 _SALT_BYTES: Final = 16
 _ID_BYTES: Final = 16
-#: Where the subject of an act stands in the path.
-_FOLDERS: Final[dict[Action, str]] = {"receipt": "/v1/receipts/", "entries": "/log/"}
+#: What stands before the subject of an act in the path.
+_FOLDERS: Final[dict[Action, str]] = {
+    "receipt": "/v1/receipts/",
+    "entries": "/log/",
+    "certificates": "/v1/certificates",  # and no subject follows
+}
 _TARGET: Final = frozenset({'"@method"', '"@authority"', '"@path"', '"@query"'})
 
 

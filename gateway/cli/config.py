@@ -72,6 +72,13 @@ valid_until = 2026-12-31
 daily_cap = 1000
 basis = "依据"
 """
+_SHARE_EXAMPLE: Final = """\
+# What a department says of its certificates, whoever asks. Without a word: conditional.
+[[shares]]
+certificate = "public_security.identity"
+type = "none"                             # or "unconditional", "conditional"
+reason = "依据"                            # the law that forbids it; has to be there for "none"
+"""
 _ADAPTER_EXAMPLE: Final = """\
 # Rename to <adapter>.toml. The plugin's own README lists its settings.
 plugin = "public_security"
@@ -84,6 +91,7 @@ _FILES: Final = {
     "agencies/example-agency.toml.example": _AGENCY_EXAMPLE,
     "items/example.toml.example": _ITEM_EXAMPLE,
     "grants/example.toml.example": _GRANT_EXAMPLE,
+    "shares/example.toml.example": _SHARE_EXAMPLE,
     "adapters/public_security.toml.example": _ADAPTER_EXAMPLE,
     ".gitignore": "keys/\nvar/\n",
 }

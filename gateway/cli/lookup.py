@@ -75,7 +75,7 @@ def lookup(
     Example: `yizheng lookup --profile agency.toml --certificate public_security.identity
     --field name --item yq-gjj-001 --case YQ20261122-0001 --purpose "withdrawal" < number.txt`
     """
-    from gateway.config import load_toml
+    from gateway.toml_file import load_toml
 
     folder = profile.resolve().parent
     settings = load_toml(folder / profile.name, Profile, folder)

@@ -29,10 +29,14 @@ from gateway.cli import (
     audit_verify,
     auditor,
     cache,
+    calendar,
     case,
     config,
     department,
     explain,
+    grant,
+    grant_explain,
+    grant_review,
     keys,
     lookup,
     reference,
@@ -68,6 +72,19 @@ app.add_typer(department.app, name="department")
 app.add_typer(cache.app, name="cache")
 app.add_typer(case.app, name="case")
 app.add_typer(attribution.app, name="attribution")
+for review in (
+    grant_review.supplement,
+    grant_review.approve,
+    grant_review.provide,
+    grant_review.refuse,
+    grant_review.extend,
+    grant_review.overdue,
+    grant_review.revoke,
+):
+    grant.app.command(review.__name__)(review)
+grant.app.command("explain")(grant_explain.explain)
+app.add_typer(grant.app, name="grant")
+app.add_typer(grant_explain.policy_app, name="policy")
 keys.app.command("register")(agency_keys.register)
 keys.app.command("rotate")(agency_keys.rotate)
 keys.app.command("revoke")(agency_keys.revoke)
@@ -75,6 +92,7 @@ keys.app.command("list")(agency_keys.list_keys)
 keys.app.command("rotate-kek")(site_keys.rotate_kek)
 keys.app.command("rotate-seal")(site_keys.rotate_seal)
 app.add_typer(keys.app, name="keys")
+app.add_typer(calendar.app, name="calendar")
 app.add_typer(config.app, name="config")
 audit.app.command("verify")(audit_verify.verify)
 audit.app.command("evidence")(audit_evidence.evidence)

@@ -8,6 +8,7 @@ generated from here. A code is a contract: it may be added, never renamed or giv
 from typing import Final
 
 from gateway.errors.case_codes import CASE_TABLE
+from gateway.errors.grant_codes import APPLICATION_TABLE, GRANT_TABLE
 from gateway.errors.refusal import Attribution, Refusal, Text
 from gateway.errors.refusal import row as _row
 
@@ -150,6 +151,10 @@ _TABLE: Final = (
          ("No such certificate type", "没有此证照类型"),
          ("Use a type that the gateway's operator publishes; types with another kind of holder do not fit.",
           "请使用网关运维方公布的、与持证主体种类相符的证照类型。")),
+    _row("NOT_SHARED", "certificate", 403, "consumer",
+         ("The department does not share this certificate", "该证照不予共享"),
+         ("A law or regulation forbids it, so no grant can be had; `detail` names it. Ask the applicant.",
+          "法律、法规规定不予共享，无法取得授权；detail 指明依据。请由申请人提供。")),
     _row("DIVISION_UNSERVED", "certificate", 422, "consumer",
          ("No department here answers this certificate for that division", "本网关没有部门为该行政区划提供此证照"),
          ("Give the division of the place that asks as `attribution.division` (GB/T 2260, 6 or 12 digits); another division is never asked in its place.",
@@ -178,18 +183,7 @@ _TABLE: Final = (
           "请使用 4 至 64 位字母、数字、-、_、. 或 /。")),
     *CASE_TABLE,
     # ---- may they --------------------------------------------------------------------------
-    _row("NOT_GRANTED", "grant", 403, "consumer",
-         ("The agency has no grant for this certificate", "单位未获该证照授权"),
-         ("Apply to the department for a grant.", "请向数据提供部门申请授权。")),
-    _row("GRANT_EXPIRED", "grant", 403, "consumer",
-         ("The grant is not valid today", "授权当前不在有效期内"),
-         ("Renew the grant, or wait until it starts.", "请续期，或待其生效。")),
-    _row("ITEM_NOT_GRANTED", "grant", 403, "consumer",
-         ("The grant does not cover this item", "授权不含该事项"),
-         ("Use an item of the grant, or apply for this one.", "请使用授权所列事项，或申请扩充。")),
-    _row("NETWORK_DENIED", "grant", 403, "consumer",
-         ("The grant does not cover this network", "授权不含该网络地址"),
-         ("Call from a registered network.", "请从登记的网络调用。")),
+    *GRANT_TABLE,
     _row("OPERATION_NOT_GRANTED", "operation", 403, "consumer",
          ("The grant does not cover this operation", "授权不含该操作"),
          ("Use an operation of the grant; `verify` needs less than `query`.",
@@ -290,6 +284,7 @@ _TABLE: Final = (
          ("The agency or the key id is not well-formed", "用证单位或密钥编号不规范"),
          ("Agency ids have lower-case letters, digits and hyphens; `detail` names what does not fit.",
           "单位编号由小写字母、数字与连字符组成；detail 指明不符之处。")),
+    *APPLICATION_TABLE,
     _row("AUDITOR_REFUSED", "", 403, "consumer",
          ("This auditor may not do that", "该审计人员无权执行此操作"),
          ("`yizheng auditor list` shows who may do what; sign with a key that is registered there.",

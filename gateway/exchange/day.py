@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Final
 
 _DAY_S: Final = 86_400
+_MINUTE_S: Final = 60
 _EPOCH: Final = date(1970, 1, 1)
 
 
@@ -29,6 +30,10 @@ class SiteDay:
         if number != self._number:
             self._number, self._date = number, _EPOCH + timedelta(days=number)
         return self._date
+
+    def minute(self) -> int:
+        """The minute of that day, 0 to 1439."""
+        return int((self._clock_s() + self._offset_s) % _DAY_S // _MINUTE_S)
 
     def left_s(self) -> int:
         """Seconds until the next day begins, rounded up."""

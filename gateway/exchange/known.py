@@ -8,7 +8,8 @@ else. What is remembered is a *permit with its arguments*:
 1. It holds for the same body, agency, address and day, the same grants, items and operators
    (`AccessPolicy.version`), and while the cache makes the same keys. If any of them is another one,
    everything is decided anew.
-2. Only permits are remembered. Limits, nonce, quota, the cache's answer and the record are each
+2. Only permits are remembered, and none in which the hour has a part (`Permit.is_timed`): those
+   are decided each time. Limits, nonce, quota, the cache's answer and the record are each
    request's own.
 3. When it is asked a third time, the answer's and the entry's unchanging bytes are kept as well.
    They are cut out of what the one encoder wrote; no second one knows the format.

@@ -201,6 +201,7 @@ class Lookup:
             self._catalog.find(attribution.item),
             certificate,
             today=today,
+            minute=self._day.minute(),
             address=caller.address,
         )
         decision = self._narrow(access, decision, today)
@@ -233,7 +234,8 @@ class Lookup:
             verifies,
         )
         known.is_watched = self._cases is not None and self._cases.watches(attribution)
-        self.known.remember(caller.digest, known)
+        if not decision.is_timed:
+            self.known.remember(caller.digest, known)
         return known
 
     def _narrow(self, access: Access, decision: Decision, today: date) -> Decision:

@@ -13,8 +13,8 @@ from gateway.model.entry import HolderMark
 
 ACT_VERSION: Final = 1
 
-#: What can be done. `receipt` and `case_…` are an agency's own, `invalidate` a department's; the
-#: others are auditors'.
+#: What can be done. `receipt`, `certificates` and `case_…` are an agency's own, `invalidate` a
+#: department's; the others are auditors'.
 Action = Literal[
     "search",
     "view",
@@ -24,6 +24,7 @@ Action = Literal[
     "evidence",
     "entries",
     "receipt",
+    "certificates",
     "unmask_ask",
     "unmask_approve",
     "unmask_redeem",
@@ -68,8 +69,8 @@ class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         id: 32 hex digits, made by whoever records it.
         salt: 16 random bytes in base64url, so that a leaf hash cannot be guessed.
         time: RFC 3339 UTC with milliseconds.
-        actor: id of the auditor; of the agency for a receipt or a case, of the department for a
-            signal.
+        actor: id of the auditor; of the agency for a receipt, its list of certificates or a case,
+            of the department for a signal.
         keyid: key of the actor that `signature` verifies with.
         reason: in the actor's words, screened for personal data; None with `request`, where there
             is no place for it.

@@ -9,7 +9,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 import msgspec
@@ -31,7 +31,7 @@ def format_agency(agency: Agency) -> str:
 
 
 def format_toml(struct: msgspec.Struct) -> str:
-    """Write any struct of texts, numbers, times, and tables of such, as TOML."""
+    """Write any struct of texts, numbers, times, days, and tables of such, as TOML."""
     return "\n".join(_table(struct)) + "\n"
 
 
@@ -50,7 +50,7 @@ def _table(struct: msgspec.Struct) -> Iterator[str]:
         value = getattr(struct, field.name)
         if value == field.default:
             continue
-        if isinstance(value, tuple) and isinstance(value[0], msgspec.Struct):
+        if isinstance(value, tuple) and value and isinstance(value[0], msgspec.Struct):
             tables += ((field.encode_name, row) for row in value)
         else:
             yield f"{field.encode_name} = {_value(value)}"
@@ -65,14 +65,20 @@ def _value(value: object) -> str:
             return "true" if value else "false"
         case int() | float():
             return repr(value)
-        case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case date():  # a datetime is one, too
+            return _day_or_time(value)
         case tuple():
             return f"[{', '.join(map(_value, value))}]"
         case str() if _LITERAL.fullmatch(value):
             return f"'''\n{value}'''"
         case _:
             return f'"{_ESCAPED.sub(_escape, str(value))}"'
+
+
+def _day_or_time(value: date) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value.isoformat()
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -14,6 +14,7 @@ from gateway.model.grant import Deny
 #: The code that each rule refuses with.
 RULES: Final = {
     "certificate.known": "CERTIFICATE_UNKNOWN",
+    "certificate.share_type": "NOT_SHARED",
     "certificate.holder_scheme": "CERTIFICATE_UNKNOWN",
     "item.published": "ITEM_UNKNOWN",
     "item.certificate": "ITEM_LACKS_CERTIFICATE",
@@ -33,8 +34,11 @@ RULES: Final = {
     "mandate.principal": "MANDATE_OUT_OF_SCOPE",
     "mandate.validity": "MANDATE_EXPIRED",
     "grant.exists": "NOT_GRANTED",
+    "grant.revoked": "GRANT_REVOKED",
     "grant.validity": "GRANT_EXPIRED",
+    "grant.hours": "HOURS_NOT_GRANTED",
     "grant.item": "ITEM_NOT_GRANTED",
+    "grant.division": "DIVISION_NOT_GRANTED",
     "grant.network": "NETWORK_DENIED",
     "grant.operation": "OPERATION_NOT_GRANTED",
     "fields.shape": "FIELD_UNKNOWN",

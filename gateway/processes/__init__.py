@@ -9,7 +9,7 @@
 4. Without a sequencer workers stay up and refuse: no record, no answer.
 5. A stop drains: workers first, then the sequencer. Children leave by themselves when the
    supervisor is killed, because the pipe that only it holds open ends.
-6. SIGHUP has workers take agencies, grants and items from disk (`gateway.reload`).
+6. SIGHUP has workers take agencies, grants, share types and items from disk (`gateway.reload`).
 7. The socket of each worker is kept here, so that connections that wait for one that drains or dies
    are its successor's, and none is reset.
 

@@ -17,6 +17,7 @@ from gateway.exchange.reply import JSON, PROBLEM_JSON
 from gateway.model.case import CaseAnswer, CaseClosing, CaseRegistration
 from gateway.model.invalidation import Invalidated, Invalidation
 from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
+from gateway.model.offer import Offered
 from gateway.web.log_pages import OCTETS
 
 _SCHEMA_PATH: Final = "#/components/schemas/"
@@ -105,6 +106,7 @@ def document() -> dict[str, Any]:
             "/v1/cases/{case}/close": {
                 "post": _case("case_close", "End a case 办结办件", body="CaseClosing")
             },
+            "/v1/certificates": {"get": _certificates()},
             "/v1/receipts/{index}": {"get": _receipt()},
             "/log/checkpoint": {
                 "get": _log_page("checkpoint", "Newest checkpoint 最新检查点", "text/plain")
@@ -135,7 +137,7 @@ def _schemas() -> dict[str, Any]:
     _, found = msgspec.json.schema_components(
         (
             *(LookupRequest, LookupAnswer, Problem, Receipt, Invalidation, Invalidated),
-            *(CaseRegistration, CaseClosing, CaseAnswer),
+            *(CaseRegistration, CaseClosing, CaseAnswer, Offered),
         ),
         ref_template=_SCHEMA_PATH + "{name}",
     )
@@ -208,6 +210,18 @@ def _case(
         "responses": {
             "200": _done(_content(JSON, "CaseAnswer")),
             **_problems(_refusals(*_WHO, *about), headers=_reply_headers()),
+        },
+    }
+
+
+def _certificates() -> dict[str, Any]:
+    return {
+        "operationId": "certificates",
+        "summary": "Certificate types, and what the caller is granted 可查证照与本单位授权",
+        "parameters": _signed_fields(),
+        "responses": {
+            "200": _done(_content(JSON, "Offered")),
+            **_problems(_refusals(*_WHO), headers=_reply_headers()),
         },
     }
 

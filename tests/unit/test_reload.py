@@ -148,3 +148,17 @@ async def test_a_reload_of_everything_is_all_or_nothing(
     grants.write_text("grants = []")
     await live.reload()
     assert (knows(live, "k1"), live.state) == (True, "ok")
+
+
+async def test_a_share_type_of_what_nobody_answers_is_a_mistake(
+    live: LiveSite, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "shares").mkdir()
+    shares = tmp_path / "shares/x.toml"
+    shares.write_text('shares = [{certificate = "a.b", type = "none", reason = "synthetic"}]')
+    await live.reload()
+    assert live.state == "stale"
+    assert "names the certificate `a.b`" in capsys.readouterr().out
+    shares.write_text("shares = []")
+    await live.reload()
+    assert live.state == "ok"

@@ -50,6 +50,14 @@ def test_a_day_is_the_same_object_until_it_ends(clock: Clock) -> None:
     assert day.today() is first
 
 
+@pytest.mark.parametrize(("later_s", "minute"), [(0.0, 1439), (0.5, 0), (60.0, 0), (60.5, 1)])
+def test_minutes_are_counted_from_the_sites_midnight(
+    clock: Clock, later_s: float, minute: int
+) -> None:
+    clock.now_s += later_s
+    assert SiteDay(clock, SHANGHAI_H).minute() == minute
+
+
 @pytest.mark.parametrize(("later_s", "left_s"), [(0.0, 1), (0.5, 86_400), (1.0, 86_400)])
 def test_what_is_left_is_rounded_up_and_never_nothing(
     clock: Clock, later_s: float, left_s: int

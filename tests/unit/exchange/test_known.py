@@ -144,6 +144,18 @@ async def test_a_new_version_of_a_grant_asks_the_department_anew(corridor: Corri
     assert (answer["served_from"], answer["grant"]) == ("source", "yq-gjj@4")
 
 
+async def test_under_a_grant_with_hours_the_same_words_are_decided_each_time() -> None:
+    corridor = Corridor(without(hours=("08:00-16:01",)))  # it is 16:00 there
+    await ask_often(corridor)
+    assert corridor.policy.decided_count == TIMES
+    corridor.now_s += 60
+    _, problem = await corridor.ask()
+    assert (problem["code"], problem["detail"]) == (
+        "HOURS_NOT_GRANTED",
+        "grant yq-gjj@3 may be used 08:00-16:01",
+    )
+
+
 async def test_a_record_that_is_too_large_by_its_wording_says_so_like_any_other(
     corridor: Corridor,
 ) -> None:

@@ -13,6 +13,7 @@ from gateway.model.grant import Decision, Deny, Grant
 from gateway.model.holder import Holder
 from gateway.model.item import Material, ServiceItem
 from gateway.model.lookup import Attribution, HolderReference, LookupRequest, OperatorReference
+from gateway.model.share import Share
 from gateway.policy.policy import GrantPolicy
 
 TITLE = Text("Title", "标题")
@@ -27,16 +28,20 @@ class Scene(msgspec.Struct, frozen=True):
     certificate: CertificateType | None
     grants: tuple[Grant, ...]
     today: date = date(2026, 11, 22)
+    minute: int = 10 * 60
+    shares: tuple[Share, ...] = ()
     address: str = "10.20.30.40"
 
-    def decide(self) -> Decision:
-        return GrantPolicy(self.grants).decide(
+    def decide(self, policy: GrantPolicy | None = None) -> Decision:
+        """By these grants; `policy` is of the same, made before."""
+        return (policy or GrantPolicy(self.grants, self.shares)).decide(
             self.agency,
             self.request,
             self.holder,
             self.item,
             self.certificate,
             today=self.today,
+            minute=self.minute,
             address=self.address,
         )
 

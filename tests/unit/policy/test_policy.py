@@ -10,6 +10,7 @@ from gateway.errors import CHECKS, REFUSALS, SetupError
 from gateway.model.agency import Agency, Operator
 from gateway.model.grant import Permit
 from gateway.model.holder import Holder
+from gateway.model.share import Share
 from gateway.policy.policy import GrantPolicy
 from gateway.policy.rules import RULES
 from tests.unit.policy.scene import ITEM, PERMITTED, Scene, replace
@@ -29,6 +30,11 @@ def test_a_request_that_a_grant_covers_is_permitted_under_it() -> None:
 def test_rules_stand_in_the_order_of_the_checks() -> None:
     places = [CHECKS.index(REFUSALS[code].check) for code in RULES.values()]
     assert places == sorted(places)
+
+
+WITHHELD = PERMITTED.changed(
+    shares=(Share("public_security.identity", "none", "中华人民共和国某某法第一条（演示）"),)
+)
 
 
 def verifying(**claims: object) -> Scene:
@@ -53,6 +59,14 @@ def verifying(**claims: object) -> Scene:
         (PERMITTED.changed(grants=()), "grant.exists", "NOT_GRANTED"),
         (PERMITTED.granting({"agency": "yq-rsj"}), "grant.exists", "NOT_GRANTED"),
         (PERMITTED.granting({"certificate": "a.b"}), "grant.exists", "NOT_GRANTED"),
+        (WITHHELD, "certificate.share_type", "NOT_SHARED"),
+        (PERMITTED.granting({"revoked": "no longer needed"}), "grant.revoked", "GRANT_REVOKED"),
+        (PERMITTED.granting({"hours": ("11:00-12:00",)}), "grant.hours", "HOURS_NOT_GRANTED"),
+        (
+            PERMITTED.granting({"divisions": ("140100", "140303")}),
+            "grant.division",
+            "DIVISION_NOT_GRANTED",
+        ),
         (PERMITTED.changed(today=date(2025, 12, 31)), "grant.validity", "GRANT_EXPIRED"),
         (PERMITTED.changed(today=date(2027, 1, 1)), "grant.validity", "GRANT_EXPIRED"),
         (PERMITTED.granting({"items": ("yq-gjj-002",)}), "grant.item", "ITEM_NOT_GRANTED"),
@@ -119,6 +133,69 @@ def test_without_networks_any_address_passes() -> None:
     assert permitted_by(PERMITTED.changed(address="")) == "yq-gjj@3"
 
 
+@pytest.mark.parametrize(
+    ("division", "inside"),
+    [
+        ("140300", True),
+        ("140302", True),
+        ("140300000000", True),
+        ("140302001002", True),
+        ("140000", False),
+        ("140100", False),
+        ("141300", False),
+        (None, False),
+    ],
+)
+def test_a_request_s_place_lies_in_the_grant_s_or_is_refused(
+    division: str | None, *, inside: bool
+) -> None:
+    for granted in ("140300", "140300000000"):
+        scene = PERMITTED.granting({"divisions": (granted,)}).attributed(division=division)
+        assert scene.rule() == ("grant.covers" if inside else "grant.division")
+
+
+def test_without_divisions_no_place_need_be_named() -> None:
+    assert permitted_by(PERMITTED.attributed(division=None)) == "yq-gjj@3"
+
+
+@pytest.mark.parametrize(
+    ("minute", "inside"), [(479, False), (480, True), (719, True), (720, False), (1439, False)]
+)
+def test_a_grant_s_hours_begin_with_their_first_minute_and_end_before_their_last(
+    minute: int, *, inside: bool
+) -> None:
+    scene = PERMITTED.granting({"hours": ("08:00-12:00",)}).changed(minute=minute)
+    assert scene.rule() == ("grant.covers" if inside else "grant.hours")
+
+
+def test_a_permit_says_whether_the_hour_had_a_part_in_it() -> None:
+    always, by_day = {"id": "b"}, {"id": "a", "hours": ("00:00-09:00",)}
+    scene = PERMITTED.granting(always, by_day)
+    permits = [scene.changed(minute=minute).decide() for minute in (0, 600)]
+    assert [permit.grant.id for permit in permits if isinstance(permit, Permit)] == ["a", "b"]
+    assert [permit.is_timed for permit in permits if isinstance(permit, Permit)] == [True, True]
+    plain = PERMITTED.decide()
+    assert isinstance(plain, Permit)
+    assert not plain.is_timed
+
+
+def test_what_is_not_shared_is_refused_whatever_is_granted_and_the_law_is_named() -> None:
+    assert WITHHELD.refusal()[2] == (
+        "public_security.identity is not shared: 中华人民共和国某某法第一条（演示）"
+    )
+    for type_ in ("conditional", "unconditional"):
+        shared = PERMITTED.changed(shares=(Share("public_security.identity", type_),))
+        assert permitted_by(shared) == "yq-gjj@3"
+        # Unconditional sharing is no open door: it still takes a grant, and who asks and why.
+        assert shared.changed(grants=()).rule() == "grant.exists"
+        assert shared.attributed(purpose="测试").rule() == "attribution.purpose"
+
+
+def test_what_is_not_shared_needs_its_legal_reason() -> None:
+    with pytest.raises(ValueError, match="legal reason"):
+        Share("public_security.identity", "none", " ")
+
+
 def test_the_detail_names_grant_and_missing_fields_in_our_own_words() -> None:
     *_, detail = PERMITTED.asking(fields=("name", "sex_code")).refusal()
     assert detail == "grant yq-gjj@3 lacks sex_code"
@@ -179,6 +256,7 @@ def test_a_reloaded_agency_brings_its_own_operators() -> None:
             PERMITTED.item,
             PERMITTED.certificate,
             today=PERMITTED.today,
+            minute=PERMITTED.minute,
             address=PERMITTED.address,
         ).rule
 
@@ -195,6 +273,9 @@ def test_a_reloaded_agency_brings_its_own_operators() -> None:
         ({"networks": ("10.20.30.40/16",)}, "not a CIDR block"),
         ({"networks": ("yq.example",)}, "not a CIDR block"),
         ({"valid_until": date(2025, 1, 1)}, "ends before it starts"),
+        ({"hours": ("8-12",)}, "not of the form 08:00-12:00"),
+        ({"hours": ("18:00-08:00",)}, "ends before it begins"),
+        ({"hours": ("18:00-24:01",)}, "ends before it begins, or after 24:00"),
     ],
 )
 def test_a_grant_that_cannot_be_used_is_refused_at_start_up(
