@@ -29,11 +29,13 @@ from gateway.audit.space import Space
 from gateway.audit.store.sqlite import SqliteStore
 from gateway.cache.memory import MemoryCache
 from gateway.caching import cache_secret, check_store, make_cache
+from gateway.casework import Casework
 from gateway.catalog.catalog import ItemCatalog
 from gateway.config import Site, load_site
 from gateway.crypto.sdjwt import RESERVED_NAMES
 from gateway.errors import SetupError
 from gateway.exchange.lookup import Lookup
+from gateway.office_port import CaseGate
 from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
 from gateway.reading import Reading
@@ -89,6 +91,7 @@ def check_site(site: Site) -> Departments:
     keyring.seal_signers(site)
     keyring.seal_public_keys(site)
     keyring.check_epoch_key(site)
+    keyring.office_cipher(site)
     check_store(site)
     _notary_plan(site)
     open_tls(site)
@@ -201,6 +204,11 @@ async def run_worker(
             site, departments, audit, cache, epochs=epochs, clock=_now,
             nonce_life_s=site.config.lookup.clock_window_s + _NONCE_MARGIN_S,
         )  # fmt: skip
+        casework = Casework(
+            site, audit, epochs=epochs, clock=_now,
+            nonce_life_s=site.config.lookup.clock_window_s + _NONCE_MARGIN_S,
+        )  # fmt: skip
+        stack.callback(casework.store.close)
         stack.push_async_callback(departments.aclose)
         await departments.open(signalling.notice)
         open_door = _door_of(site, authorities=authorities_of(site.config.http, sock))
@@ -214,6 +222,7 @@ async def run_worker(
         front = _make_front(
             site, live, departments, audit=audit, cache=cache, epochs=epochs, tls=tls,
             sealer=sealer, open_door=open_door, signalling=signalling, catalog=catalog,
+            casework=casework,
         )  # fmt: skip
         gc.collect()
         gc.freeze()  # what start-up made stays; the collector need not look at it again
@@ -285,6 +294,7 @@ def _make_front(
     open_door: OpenDoor,
     signalling: Signalling,
     catalog: CatalogPages,
+    casework: Casework,
 ) -> Front:
     config = site.config
     limits = AgencyLimits(config.limits, workers=config.http.workers)
@@ -299,25 +309,28 @@ def _make_front(
         sandbox=config.site.mode == "sandbox",
     )  # fmt: skip
     lookup = _make_lookup(
-        site, live, departments,
-        audit=audit, cache=cache, epochs=epochs, sealer=sealer, limits=limits,
+        site, live, departments, audit=audit, cache=cache, epochs=epochs, sealer=sealer,
+        limits=limits, cases=casework.gate,
     )  # fmt: skip
 
     def let_go() -> None:
         cache.drop_ended()
         lookup.known.let_go()
 
+    desk = LookupDesk(
+        examine=live.examine, lookup=lookup.begin, responder=responder, refusals=refusals,
+        metrics=metrics, pressure=TurnPressure(config.http.max_wait_ms / 1000),
+        deadline_s=config.lookup.deadline_s, default_port=default_port(config.http),
+    )  # fmt: skip
+
+    async def ready() -> tuple[bool, Mapping[str, str]]:
+        return await readiness(
+            site, audit, departments, cache=cache, live=live, epochs=epochs, tls=tls,
+            office=casework.state,
+        )  # fmt: skip
+
     return Front(
-        lookups=LookupDesk(
-            examine=live.examine,
-            lookup=lookup.begin,
-            responder=responder,
-            pressure=TurnPressure(config.http.max_wait_ms / 1000),
-            refusals=refusals,
-            metrics=metrics,
-            deadline_s=config.lookup.deadline_s,
-            default_port=default_port(config.http),
-        ),
+        lookups=desk,
         refusals=refusals,
         metrics=metrics,
         more={
@@ -325,12 +338,11 @@ def _make_front(
             **reading.handlers(),
             **catalog.handlers(responder),
         },
-        folders=catalog.folders(responder),
         pages=reading.pages,
+        folders=catalog.folders(responder)
+        | casework.folders(live.identify, live, limits, responder),
         responder=responder,
-        ready=lambda: readiness(
-            site, audit, departments, cache=cache, live=live, epochs=epochs, tls=tls
-        ),
+        ready=ready,
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
         let_go=let_go,
     )
@@ -346,6 +358,7 @@ def _make_lookup(
     epochs: LiveEpochs,
     sealer: DepartmentSealer,
     limits: AgencyLimits,
+    cases: CaseGate,
 ) -> Lookup:
     config = site.config
     return Lookup(
@@ -361,5 +374,6 @@ def _make_lookup(
         utc_offset_h=config.site.utc_offset_h,
         nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
         x509_required=config.http.client_x509 == "required",
+        cases=cases,
         on_fault=report_fault,
     )

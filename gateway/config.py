@@ -15,7 +15,7 @@
     calendar/*.toml     the holidays of one year each, in place of those that are shipped
     lists/*.toml        [[intermediaries]] of the list of clause 4.6
     keys/               private keys, made by `yizheng keys init`; never committed
-    var/                state: the audit log, the sequencer's socket
+    var/                state: the audit log, the office store, the sequencer's socket
 
 Rules: unknown keys are refused; every mistake names file, path and remedy; nothing is read twice;
 no default opens anything beyond loopback.
@@ -42,6 +42,7 @@ from gateway.model.ids import check_cn_uscc
 from gateway.model.intermediary import Intermediary
 from gateway.model.item import ServiceItem
 from gateway.model.limits import LimitsSection
+from gateway.model.office_section import CasesSection, OfficeSection
 from gateway.model.share import Share
 from gateway.model.site import AdapterSite
 from gateway.model.working_day import WorkingDays
@@ -103,6 +104,8 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         cache: sealed answers kept in memory, and shared by nodes.
         limits: how often agencies may ask.
         audit: the log: retention, witnesses, timestamps.
+        office: the store of cases.
+        cases: whether what is asked has to belong to a registered case.
         grants: how long a department may take over an application.
     """
 
@@ -112,6 +115,8 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache: CacheSection = CacheSection()
     limits: LimitsSection = LimitsSection()
     audit: AuditSection = AuditSection()
+    office: OfficeSection = OfficeSection()
+    cases: CasesSection = CasesSection()
     grants: GrantsSection = GrantsSection()
 
 

@@ -9,6 +9,8 @@
     keys/seal-<adapter>.pem  P-256    seals that department's certificates
     keys/audit.kek           32 bytes wraps the epoch keys; `[audit] kek` may name another
     keys/epochs.json         wrapped epoch keys; who destroys one, erases its holders from the log
+    keys/office.key          32 bytes under which the office store knows holders; `[office] key` may
+                             name another
     keys/shared-cache.key    32 bytes the same on all nodes (`[cache] url`); `[cache] key` may name
                              another
     keys/retired/            public halves of sealing keys that were replaced; published for ever
@@ -36,6 +38,7 @@ from gateway.crypto.keys import (
     public_jwk,
     public_pem,
 )
+from gateway.crypto.office import OfficeCipher
 from gateway.crypto.shared import SharedCipher
 from gateway.errors import GatewayError, SetupError
 from gateway.model.agency import Algorithm
@@ -72,6 +75,8 @@ def make_missing_keys(site: Site) -> tuple[Path, ...]:
             vkey.write_text(log_signer(site).public.vkey + "\n")
         if (kek := make_secret(site, site.config.audit.kek)) is not None:
             made.append(kek)
+        if (office := make_secret(site, site.config.office.key)) is not None:
+            made.append(office)
         cache = site.config.cache
         if cache.url is not None and (shared := make_secret(site, cache.key)) is not None:
             made.append(shared)
@@ -275,6 +280,15 @@ def shared_cipher(site: Site) -> SharedCipher:
         SetupError: there is no such key.
     """
     return SharedCipher(_read_secret(site, site.config.cache.key, "cache.key"))
+
+
+def office_cipher(site: Site) -> OfficeCipher:
+    """The keys under which the office store knows holders.
+
+    Raises:
+        SetupError: there is no such key; `yizheng keys init` makes it.
+    """
+    return OfficeCipher(_read_secret(site, site.config.office.key, "office.key"))
 
 
 def _epochs_file(site: Site) -> Path:

@@ -28,10 +28,14 @@ async def readiness(
     live: LiveSite,
     epochs: LiveEpochs,
     tls: LiveTLS | None,
+    office: str,
 ) -> tuple[bool, Mapping[str, str]]:
     """Ready means: lookups can be recorded.
 
-    Departments, a shared cache that is away and a stale site are only told.
+    Departments, a shared cache or an office store that is away, and a stale site are only told.
+
+    Args:
+        office: `ok`, or the code of what is wrong with the office store.
     """
     try:
         await audit.ping(Deadline.after(_PING_S))
@@ -39,7 +43,7 @@ async def readiness(
     except AuditError as error:
         recorded = error.code
     parts = {"audit": recorded, **audit_health(site.state / "audit", site.config.audit)}
-    parts |= {"epoch": epochs.state, "site": live.state}
+    parts |= {"epoch": epochs.state, "site": live.state, "office": office}
     if (shared := cache.state().store) != "none":
         parts["cache"] = shared
     if tls is not None:

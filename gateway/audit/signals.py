@@ -3,9 +3,8 @@
 
 Rules:
 
-1. A department's signal is an act with the department's own signature. The signed body holds the
-   holder's number, so its digest and the signature stand under a key of this act alone, as those of
-   an access do (ADR 0005): `<epoch>.<base64url of nonce ‖ AES-256-GCM(digest ‖ signature)>`.
+1. A department's signal is an act with the department's own signature, sealed, since the signed
+   body holds the holder's number (`gateway.audit.sealed`).
 2. What an adapter learned by itself, and what an operator purged, is an event.
 3. No number in clear: the holder stands in the record as a mark, and goes to the caches as tags.
 4. A change that is about more certificate types than a frame should hold is about everything.
@@ -22,9 +21,10 @@ from typing import Final, final
 
 import msgspec
 
+from gateway.audit.sealed import make_sealed_act
 from gateway.crypto.digest import b64url_encode
 from gateway.crypto.identity import EpochCipher
-from gateway.model.act import Act, Event, Happening, SignedTarget
+from gateway.model.act import Act, Event, Happening
 from gateway.model.forget import Forget
 from gateway.model.holder import Holder
 from gateway.model.instant import format_time_ms
@@ -164,26 +164,15 @@ class ChangeSignals(ChangeLog):
         query: str | None = None,
         code: str | None = None,
     ) -> Act:
-        signature, cipher = caller.signature, self._epochs.current
-        request = signature.request
-        sealed = cipher.mark_request(caller.digest, signature.value, signature.member, act_id)
-        return Act(
-            id=act_id,
-            salt=_salt(),
-            time=format_time_ms(self._clock()),
-            action="invalidate",
-            actor=caller.agency.id,
-            keyid=signature.keyid,
+        return make_sealed_act(
+            caller,
+            act_id,
+            "invalidate",
+            cipher=self._epochs.current,
+            now=self._clock(),
+            holder=holder,
             query=query,
-            holder=None
-            if holder is None
-            else cipher.mark_holder(holder.scheme, holder.number, holder.masked, act_id),
-            outcome="done" if code is None else "refused",
             code=code,
-            request=SignedTarget(
-                request.authority, f"{request.method} {request.path}", signature.member
-            ),
-            signature=f"{sealed.epoch}.{sealed.ct}",
         )
 
 

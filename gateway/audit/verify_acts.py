@@ -2,8 +2,8 @@
 """Whether the acts in a log were signed by those in whose names they stand.
 
 Nobody is deleted from the site (`gateway.signer_folder`), so a key that is not known is a fault,
-too. A department's signal is signed together with a number, so that it verifies only for who has
-the epoch's key; here its key must be known, and it is not counted.
+too. A department's signal and an agency's case are signed together with a number, so that they
+verify only for who has the epoch's key; here the key must be known, and they are not counted.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from typing import Final, final
 from gateway.audit.acts import verify_signed_act
 from gateway.audit.desk import verify_act
 from gateway.errors import RequestError, TrustError
-from gateway.model.act import Act
+from gateway.model.act import SEALED_ACTIONS, Act
 from gateway.model.agency import Agency
 from gateway.model.auditor import Auditor
 from gateway.model.department import Department
@@ -47,7 +47,7 @@ class ActSignatures:
         key = self._keys.get((act.actor, act.keyid))
         if key is None:
             raise _refused(index, f"no key `{act.keyid}` of `{act.actor}` is registered")
-        if act.action == "invalidate":
+        if act.action in SEALED_ACTIONS:
             return  # its signature is sealed, as that of an access
         try:
             if act.request is None:

@@ -67,6 +67,7 @@ def lookup(
         ),
     ] = None,
     scheme: Annotated[str, typer.Option(help="cn-id or cn-uscc.")] = "cn-id",
+    mandate: Annotated[str | None, typer.Option(help="The case's mandate, for an agent.")] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Ask a gateway for one certificate; the holder's number is read from standard input.
@@ -92,6 +93,7 @@ def lookup(
             "operator": {"id": settings.operator_id, "name": settings.operator_name},
             "terminal": settings.terminal,
             "division": settings.division,
+            "mandate": mandate,
         },
     )
 

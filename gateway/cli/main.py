@@ -17,6 +17,7 @@ from gateway.cli import (
     agency,
     agency_keys,
     agency_x509,
+    attribution,
     audit,
     audit_anomalies,
     audit_evidence,
@@ -29,6 +30,7 @@ from gateway.cli import (
     auditor,
     cache,
     calendar,
+    case,
     config,
     department,
     explain,
@@ -71,6 +73,8 @@ app.add_typer(agency.app, name="agency")
 app.add_typer(auditor.app, name="auditor")
 app.add_typer(department.app, name="department")
 app.add_typer(cache.app, name="cache")
+app.add_typer(case.app, name="case")
+app.add_typer(attribution.app, name="attribution")
 for review in (
     grant_review.supplement,
     grant_review.approve,

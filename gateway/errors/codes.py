@@ -7,6 +7,7 @@ generated from here. A code is a contract: it may be added, never renamed or giv
 
 from typing import Final
 
+from gateway.errors.case_codes import CASE_TABLE
 from gateway.errors.grant_codes import APPLICATION_TABLE, GRANT_TABLE
 from gateway.errors.refusal import Attribution, Refusal, Text
 from gateway.errors.refusal import row as _row
@@ -180,6 +181,7 @@ _TABLE: Final = (
          ("The case number is not well-formed", "办件编号不规范"),
          ("Use 4 to 64 letters, digits, '-', '_', '.' or '/'.",
           "请使用 4 至 64 位字母、数字、-、_、. 或 /。")),
+    *CASE_TABLE,
     # ---- may they --------------------------------------------------------------------------
     *GRANT_TABLE,
     _row("OPERATION_NOT_GRANTED", "operation", 403, "consumer",

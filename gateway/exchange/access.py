@@ -3,6 +3,8 @@
 
 from typing import Final
 
+from msgspec import UNSET
+
 from gateway.crypto.digest import b64url_encode
 from gateway.crypto.identity import EpochCipher
 from gateway.crypto.random import random_piece
@@ -98,6 +100,7 @@ class Access:
             item=attribution.item if attribution else None,
             case=attribution.case if attribution else None,
             purpose=attribution.purpose if attribution else None,
+            mandate=(attribution.mandate if attribution else None) or UNSET,
             holder=self._holder_mark(cipher),
             certificate=request.certificate if request else None,
             operation=request.operation if request else None,

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from gateway.errors import RequestError
+from gateway.model.case import CaseClosing, CaseRegistration
 from gateway.model.invalidation import Invalidation
 from gateway.model.lookup import LookupRequest
 
@@ -20,6 +21,8 @@ T = TypeVar("T")
 
 _parse = msgspec.json.Decoder(LookupRequest).decode
 _parse_change = msgspec.json.Decoder(Invalidation).decode
+_parse_registration = msgspec.json.Decoder(CaseRegistration).decode
+_parse_closing = msgspec.json.Decoder(CaseClosing).decode
 _parse_members = msgspec.json.Decoder(dict[str, Any]).decode
 _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 
@@ -61,6 +64,35 @@ def parse_invalidation(body: bytes) -> Invalidation:
     whole = _parse_members(body)
     _refuse_repeated(body, len(whole) + len(whole["holder"]))
     return change
+
+
+def parse_registration(body: bytes) -> CaseRegistration:
+    """Decode the registration of a case strictly.
+
+    Raises:
+        RequestError: as `parse_lookup`.
+    """
+    registration = _decoded(_parse_registration, body)
+    _refuse_repeated(body, _count_members(_parse_members(body)))
+    return registration
+
+
+def parse_closing(body: bytes) -> CaseClosing:
+    """Decode the end of a case strictly.
+
+    Raises:
+        RequestError: as `parse_lookup`.
+    """
+    closing = _decoded(_parse_closing, body)
+    _refuse_repeated(body, _count_members(_parse_members(body)))
+    return closing
+
+
+def _count_members(value: Any) -> int:
+    """Members of all objects inside; what was decoded before is not nested deeply."""
+    if isinstance(value, dict):
+        return len(value) + sum(map(_count_members, value.values()))
+    return sum(map(_count_members, value)) if isinstance(value, list) else 0
 
 
 def _decoded(decode: Callable[[bytes], T], body: bytes) -> T:

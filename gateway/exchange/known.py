@@ -59,6 +59,7 @@ class Known(msgspec.Struct):
         adapter: name of the one that answers for the request's division.
         key: of the cache; None where nothing is kept.
         is_verified_there: a verification that the department does by itself: no cache answers it.
+        is_watched: its case, as it is now, is looked at each time (`office_port.CaseGate`).
         hit_count: answers from the cache, as far as it matters.
         wording: of the last of them.
     """
@@ -75,6 +76,7 @@ class Known(msgspec.Struct):
     permit: Permit
     key: bytes | None
     is_verified_there: bool
+    is_watched: bool = False
     hit_count: int = 0
     wording: "Wording | None" = None
 

@@ -28,6 +28,7 @@ from gateway.errors import (
     AuditError,
     DepartmentError,
     RequestError,
+    StoreError,
 )
 from gateway.exchange.access import Access, check_x509
 from gateway.exchange.answer import make_answer
@@ -39,10 +40,11 @@ from gateway.exchange.reply import Refused, Reply
 from gateway.exchange.source import Source
 from gateway.model.asked import asked_fields, keys_of
 from gateway.model.certificate import CertificateType
-from gateway.model.grant import Deny, Permit
+from gateway.model.grant import Decision, Deny, Permit
 from gateway.model.ids import parse_holder
 from gateway.model.lookup import LookupAnswer
 from gateway.model.screening import screen_request
+from gateway.office_port import CaseGate
 from gateway.ports import (
     AccessPolicy,
     AdapterDirectory,
@@ -69,6 +71,7 @@ class Lookup:
         utc_offset_h: hours east of UTC of the site's days.
         nonce_life_s: seconds after `created` at which a signature is too old by itself.
         x509_required: agencies that registered no X.509 certificate are refused as well.
+        cases: checks a request against its case; None where there are no cases.
         on_fault: told of a programming error, whose caller gets INTERNAL; must not raise.
 
     Attributes:
@@ -90,6 +93,7 @@ class Lookup:
         utc_offset_h: float,
         nonce_life_s: int,
         x509_required: bool = False,
+        cases: CaseGate | None = None,
         on_fault: Callable[[BaseException], None],
     ) -> None:
         self._catalog: Final = catalog
@@ -106,6 +110,7 @@ class Lookup:
         self._source: Final = Source(departments, cache, sealer, clock_s=clock_s)
         self._nonce_life_s: Final = nonce_life_s
         self._x509_required: Final = x509_required
+        self._cases: Final = cases
         self._on_fault: Final = on_fault
         self.known: Final = KnownRequests(cache)
         self._misses: Final[set[asyncio.Task[None]]] = set()
@@ -155,6 +160,8 @@ class Lookup:
         access.keep_within(self._limits.take_department(caller.agency, known.adapter))
         self._permit(access, known.permit, today)
         access.known = known
+        if known.is_watched and self._opens_case(access):
+            return known  # it is opened before anything is answered
         kept = None
         if known.key is not None and not known.is_verified_there:
             kept = self._cache.get(known.key, known.request.max_age_s)
@@ -171,6 +178,8 @@ class Lookup:
         ):
             return None
         access.recall(known)
+        if known.is_watched and isinstance(self._narrow(access, known.permit, today), Deny):
+            return None
         return known
 
     def _understand(self, access: Access, body: bytes, today: date) -> Known | Refused:
@@ -195,6 +204,7 @@ class Lookup:
             minute=self._day.minute(),
             address=caller.address,
         )
+        decision = self._narrow(access, decision, today)
         if isinstance(decision, Deny):
             return Refused(decision.refusal, decision.detail, decision.rule)
         assert certificate is not None  # a permit names a known certificate
@@ -223,9 +233,40 @@ class Lookup:
             key,
             verifies,
         )
+        known.is_watched = self._cases is not None and self._cases.watches(attribution)
         if not decision.is_timed:
             self.known.remember(caller.digest, known)
         return known
+
+    def _narrow(self, access: Access, decision: Decision, today: date) -> Decision:
+        """What the case, as it is now, leaves of a decision."""
+        request, holder = access.request, access.holder
+        if self._cases is None or request is None or holder is None:
+            return decision
+        agency = access.caller.agency
+        return self._cases.narrow(decision, agency, request.attribution, holder, today=today)
+
+    def _opens_case(self, access: Access) -> bool:
+        request = access.request
+        assert self._cases is not None  # nothing is watched without
+        assert request is not None  # it was permitted
+        return self._cases.opens(access.caller.agency, request.attribution)
+
+    async def _admit(self, access: Access, known: Known, deadline: Deadline) -> Refused | None:
+        """Have the case opened, if it is not; a refusal takes the permit back."""
+        assert self._cases is not None  # nothing is watched without
+        denied = await self._cases.admit(
+            access.caller.agency,
+            known.request.attribution,
+            known.holder,
+            today=known.today,
+            act=access.request_id,
+            deadline=deadline,
+        )
+        if denied is None:
+            return None
+        access.permit = None
+        return Refused(denied.refusal, denied.detail, denied.rule)
 
     def _adapter_of(self, certificate: CertificateType, division: str | None) -> str:
         adapter = self._departments.adapter_of(certificate.name, division)
@@ -271,12 +312,14 @@ class Lookup:
         if not isinstance(held, Held):
             return self._recorder.refuse_by(held, access)
         access.held = held
+        if known.is_watched and (refused := await self._admit(access, known, half)) is not None:
+            return refused
         return await self._source.answer(access, known, deadline)
 
     def _excuse(self, error: Exception) -> Refused:
         """The refusal for what went wrong before there was an answer."""
         match error:
-            case RequestError() | DepartmentError():
+            case RequestError() | DepartmentError() | StoreError():
                 return Refused.because(error)
             case TimeoutError():
                 return Refused.because(AdapterTimeout())

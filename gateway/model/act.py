@@ -13,8 +13,8 @@ from gateway.model.entry import HolderMark
 
 ACT_VERSION: Final = 1
 
-#: What can be done. `receipt` and `certificates` are an agency's own, `invalidate` a department's;
-#: the others are auditors'.
+#: What can be done. `receipt`, `certificates` and `case_…` are an agency's own, `invalidate` a
+#: department's; the others are auditors'.
 Action = Literal[
     "search",
     "view",
@@ -32,10 +32,20 @@ Action = Literal[
     "hold",
     "release",
     "invalidate",
+    "case_register",
+    "case_show",
+    "case_close",
 ]
 
+#: Whose signature covers a holder's number, or may: it stands sealed (`gateway.audit.sealed`).
+SEALED_ACTIONS: Final[frozenset[Action]] = frozenset(
+    {"invalidate", "case_register", "case_show", "case_close"}
+)
+
 #: What happens by itself, or by the hand of whoever runs the gateway.
-Happening = Literal["clock_step", "holder_changed", "cache_purged"]
+Happening = Literal[
+    "clock_step", "holder_changed", "cache_purged", "case_registered", "case_closed"
+]
 
 
 class SignedTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,19 +69,20 @@ class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         id: 32 hex digits, made by whoever records it.
         salt: 16 random bytes in base64url, so that a leaf hash cannot be guessed.
         time: RFC 3339 UTC with milliseconds.
-        actor: id of the auditor; of the agency for a receipt and for its list of certificates, of
-            the department for a signal.
+        actor: id of the auditor; of the agency for a receipt, its list of certificates or a case,
+            of the department for a signal.
         keyid: key of the actor that `signature` verifies with.
         reason: in the actor's words, screened for personal data; None with `request`, where there
             is no place for it.
-        subject: what it was about: a request id, an index, an epoch, another act's id.
-        query: filters of a search or export as canonical JSON; a holder stands in `holder` instead.
+        subject: what it was about: a request id, an index, an epoch, another act's id, a case.
+        query: filters of a search or export, or what was said of a case, as canonical JSON; a
+            holder stands in `holder` instead.
         holder: who was searched for or unmasked.
         count: rows shown or found; None where it was not known when the act was recorded.
         outcome: `done`, or `refused` with `code`.
         request: None for an act at the command line, whose signature is over the act itself.
         signature: base64url. Over the act's bytes with this member empty, or as `request` says. Of
-            `invalidate` it is sealed (`gateway.audit.signals`), since a holder's number was signed.
+            `SEALED_ACTIONS` it is sealed, since a holder's number was signed.
     """
 
     v: int = ACT_VERSION

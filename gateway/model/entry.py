@@ -73,6 +73,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         kind: `lookup`; other records are in `gateway.model.act`.
         id: the request id that the caller was given.
         salt: 16 random bytes in base64url, so that a leaf hash cannot be guessed.
+        mandate: by which somebody acted for the holder; left out where nobody said so.
         time: RFC 3339 UTC with milliseconds, the worker's clock; order is by index, never by time.
         code: the refusal's code; None for an answer.
         adapter_ms: whole milliseconds that the department took; None where it was not asked.
@@ -91,6 +92,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     item: str | None = None
     case: str | None = None
     purpose: str | None = None
+    mandate: str | msgspec.UnsetType = msgspec.UNSET
     holder: HolderMark | None = None
     certificate: str | None = None
     operation: Operation | None = None

@@ -46,6 +46,7 @@ class Attribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     operator: OperatorReference
     terminal: Short | None = None
     division: Annotated[str, Meta(pattern=r"^([0-9]{6}|[0-9]{12})$")] | None = None
+    mandate: Short | None = None
 
 
 class LookupRequest(Discreet, msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,8 +13,9 @@ from datetime import date
 from typing import Final
 
 from gateway.errors import RequestError
-from gateway.model.ids import check_cn_id
-from gateway.model.lookup import LookupRequest
+from gateway.model.case import CaseRegistration
+from gateway.model.ids import check_cn_id, check_cn_uscc
+from gateway.model.lookup import HolderReference, LookupRequest
 
 # GB 11643: 17 digits and a check character, however they are parted.
 _CITIZEN_NUMBER: Final = re.compile(r"(?<![0-9])(?:[0-9][\W_]{0,2}){17}[0-9Xx](?![0-9])")
@@ -38,12 +39,7 @@ def screen_request(request: LookupRequest) -> None:
     Raises:
         RequestError: ATTRIBUTION_PERSONAL; names the member, never its text.
     """
-    holder = request.holder
-    number = _fold(holder.number)
-    # An organisation's name is public; a case about it may well be called by it.
-    name = _fold(holder.name) if holder.name and holder.scheme == "cn-id" else ""
-    searched = [text for text, shortest in ((number, _MIN_NUMBER_LENGTH), (name, _MIN_NAME_LENGTH))
-                if len(text) >= shortest]  # fmt: skip
+    searched = tuple(_personal(request.holder))
     seen = {}
     for member, text in _recorded_texts(request):
         folded = _clean.get(text)
@@ -61,6 +57,58 @@ def screen_request(request: LookupRequest) -> None:
                 )
     if seen:
         _remember(seen)
+
+
+def screen_registration(registration: CaseRegistration, number: str) -> None:
+    """Refuse a case whose recorded texts hold personal data of any of its holders.
+
+    Args:
+        number: of the case.
+
+    Raises:
+        RequestError: ATTRIBUTION_PERSONAL; names the member, never its text.
+    """
+    mandate = registration.mandate
+    texts = [
+        ("case", number),
+        ("item", registration.item),
+        ("situation", registration.situation or ""),
+        ("operator.id", registration.operator.id),
+    ]
+    if mandate is not None:
+        texts += [("mandate.id", mandate.id), ("mandate.agent", mandate.agent or "")]
+        texts += [("mandate.scope", item) for item in mandate.scope]
+    for member, text in texts:
+        folded = _fold(text)
+        if holds_identifier(text) or any(
+            personal in folded
+            for each in registration.holders
+            for personal in _personal(each.holder)
+        ):
+            raise RequestError(
+                "ATTRIBUTION_PERSONAL", f"`{member}` holds a number or a name of a person"
+            )
+
+
+def holds_identifier(text: str) -> bool:
+    """Whether a citizen number or a unified credit code stands in a text, however it is parted."""
+    folded = _fold(text)
+    starts = range(len(folded) - _NUMBER_LENGTH + 1)
+    return holds_citizen_number(text) or any(
+        check_cn_uscc(folded[at : at + _NUMBER_LENGTH]).reason is None for at in starts
+    )
+
+
+def _personal(holder: HolderReference) -> Iterator[str]:
+    """What of a holder may not be recorded in clear, folded."""
+    number = _fold(holder.number)
+    if len(number) >= _MIN_NUMBER_LENGTH:
+        yield number
+    # An organisation's name is public; a case about it may well be called by it.
+    if holder.name and holder.scheme == "cn-id":
+        name = _fold(holder.name)
+        if len(name) >= _MIN_NAME_LENGTH:
+            yield name
 
 
 def holds_citizen_number(text: str) -> bool:
@@ -98,6 +146,7 @@ def _recorded_texts(request: LookupRequest) -> Iterator[tuple[str, str]]:
         ("attribution.operator.id", attribution.operator.id),
         ("attribution.terminal", attribution.terminal or ""),
         ("attribution.division", attribution.division or ""),
+        ("attribution.mandate", attribution.mandate or ""),
     )
     for name in request.fields:
         yield "fields", name

@@ -67,15 +67,16 @@ def refuse_attribution(
         agency: id of the agency.
     """
     return (
-        _refuse_operator(attribution.operator, operators, agency)
+        refuse_operator(attribution.operator, operators, agency)
         or _refuse_purpose(attribution.purpose)
-        or _refuse_case(attribution.case)
+        or refuse_case(attribution.case)
     )
 
 
-def _refuse_operator(
+def refuse_operator(
     operator: OperatorReference, operators: AbstractSet[tuple[str, str]], agency: str
 ) -> Deny | None:
+    """Refuse an operator who is a placeholder, or nobody of this agency."""
     rule = "attribution.operator_placeholder"
     if _fold(operator.id) in PLACEHOLDERS:
         return deny(rule, "`attribution.operator.id` is a placeholder")
@@ -98,10 +99,16 @@ def _refuse_purpose(purpose: str) -> Deny | None:
     return None
 
 
-def _refuse_case(case: str) -> Deny | None:
+def refuse_case(case: str) -> Deny | None:
+    """Refuse a case number of another form."""
     if _CASE.fullmatch(case) is None:
         return deny("attribution.case", "`attribution.case` is not a well-formed case number")
     return None
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether the whole text is one."""
+    return _fold(text) in PLACEHOLDERS
 
 
 # Operators and purposes come again and again.

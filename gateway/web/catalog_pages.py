@@ -33,7 +33,7 @@ from gateway.web.catalog_render import (
     Language,
     style,
 )
-from gateway.web.front import Page
+from gateway.web.front import Folder, Page, ReadOnly
 from gateway.web.negotiation import choose, matches, query_of
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Responder
@@ -102,10 +102,10 @@ class CatalogPages:
             STYLE: ("GET", partial(self._sheet, responder)),
         }
 
-    def folders(self, responder: Responder) -> dict[str, tuple[str, Page]]:
+    def folders(self, responder: Responder) -> dict[str, Folder]:
         """The same, by what a path begins with."""
-        page = partial(self._page, responder)
-        return {ITEMS_FOLDER: ("GET", page), LISTS: ("GET", page)}
+        page = ReadOnly(partial(self._page, responder))
+        return {ITEMS_FOLDER: page, LISTS: page}
 
     async def _page(self, responder: Responder, request: Request, _request_id: str) -> Answer:
         """`GET /v1/items`, an item, or a list."""

@@ -6,8 +6,8 @@ A lookup runs without a coroutine as far as nothing has to be waited for but its
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, Protocol
 
 import msgspec
 
@@ -29,6 +29,36 @@ Readiness = Callable[[], Awaitable[tuple[bool, Mapping[str, str]]]]
 #: Answers a request by calling `send` once, now or later.
 Handler = Callable[[Request, str, Send], None]
 Page = Callable[[Request, str], Awaitable[Answer]]
+#: The methods that a path supports.
+MethodsOf = Callable[[str], Sequence[str]]
+
+
+class Folder(Protocol):
+    """A page for whatever lies below a path."""
+
+    def methods(self, path: str) -> Sequence[str]:
+        """The methods that it supports there."""
+
+    async def __call__(self, request: Request, request_id: str, /) -> Answer:
+        """Answer a request by one of them."""
+
+
+_NO_FOLDERS: Final[Mapping[str, Folder]] = {}
+
+
+class ReadOnly(Folder):
+    """What can only be read, wherever below its path."""
+
+    def __init__(self, page: Page) -> None:
+        self._page: Final = page
+
+    def methods(self, path: str) -> Sequence[str]:  # noqa: ARG002 - the same everywhere
+        """GET."""
+        return ("GET",)
+
+    async def __call__(self, request: Request, request_id: str, /) -> Answer:
+        """Answer a request."""
+        return await self._page(request, request_id)
 
 
 class Front:
@@ -41,7 +71,7 @@ class Front:
         jwks: the published key set, encoded.
         pages: of the log.
         more: further handlers, by path.
-        folders: further handlers, by what a path begins with.
+        folders: further handlers of whatever lies below a path, by path.
         let_go: called each second to forget what is over.
     """
 
@@ -56,7 +86,7 @@ class Front:
         jwks: bytes,
         pages: LogPages,
         more: Mapping[str, tuple[str, Page]],
-        folders: Mapping[str, tuple[str, Page]] | None = None,
+        folders: Mapping[str, Folder] = _NO_FOLDERS,
         let_go: Callable[[], None] = lambda: None,
     ) -> None:
         self.refuse: Final = refusals.refuse
@@ -81,10 +111,13 @@ class Front:
             f"{LOG_FOLDER}checkpoint": ("GET", later(pages.checkpoint)),
             **{path: (method, later(page)) for path, (method, page) in more.items()},
         }
-        self._folders: Final[dict[str, tuple[str, Handler]]] = {
-            f"{LOG_FOLDER}tile/": ("GET", later(pages.tile)),
-            RECEIPTS_FOLDER: ("GET", later(pages.receipt)),
-            **{path: (method, later(page)) for path, (method, page) in (folders or {}).items()},
+        self._folders: Final[dict[str, tuple[MethodsOf, Handler]]] = {
+            path: (folder.methods, later(folder))
+            for path, folder in (
+                (f"{LOG_FOLDER}tile/", ReadOnly(pages.tile)),
+                (RECEIPTS_FOLDER, ReadOnly(pages.receipt)),
+                *folders.items(),
+            )
         }
 
     def answer(self, request: Request, send: Send) -> None:
@@ -133,19 +166,19 @@ class Front:
 
         return handle
 
-    def _find(self, request: Request) -> tuple[str, Handler]:
+    def _find(self, request: Request) -> tuple[Sequence[str], Handler]:
         path = request.path
         if (found := self._routes.get(path)) is not None:
-            return found
-        for folder, found in self._folders.items():
+            return found[:1], found[1]
+        for folder, (methods_of, handler) in self._folders.items():
             if path.startswith(folder):
-                return found
+                return methods_of(path), handler
         raise RequestError("PATH_UNKNOWN")
 
     def _route(self, request: Request) -> Handler:
-        method, handler = self._find(request)
-        if request.method != method:
-            raise MethodUnsupported(method)
+        methods, handler = self._find(request)
+        if request.method not in methods:
+            raise MethodUnsupported(", ".join(methods))
         return handler
 
     async def _healthz(self, _request: Request, _request_id: str) -> Answer:

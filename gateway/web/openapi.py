@@ -14,6 +14,7 @@ import msgspec
 from gateway.audit.receipt import Receipt
 from gateway.errors import REFUSALS, Refusal
 from gateway.exchange.reply import JSON, PROBLEM_JSON
+from gateway.model.case import CaseAnswer, CaseClosing, CaseRegistration
 from gateway.model.invalidation import Invalidated, Invalidation
 from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
 from gateway.model.offer import Offered
@@ -51,6 +52,19 @@ _INDEX: Final = {
     "description": "Of the record, as Audit-Receipt tells it.",
     "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999},
 }
+_CASE: Final = {
+    "name": "case",
+    "in": "path",
+    "required": True,
+    "description": "The agency's number of the case; `/` in it is written %2F.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._/-]{4,64}$"},
+}
+#: Codes of a registration's content.
+_CASE_CONTENT: Final = (
+    "CASE_MALFORMED", "HOLDER_INVALID", "ITEM_UNKNOWN", "OPERATOR_UNKNOWN", "OPERATOR_PLACEHOLDER",
+    "CASE_CLOSED", "CASE_ITEM_FIXED", "CASE_HOLDER_MISMATCH", "MANDATE_OUT_OF_SCOPE",
+    "MANDATE_EXPIRED",
+)  # fmt: skip
 _LEVEL: Final = {
     "name": "level",
     "in": "path",
@@ -121,6 +135,18 @@ def document() -> dict[str, Any]:
         "paths": {
             "/v1/lookups": {"post": _lookup()},
             "/v1/invalidations": {"post": _invalidation()},
+            "/v1/cases/{case}": {
+                "get": _case("case_show", "An own case 本单位的一个办件"),
+                "put": _case(
+                    "case_register",
+                    "Register a case, or a change of it 登记或更新办件",
+                    body="CaseRegistration",
+                    further=_CASE_CONTENT,
+                ),
+            },
+            "/v1/cases/{case}/close": {
+                "post": _case("case_close", "End a case 办结办件", body="CaseClosing")
+            },
             "/v1/certificates": {"get": _certificates()},
             "/v1/receipts/{index}": {"get": _receipt()},
             "/log/checkpoint": {
@@ -152,15 +178,9 @@ def encode_document() -> bytes:
 def _schemas() -> dict[str, Any]:
     _, found = msgspec.json.schema_components(
         (
-            LookupRequest,
-            LookupAnswer,
-            Problem,
-            Receipt,
-            Invalidation,
-            Invalidated,
-            Offered,
-            PublishedItems,
-            PublishedList,
+            *(LookupRequest, LookupAnswer, Problem, Receipt, Invalidation, Invalidated),
+            *(CaseRegistration, CaseClosing, CaseAnswer, Offered),
+            *(PublishedItems, PublishedList),
         ),
         ref_template=_SCHEMA_PATH + "{name}",
     )
@@ -207,6 +227,32 @@ def _invalidation() -> dict[str, Any]:
                 _refusals(*(name for name in _WHO if name != "rate"), *asked),
                 headers=_reply_headers(),
             ),
+        },
+    }
+
+
+def _case(
+    name: str, summary: str, *, body: str | None = None, further: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """A request about a case; without a body it covers its target alone."""
+    signed = _signed_fields()
+    about = ("ATTRIBUTION_PERSONAL", "CASE_ABSENT", "OFFICE_UNAVAILABLE", *further)
+    if body is not None:
+        about += ("BODY_MALFORMED", "BODY_TOO_LARGE", "REQUEST_TIMEOUT", "CONTENT_TYPE_UNSUPPORTED")
+        digest = _field(_SIGNED_FIELDS["Content-Digest"], name="Content-Digest", required=True)
+        signed = [digest | {"in": "header"}, *signed]
+    return {
+        "operationId": name,
+        "summary": summary,
+        "parameters": [_CASE, *signed],
+        **(
+            {}
+            if body is None
+            else {"requestBody": {"required": True, "content": _content(JSON, body)}}
+        ),
+        "responses": {
+            "200": _done(_content(JSON, "CaseAnswer")),
+            **_problems(_refusals(*_WHO, *about), headers=_reply_headers()),
         },
     }
 

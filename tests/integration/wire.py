@@ -100,6 +100,7 @@ def sign(
     covered: Sequence[str] = COVERED,
     fields: Mapping[str, str] | None = None,
     target: str = "/v1/lookups",
+    method: str = "POST",
 ) -> Draft:
     """A signed request; everything that is not given is right."""
     signer = signer or load_signer(world.agency_key(algorithm).read_bytes(), KEYIDS[algorithm])
@@ -110,7 +111,7 @@ def sign(
     } | dict(fields or {})
     path, mark, query = target.partition("?")
     values = {name.lower(): value for name, value in sent.items()} | {
-        "@method": "POST",
+        "@method": method,
         "@authority": sent["Host"],
         "@path": path,
         "@query": (mark or "?") + query,
@@ -127,7 +128,7 @@ def sign(
         "Signature-Input": f"sig1={member}",
         "Signature": f"sig1=:{b64encode(value).decode()}:",
     }
-    return Draft(target, sent, body)
+    return Draft(target, sent, body, method)
 
 
 def connect(world: World, tls: ssl.SSLContext | None = None) -> socket.socket:

@@ -58,6 +58,7 @@ _ROWS: Final = (
     ("item", "事项", "item"),
     ("case", "办件", "case"),
     ("purpose", "用途", "purpose"),
+    ("mandate", "委托", "mandate"),
     ("holder (masked)", "持证主体（掩码）", "holder"),
     ("certificate", "电子证照", "certificate"),
     ("operation", "操作", "operation"),
@@ -110,6 +111,8 @@ def _value(entry: Entry, member: str) -> object:
     match member:
         case "holder":
             return entry.holder.masked if entry.holder else None
+        case "mandate":
+            return entry.mandate or None  # left out where none was named
         case "decision":
             return f"{entry.decision.result} ({entry.decision.rule})"
         case _:

@@ -35,7 +35,7 @@ LOCAL, CENTRAL = struct.Struct("<4s5H3L2H"), struct.Struct("<4s6H3L5H2L")
 END = struct.Struct("<4s4H2LH")
 SIGNED_AS = b"yizheng-evidence-v1\n"
 MANIFEST = frozenset({"manifest.json", "manifest.sig"})
-RECORDED = ("item", "case", "purpose", "terminal", "division")
+RECORDED = ("item", "case", "purpose", "mandate", "terminal", "division")
 
 
 def sha256(content: bytes) -> bytes:
@@ -286,7 +286,7 @@ class Case:
             derived = {"@method": {method}, "@path": {path}, "@query": {mark + query or "?"}}
             message.check(lines, derived | {"@authority": hosts})
             said = json.loads(message.body)["attribution"] if entry["item"] else entry
-            if sha256(message.body) != digest or any(said[n] != entry[n] for n in RECORDED):
+            if sha256(message.body) != digest or any(said.get(n) != entry.get(n) for n in RECORDED):
                 raise ValueError("request.http is not what the entry says of the request")
         return f"request.base, {entry['agency']}, SHA-256 of the body {digest.hex()}"
 

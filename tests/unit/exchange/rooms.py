@@ -31,6 +31,7 @@ from gateway.model.grant import Decision, Grant
 from gateway.model.item import ServiceItem
 from gateway.model.limits import LimitsSection
 from gateway.model.material import Material
+from gateway.office_port import CaseGate
 from gateway.policy.policy import GrantPolicy
 from gateway.ports import (
     AccessPolicy,
@@ -218,6 +219,7 @@ class Corridor:
         departments: AdapterDirectory | None = None,
         limits: LimitsSection | None = None,
         x509_required: bool = False,
+        cases: CaseGate | None = None,
     ) -> None:
         self.now_ns = 0
         self.now_s = NOW.timestamp()
@@ -251,6 +253,7 @@ class Corridor:
             utc_offset_h=8,
             nonce_life_s=65,
             x509_required=x509_required,
+            cases=cases,
             on_fault=self.faults.append,
         )
 

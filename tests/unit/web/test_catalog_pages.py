@@ -56,7 +56,7 @@ class Scene:
             Peer(), "GET", target, "1.1", {n.replace("_", "-"): [v] for n, v in fields.items()}
         )
         folder = next((each for each in self._folders if request.path.startswith(each)), None)
-        _, page = self._folders[folder] if folder else self._paths[request.path]
+        page = self._folders[folder] if folder else self._paths[request.path][1]
 
         async def ask() -> bytes:
             return (await page(request, "id")).encode(close=False)

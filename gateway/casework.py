@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a worker needs for cases: the office store, the rules, the record, the desk."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from gateway import keyring
+from gateway.audit.cases import CaseActs
+from gateway.audit.client import SequencerClient
+from gateway.config import Site
+from gateway.errors import StoreError
+from gateway.exchange.cases import Cases
+from gateway.office.cases import SqliteCaseBook
+from gateway.office.store import OfficeStore
+from gateway.policy.cases import CasePolicy
+from gateway.ports import Catalog, Epochs, RateLimits
+from gateway.web.cases import FOLDER, CaseDesk, Identify
+from gateway.web.front import Folder
+from gateway.web.names import default_port
+from gateway.web.respond import Responder
+
+OFFICE: Final = "office"
+
+
+def open_case_book(site: Site) -> tuple[OfficeStore, SqliteCaseBook]:
+    """The site's cases, and the store to close after use.
+
+    Raises:
+        SetupError: the store or its key cannot be used.
+    """
+    cipher = keyring.office_cipher(site)
+    store = OfficeStore.open(site.state / OFFICE)
+    return store, SqliteCaseBook(store, cipher, clock_s=time.time)
+
+
+class Casework:
+    """One worker's.
+
+    Args:
+        clock: aware UTC now.
+        nonce_life_s: seconds after `created` at which a signature is too old by itself.
+
+    Attributes:
+        store: the office store; others keep what is going on there, too.
+        book: the cases in it.
+        gate: checks lookups against their cases.
+
+    Raises:
+        SetupError: as `open_case_book`.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        audit: SequencerClient,
+        *,
+        epochs: Epochs,
+        clock: Callable[[], datetime],
+        nonce_life_s: int,
+    ) -> None:
+        self._site: Final = site
+        self._clock: Final = clock
+        self.store, self.book = open_case_book(site)
+        section = site.config.cases
+        self.gate: Final = CasePolicy(
+            self.book,
+            registration=section.registration,
+            within_minutes=section.within_minutes,
+            clock_s=time.time,
+        )
+        self._acts: Final = CaseActs(audit, epochs=epochs, clock=clock, nonce_life_s=nonce_life_s)
+
+    @property
+    def state(self) -> str:
+        """`ok`, or the code of what is wrong with the store."""
+        try:
+            self.store.change_count()
+        except StoreError as error:
+            return error.code
+        return "ok"
+
+    def folders(
+        self, identify: Identify, catalog: Catalog, limits: RateLimits, responder: Responder
+    ) -> dict[str, Folder]:
+        """What the front desk has to know, by path."""
+        config = self._site.config
+        cases = Cases(
+            book=self.book,
+            gate=self.gate,
+            log=self._acts,
+            catalog=catalog,
+            limits=limits,
+            clock=self._clock,
+            utc_offset_h=config.site.utc_offset_h,
+            clock_window_s=config.lookup.clock_window_s,
+            x509_required=config.http.client_x509 == "required",
+        )
+        desk = CaseDesk(
+            identify,
+            cases,
+            responder=responder,
+            deadline_s=config.lookup.deadline_s,
+            default_port=default_port(config.http),
+        )
+        return {FOLDER: desk}

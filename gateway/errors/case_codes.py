@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The codes about cases and mandates; a part of the table in `gateway.errors.codes`."""
+
+from typing import Final
+
+from gateway.errors.refusal import row
+
+# fmt: off
+CASE_TABLE: Final = (
+    row("CASE_UNKNOWN", "case", 422, "consumer",
+        ("The case is not registered", "办件未登记"),
+        ("Register it with PUT /v1/cases/{case}, then ask again.",
+         "请先通过 PUT /v1/cases/{case} 登记办件，再行查询。")),
+    row("CASE_UNREGISTERED", "case", 403, "consumer",
+        ("The case was not registered in time", "办件逾期未登记"),
+        ("Its first lookup opened it for a while only. Register it with PUT /v1/cases/{case}, then ask again.",
+         "首次查询仅临时开立办件。请通过 PUT /v1/cases/{case} 补登记后再行查询。")),
+    row("CASE_CLOSED", "case", 409, "consumer",
+        ("The case is closed", "办件已办结"),
+        ("Nothing is asked for a closed case. Use the number of the case that is being handled.",
+         "已办结的办件不得再用于查询；请填写正在办理的办件编号。")),
+    row("CASE_ITEM_MISMATCH", "case", 403, "consumer",
+        ("The case is of another item", "办件所属事项不符"),
+        ("Name the item that the case was registered for.", "请填写该办件登记的事项。")),
+    row("CASE_HOLDER_MISMATCH", "case", 403, "consumer",
+        ("The holder does not belong to the case", "持证主体不属于该办件"),
+        ("Ask about a holder of the case, or register the case again with all its holders.",
+         "只能查询该办件的持证主体；如有遗漏，请补充全部持证主体后重新登记。")),
+    row("CASE_ITEM_FIXED", "", 409, "consumer",
+        ("The item of a case does not change", "办件所属事项不可更改"),
+        ("Register another case for the other item.", "请为其他事项另行登记办件。")),
+    row("CASE_ABSENT", "", 404, "consumer",
+        ("The agency has no such case", "本单位没有该办件"),
+        ("Check the number; `/` in it is written %2F. Cases of other agencies are not shown.",
+         "请核对办件编号（编号中的 / 须写作 %2F）；不显示其他单位的办件。")),
+    row("MANDATE_MISSING", "case", 403, "consumer",
+        ("Who acts for somebody else has to say by which mandate", "代办须注明委托编号"),
+        ("Give the case's mandate as `attribution.mandate`.",
+         "请在 attribution.mandate 中填写该办件的委托编号。")),
+    row("MANDATE_UNKNOWN", "case", 403, "consumer",
+        ("The case has no such mandate", "该办件没有此委托"),
+        ("Register the case with the mandate, or leave `attribution.mandate` out.",
+         "请在办件登记中补充该委托，或不填 attribution.mandate。")),
+    row("MANDATE_NOT_OF_OPERATOR", "case", 403, "consumer",
+        ("The mandate was given to another operator", "该委托的受托人不是本经办人"),
+        ("Only the agent whom the mandate names acts under it.",
+         "只有委托所载的受托人可以据此办理。")),
+    row("MANDATE_OUT_OF_SCOPE", "case", 403, "consumer",
+        ("The mandate does not cover this", "超出委托范围"),
+        ("It covers the items and the principals that the case was registered with; get another one for more.",
+         "委托仅限登记时所列的事项与委托人；超出部分须另行取得委托。")),
+    row("MANDATE_EXPIRED", "case", 403, "consumer",
+        ("The mandate has expired", "委托已过期"),
+        ("Get a new one, and register the case again with it.",
+         "请重新取得委托，并更新办件登记。")),
+    row("OFFICE_UNAVAILABLE", "case", 503, "gateway",
+        ("Cases cannot be read or written now", "当前无法读取或登记办件"),
+        ("Nothing was disclosed. Retry shortly with a new signature; a registration may be repeated.",
+         "未披露任何数据。请稍后重新签名并重试；登记可以重复提交。"), retryable=True),
+)
+# fmt: on

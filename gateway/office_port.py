@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The interfaces around cases: how rooms know the office store without knowing SQLite.
+
+A page of its own beside `gateway.ports`: another store (PostgreSQL, for several nodes) implements
+`CaseBook`, and nothing else changes.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Literal, Protocol
+
+import msgspec
+
+from gateway.model.agency import Agency
+from gateway.model.case import (
+    CaseDraft,
+    CaseFacts,
+    CaseRecord,
+    CaseRegistration,
+    CaseState,
+    Party,
+    Role,
+)
+from gateway.model.grant import Decision, Deny
+from gateway.model.holder import Holder
+from gateway.model.lookup import Attribution
+from gateway.ports import Caller, Held
+from gateway.sdk import Deadline
+
+
+class CaseBook(Protocol):
+    """What is known of cases. Every method raises StoreError when the store cannot answer.
+
+    Case numbers are an agency's own: two agencies may use the same one.
+    """
+
+    def facts(self, agency: str, number: str) -> CaseFacts | None:
+        """What a lookup is checked against, as of now; None for an unknown case."""
+
+    def roles_of(self, facts: CaseFacts, holder: Holder) -> tuple[Role, ...]:
+        """As what the holder belongs to the case; empty when not at all."""
+
+    def show(self, agency: str, number: str) -> CaseRecord | None:
+        """A case with its holders masked."""
+
+    def list_cases(
+        self, agency: str | None, state: CaseState | None, *, after: tuple[str, str], limit: int
+    ) -> Sequence[CaseRecord]:
+        """Cases by agency and number, from behind `after` on."""
+
+    def parties(self, agency: str, number: str) -> tuple[Party, ...]:
+        """The holders of a case with their numbers, to ask departments about; never to show.
+
+        Raises:
+            TrustError: a row was changed, or is under another key.
+        """
+
+    async def register(self, draft: CaseDraft, deadline: Deadline) -> CaseRecord:
+        """Keep a registration; the same content again changes nothing.
+
+        Raises:
+            RequestError: CASE_CLOSED, CASE_ITEM_FIXED, CASE_HOLDER_MISMATCH.
+        """
+
+    async def open_provisionally(self, draft: CaseDraft, deadline: Deadline) -> CaseFacts:
+        """Keep what the first lookup of a case was about; what is known already stays."""
+
+    async def close_case(
+        self, agency: str, number: str, closed_at: str, deadline: Deadline
+    ) -> CaseRecord:
+        """End a case; one that is closed stays as it was closed.
+
+        Raises:
+            RequestError: CASE_ABSENT.
+        """
+
+
+class CaseGate(Protocol):
+    """Whether a case allows what is asked for it."""
+
+    def watches(self, attribution: Attribution) -> bool:
+        """Whether this request is checked against its case at all."""
+
+    def opens(self, agency: Agency, attribution: Attribution) -> bool:
+        """Whether this lookup, if it is permitted, opens its case."""
+
+    def narrow(
+        self,
+        decision: Decision,
+        agency: Agency,
+        attribution: Attribution,
+        holder: Holder,
+        *,
+        today: date,
+    ) -> Decision:
+        """What is decided once the case has its say too; what failed before the case stays.
+
+        Raises:
+            StoreError: nothing is known about the case.
+        """
+
+    async def admit(
+        self,
+        agency: Agency,
+        attribution: Attribution,
+        holder: Holder,
+        *,
+        today: date,
+        act: str,
+        deadline: Deadline,
+    ) -> Deny | None:
+        """Open a case that nobody has heard of yet, durably; refuse what it does not allow now.
+
+        Args:
+            act: id of the lookup.
+
+        Raises:
+            StoreError: nothing is known about the case.
+        """
+
+    def refuse_registration(
+        self, agency: Agency, number: str, registration: CaseRegistration, *, today: date
+    ) -> Deny | None:
+        """Refuse a registration whose number, operator or mandate says nothing."""
+
+
+class CaseAct(msgspec.Struct, frozen=True, kw_only=True):
+    """What is recorded of a request about a case.
+
+    Attributes:
+        id: of the request.
+        number: of the case; empty where it was not well-formed.
+        holder: of whom the case is, where that is known.
+        said: what was registered, as canonical JSON; no personal data.
+        code: why it was refused; None for what is done.
+    """
+
+    id: str
+    action: Literal["case_register", "case_show", "case_close"]
+    number: str
+    holder: Holder | None = None
+    said: str | None = None
+    code: str | None = None
+
+
+class CaseLog(Protocol):
+    """How requests about cases are recorded. Every method raises AuditError."""
+
+    async def begin(self, caller: Caller, deadline: Deadline) -> Held | None:
+        """Decide the nonce before anything is done; None for a request that came before."""
+
+    async def record(
+        self, caller: Caller, act: CaseAct, deadline: Deadline, *, held: Held | None
+    ) -> int | None:
+        """Record what was done or refused; returns the record's index.
+
+        None for a request that was received before, of which nothing is recorded yet.
+        """
+
+    async def record_replay(self, caller: Caller, act: CaseAct, deadline: Deadline) -> int:
+        """Record that a request came again, and was refused."""
