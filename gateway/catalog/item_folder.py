@@ -13,7 +13,7 @@ Rules:
 2. A change is in the log before it takes effect, and every file is written whole or not at all.
 3. Nobody reviews a draft of their own 四眼原则.
 4. Only what was reviewed is published, and only what is without a fault is reviewed or published.
-5. All codes of one command change, or none.
+5. What refuses one code of a command refuses all of them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -136,8 +136,7 @@ class ItemFolder:
                 if known is not None and not _changed(known, item):
                     same.append(item.code)
                     continue
-                version = _next_version(published)
-                taken.append(msgspec.structs.replace(item, status="draft", version=version))
+                taken.append(_next_draft(item, published))
             self._record("import", [(stock.newest(item.code), item) for item in taken])
             for item in taken:
                 self._write_next(item)
@@ -273,10 +272,13 @@ class ItemFolder:
         return self._next / f"{code}.toml"
 
 
-def _next_version(published: ServiceItem | None) -> int:
-    if published is None:
-        return 1
-    return published.version + (published.status in {"published", "retired"})
+def _next_draft(item: ServiceItem, current: ServiceItem | None) -> ServiceItem:
+    """The item as a draft of what follows `current`; a last day stays until another is said."""
+    version, last = 1, item.effective_until
+    if current is not None:
+        version = current.version + (current.status in {"published", "retired"})
+        last = last or (current.effective_until if current.status == "published" else None)
+    return msgspec.structs.replace(item, status="draft", version=version, effective_until=last)
 
 
 def _changed(known: ServiceItem, item: ServiceItem) -> bool:

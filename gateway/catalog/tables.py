@@ -10,6 +10,7 @@ Rules:
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -42,6 +43,17 @@ _OWN: Final = re.compile(r"`(\w+)` ")
 _MISSING: Final = re.compile(r"missing required field `(\w+)`")
 
 
+_COLUMNS_OF: Final[Mapping[type[Any], _Columns]] = {
+    ServiceItem: ITEM_COLUMNS,
+    Material: MATERIAL_COLUMNS,
+    Situation: SITUATION_COLUMNS,
+}
+#: Columns whose title must be there, empty cells or not.
+_DEMANDED: Final = frozenset({"name", "certificate_name", "item_type", "department", "time_limit"})
+#: What the cell of a deferral or commitment that is not there is written from.
+_EMPTY: Final[Mapping[str, object]] = {"commitment.exclusions": ()}
+
+
 class TableReader:
     """Reads the sheets of one catalogue.
 
@@ -59,8 +71,7 @@ class TableReader:
 
     def read(self) -> list[ServiceItem]:
         """The items, as far as they are without a fault."""
-        for name, sheet in self._sheets.items():
-            self._check_titles(sheet, SHEETS[name])
+        self._check_sheets()
         rows = self._read_items()
         parts = {
             MATERIALS: self._read_parts(MATERIALS, MATERIAL_COLUMNS, rows),
@@ -70,6 +81,19 @@ class TableReader:
             self._make_item(code, row, members, parts) for code, (row, members) in rows.items()
         )
         return [item for item in found if item is not None]
+
+    def _check_sheets(self) -> None:
+        """Find wrong titles, and tables that are not there: all that they hold would be lost."""
+        file = self._sheets[ITEMS].file
+        for name, columns in SHEETS.items():
+            if (sheet := self._sheets.get(name)) is not None:
+                self._check_titles(sheet, columns)
+            else:
+                self._say(
+                    f"{file}: {name}",
+                    f"is missing; with CSV it is the file {Path(file).stem}.{name}.csv beside it",
+                    "缺少此表；CSV 格式时为同目录文件",
+                )
 
     def _check_titles(self, sheet: Sheet, columns: _Columns) -> None:
         known = {column.title for column in columns.values()}
@@ -99,8 +123,8 @@ class TableReader:
                 )
             elif code:
                 rows[code] = (row, members)
-            else:  # its other faults are told all the same
-                self._check_item(row, members)
+                continue
+            self._check_item(row, members)  # its other faults are told all the same
         return rows
 
     def _read_parts(
@@ -217,13 +241,6 @@ class TableReader:
         self.faults.append(Fault(where, Text(en, zh)))
 
 
-_COLUMNS_OF: Final[Mapping[type[Any], _Columns]] = {
-    ServiceItem: ITEM_COLUMNS,
-    Material: MATERIAL_COLUMNS,
-    Situation: SITUATION_COLUMNS,
-}
-
-
 def _explain(message: str) -> tuple[str, str, str]:
     """The member that a validation complains of, and what it says in both languages."""
     what, _, path = message.partition(" - at ")
@@ -235,10 +252,6 @@ def _explain(message: str) -> tuple[str, str, str]:
         member, what = own[1], what.removeprefix(own[0])
     en, _, zh = what.partition(" / ")
     return member, en, zh or "内容不符合要求"
-
-
-#: Columns whose title must be there, empty cells or not.
-_DEMANDED: Final = frozenset({"name", "certificate_name", "item_type", "department", "time_limit"})
 
 
 def write_tables(items: Iterable[ServiceItem]) -> dict[str, Table]:
@@ -270,10 +283,6 @@ def _member(part: msgspec.Struct, member: str, code: str) -> object:
     if not inner:
         return value
     return getattr(value, inner) if value is not None else _EMPTY.get(member)
-
-
-#: What the cell of a deferral or commitment that is not there is written from.
-_EMPTY: Final[Mapping[str, object]] = {"commitment.exclusions": ()}
 
 
 def _nested(members: Mapping[str, Any]) -> dict[str, Any]:

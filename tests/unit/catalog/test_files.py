@@ -160,6 +160,21 @@ def test_clause_7_3_an_item_names_a_certificate_that_carries_one_of_the_two_iden
     assert "is not one of: 居民身份证, 统一社会信用代码证" in fault
 
 
+@pytest.mark.parametrize("name", ["材料", "情形"])
+def test_a_table_that_is_not_there_is_a_fault_for_all_it_holds_would_be_lost(
+    name: str, tmp_path: Path
+) -> None:
+    write(ITEMS, tmp_path / "list.csv")
+    (tmp_path / f"list.{name}.csv").unlink()
+    assert f"list.csv: {name}: is missing; with CSV it is the file list.{name}.csv" in str(
+        faults_of(tmp_path / "list.csv")
+    )
+    book = openpyxl.load_workbook(write(ITEMS, tmp_path / "list.xlsx"))
+    del book[name]
+    book.save(tmp_path / "list.xlsx")
+    assert f"list.xlsx: {name}: is missing" in str(faults_of(tmp_path / "list.xlsx"))
+
+
 def test_titles_that_are_not_known_or_not_there_are_faults(tmp_path: Path) -> None:
     path = write(ITEMS, tmp_path / "list.xlsx")
     book = openpyxl.load_workbook(path)

@@ -175,6 +175,15 @@ def test_a_version_to_come_may_not_leave_days_without_any(tmp_path: Path) -> Non
     assert "publish the new version on its first day" in said
 
 
+def test_a_last_day_stays_until_another_is_said(tmp_path: Path) -> None:
+    last, later = TODAY + timedelta(days=9), TODAY + timedelta(days=99)
+    site = make_site(tmp_path, make_item(effective_until=last))
+    publish(site, make_item(status="draft", name="改"))
+    assert current(site).effective_until == last
+    publish(site, make_item(status="draft", name="再改", effective_until=later))
+    assert current(site).effective_until == later
+
+
 def test_a_new_item_may_be_published_ahead(tmp_path: Path) -> None:
     site = make_site(tmp_path)
     publish(site, make_item(status="draft"), TODAY + timedelta(days=10))
