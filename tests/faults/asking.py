@@ -30,8 +30,10 @@ from tests.integration.wire import Answer, Draft, lookup_body, sign, verify_sign
 SAMPLE = 16
 #: A caller waits a little after a refusal, as it is told to.
 PAUSE_S = 0.01
-#: What may be said while the log is away; anything else is a fault.
+#: What may be said while the log is away; anything else that is about the log is a fault.
 EXPECTED = {"AUDIT_UNAVAILABLE", "OVERLOADED", "connection lost"}
+#: What a machine that others use makes a department or the door say; no matter of the log's.
+OF_OTHERS = {"PROVIDER_TIMEOUT", "PROVIDER_UNAVAILABLE", "GATEWAY_BUSY"}
 _LIMIT_S = 15.0
 _RECEIPT = re.compile(rb"index=(\d+)")
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: (\d+)")
@@ -87,6 +89,11 @@ class Asking:
     def codes(self) -> Counter[str]:
         """Refusals by code."""
         return Counter(refusal.code for refusal in self.refusals)
+
+    @property
+    def codes_of_the_log(self) -> set[str]:
+        """What was refused for its sake."""
+        return self.codes.keys() - OF_OTHERS
 
     @asynccontextmanager
     async def by(self, callers: int) -> AsyncIterator[None]:

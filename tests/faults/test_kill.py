@@ -52,7 +52,7 @@ async def test_every_answer_received_is_in_the_log_whatever_is_killed(
             back_s.append(await kill_one(tough, asking, dice.choice(names)))
     took_s = time.monotonic() - began_s
     assert tough.gateway.stop() == 0
-    assert asking.codes.keys() <= EXPECTED
+    assert asking.codes_of_the_log <= EXPECTED
     assert len(asking.answers) > 10 * KILLS
     size = asking.check()
     record_property("kills", KILLS)

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,6 +41,8 @@ DEADLINE_S = 10.0 if IS_FULL else 2.0
 STAY_S = 4 * DEADLINE_S
 FLOOR_S = 0.020
 MAX_CONNECTIONS = 40
+#: Descriptors that a worker may open for itself meanwhile, such as to a department that it pings.
+OWN = 8
 
 
 def make_world(folder: str, **http: float) -> World:
@@ -74,6 +76,12 @@ def descriptors(world: World) -> int:
 async def connect(world: World) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     parts = urlsplit(world.url)
     return await asyncio.open_connection(parts.hostname, parts.port)
+
+
+async def close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 def residence(world: World) -> int:
@@ -155,7 +163,9 @@ async def test_slow_peers_are_let_go_and_honest_ones_are_served(
     assert p99_s <= max(2 * baseline_s, baseline_s + FLOOR_S) or not IS_FULL
     resident_limit = resident_before * 1.1 + 8 * 2**20
     peak_bytes = residence(slow_world)
-    while descriptors(slow_world) > descriptors_before or residence(slow_world) > resident_limit:
+    while (
+        descriptors(slow_world) > descriptors_before + OWN or residence(slow_world) > resident_limit
+    ):
         assert time.monotonic() < ended_s + 30, (residence(slow_world), resident_limit)
         await asyncio.sleep(0.05)
     record_property("baseline_p99_ms", round(baseline_s * 1000, 1))
@@ -173,20 +183,21 @@ async def test_slow_peers_are_let_go_and_honest_ones_are_served(
 async def test_more_connections_than_allowed_are_closed_at_once(small_world: World) -> None:
     """F-22: strangers cannot take the descriptors that the audit log needs."""
     before = descriptors(small_world)
-    peers = [await connect(small_world) for _ in range(3 * MAX_CONNECTIONS)]
-    closed = 0
-    for reader, _ in peers[MAX_CONNECTIONS:]:
-        with suppress(ConnectionError):
-            assert await reader.read(1) == b""
-        closed += 1
-    assert closed == 2 * MAX_CONNECTIONS
-    assert descriptors(small_world) <= before + MAX_CONNECTIONS
-    for _, writer in peers:
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
+    async with AsyncExitStack() as open_peers:
+        peers = []
+        for _ in range(3 * MAX_CONNECTIONS):
+            reader, writer = await connect(small_world)
+            open_peers.push_async_callback(close, writer)
+            peers.append(reader)
+        closed = 0
+        for reader in peers[MAX_CONNECTIONS:]:
+            with suppress(ConnectionError):
+                assert await reader.read(1) == b""
+            closed += 1
+        assert closed == 2 * MAX_CONNECTIONS
+        assert descriptors(small_world) <= before + MAX_CONNECTIONS + OWN
     async with asyncio.timeout(10):
-        while descriptors(small_world) > before:  # noqa: ASYNC110 - another process's doing
+        while descriptors(small_world) > before + OWN:  # noqa: ASYNC110 - another process's doing
             await asyncio.sleep(0.02)
     url = small_world.url + "/healthz"
     async with aiohttp.ClientSession() as session, session.get(url) as answer:

@@ -58,9 +58,10 @@ async def test_all_callers_of_one_cold_key_make_one_call_and_are_all_recorded(wo
     body = msgspec.json.encode(lookup_body(world, world.citizens[0].id_number))
     ready = asyncio.Semaphore(0)
     go = asyncio.Event()
+    told: Counter[str] = Counter()
     async with asyncio.timeout(_LIMIT_S), asyncio.TaskGroup() as group:
         callers = [
-            group.create_task(call(world, body, ready, go, number / CALLERS))
+            group.create_task(call(world, body, ready, go, number / CALLERS, told))
             for number in range(CALLERS)
         ]
         for _ in callers:
@@ -70,12 +71,18 @@ async def test_all_callers_of_one_cold_key_make_one_call_and_are_all_recorded(wo
     assert asked_of(world) - asked == 1
     written = log_entries(world)[entries:]
     assert len(written) == CALLERS
-    assert Counter(entry.served_from for entry in written)["source"] >= 1
+    # For whom the register was asked may have found no room in the log: then the cache answers all.
+    assert {entry.served_from for entry in written} >= {"source"} or told["OVERLOADED"]
     assert len({entry.id for entry in written}) == CALLERS
 
 
-async def call(
-    world: World, body: bytes, ready: asyncio.Semaphore, go: asyncio.Event, share: float
+async def call(  # noqa: PLR0917 - the callers share all of it
+    world: World,
+    body: bytes,
+    ready: asyncio.Semaphore,
+    go: asyncio.Event,
+    share: float,
+    told: Counter[str],
 ) -> tuple[int, str]:
     """Connect, wait for the others, ask, and come again for as long as there was no room."""
     parts = urlsplit(world.url)
@@ -92,6 +99,7 @@ async def call(
             code = said.get("code")
             if code not in {"GATEWAY_BUSY", "OVERLOADED"}:
                 return int(head.split(" ", 2)[1]), code or said["outcome"]
+            told[code] += 1
             after_s = int(head.partition("retry-after: ")[2].partition("\r\n")[0] or 1)
             await asyncio.sleep(after_s + share * _SPREAD_S)
             if code == "OVERLOADED":  # its nonce may be used up

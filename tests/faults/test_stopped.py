@@ -18,8 +18,8 @@ import msgspec
 
 from fixtures.world import World
 from gateway.audit.store.reader import DATABASE
-from tests.faults.asking import Answered, Asking
-from tests.faults.conftest import DEADLINE_S
+from tests.faults.asking import OF_OTHERS, Answered, Asking
+from tests.faults.conftest import WAIT_LIMIT_S
 
 STOPPED_S = float(os.environ.get("YIZHENG_STOPPED_S", "3"))
 HANGS_S = 15.0
@@ -62,8 +62,8 @@ async def test_a_sequencer_that_hangs_lets_nothing_out_and_comes_back(
         for each in asking.refusals
         if begun_s < each.sent_at_s and each.sent_at_s + each.seconds < hung_until_s
     ]
-    assert {each.code for each in refused} == {"AUDIT_UNAVAILABLE"}
-    assert max(each.seconds for each in refused) <= DEADLINE_S + 0.5
+    assert {each.code for each in refused} - OF_OTHERS == {"AUDIT_UNAVAILABLE"}
+    assert max(each.seconds for each in refused) <= WAIT_LIMIT_S
     assert back_s <= RECOVERY_LIMIT_S
     assert (tough.pids()["sequencer"] != pid) == (STOPPED_S > HANGS_S + 2)
     asking.check()
@@ -106,7 +106,7 @@ async def test_a_log_that_is_taken_away_is_missed_and_found_again(
         assert back_s <= RECOVERY_LIMIT_S
         asking.check()
         record_property("back_after_s", round(back_s, 2))
-    assert asking.codes.keys() == {"AUDIT_UNAVAILABLE"}
+    assert asking.codes_of_the_log == {"AUDIT_UNAVAILABLE"}
 
 
 def test_readiness_and_metrics_tell_of_the_disk(tough: World) -> None:
