@@ -39,7 +39,7 @@ def format_tables(name: str, structs: Iterable[msgspec.Struct]) -> str:
 def _table(struct: msgspec.Struct, path: str) -> Iterator[str]:
     tables: list[tuple[str, msgspec.Struct]] = []
     for name, value in _members(struct):
-        if isinstance(value, tuple) and isinstance(value[0], msgspec.Struct):
+        if isinstance(value, tuple) and value and isinstance(value[0], msgspec.Struct):
             tables += ((f"{path}{name}", row) for row in value)
         else:
             yield f"{name} = {_value(value)}"
@@ -49,10 +49,10 @@ def _table(struct: msgspec.Struct, path: str) -> Iterator[str]:
 
 
 def _members(struct: msgspec.Struct) -> Iterator[tuple[str, object]]:
-    """What differs from its default."""
+    """What has to be there, or differs from its default."""
     for field in msgspec.structs.fields(struct):
         value = getattr(struct, field.name)
-        if value != field.default and value not in ({}, ()):
+        if field.required or (value != field.default and value not in ({}, ())):
             yield field.encode_name, value
 
 
