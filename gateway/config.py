@@ -45,6 +45,7 @@ from gateway.model.limits import LimitsSection
 from gateway.model.office_section import CasesSection, OfficeSection
 from gateway.model.share import Share
 from gateway.model.site import AdapterSite
+from gateway.model.supervision_section import SupervisionSection
 from gateway.model.working_day import WorkingDays
 from gateway.toml_file import load_toml, toml_files
 
@@ -107,6 +108,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         office: the store of cases.
         cases: whether what is asked has to belong to a registered case.
         grants: how long a department may take over an application.
+        supervision: within how many working days complaints and the like are answered.
     """
 
     site: SiteSection
@@ -118,6 +120,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     office: OfficeSection = OfficeSection()
     cases: CasesSection = CasesSection()
     grants: GrantsSection = GrantsSection()
+    supervision: SupervisionSection = SupervisionSection()
 
 
 class _Items(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -79,7 +79,7 @@ def search(
     names = _facet_names(facets)
     loaded, desk = _desk(site, auditor, key, reason, "search" if form is None else "export")
     query, holder = ask(loaded)
-    with _opened(loaded, shown=sys.stderr.isatty() and not as_json) as (reader, behind):
+    with opened_index(loaded, shown=sys.stderr.isatty() and not as_json) as (reader, behind):
         sought = _Search(
             desk, reason, query, holder, reader.search(query, names), behind, not oldest_first
         )
@@ -117,7 +117,7 @@ def view(
     if record.isdecimal() and len(record) <= _MAX_INDEX_DIGITS:
         index: int | None = int(record)
     else:
-        with _opened(loaded, shown=sys.stderr.isatty() and not as_json) as (searched, _):
+        with opened_index(loaded, shown=sys.stderr.isatty() and not as_json) as (searched, _):
             index = searched.index_of(record)
     reader = LogReader.open(loaded.state / "audit")
     try:
@@ -334,7 +334,7 @@ def _desk(
 
 
 @contextmanager
-def _opened(site: "Site", *, shown: bool) -> "Iterator[tuple[IndexReader, int]]":
+def opened_index(site: "Site", *, shown: bool) -> "Iterator[tuple[IndexReader, int]]":
     """The index, brought up to date if no gateway does; and how many records it lacks."""
     from contextlib import closing, suppress
 

@@ -31,8 +31,10 @@ from gateway.cli import (
     cache,
     calendar,
     case,
+    complaint,
     config,
     department,
+    evaluation,
     explain,
     grant,
     grant_explain,
@@ -40,6 +42,7 @@ from gateway.cli import (
     item,
     item_read,
     keys,
+    kpi,
     lists,
     lookup,
     reference,
@@ -75,6 +78,10 @@ app.add_typer(department.app, name="department")
 app.add_typer(cache.app, name="cache")
 app.add_typer(case.app, name="case")
 app.add_typer(attribution.app, name="attribution")
+app.add_typer(kpi.app, name="kpi")
+app.add_typer(complaint.app, name="complaint")
+evaluation.app.add_typer(evaluation.ticket_app, name="ticket")
+app.add_typer(evaluation.app, name="evaluation")
 for review in (
     grant_review.supplement,
     grant_review.approve,

@@ -11,6 +11,7 @@ from gateway.errors.case_codes import CASE_TABLE
 from gateway.errors.grant_codes import APPLICATION_TABLE, GRANT_TABLE
 from gateway.errors.refusal import Attribution, Refusal, Text
 from gateway.errors.refusal import row as _row
+from gateway.errors.supervision_codes import SUPERVISION_TABLE
 
 __all__ = ["CHECKS", "REFUSALS", "Attribution", "Refusal", "Text"]
 
@@ -285,6 +286,7 @@ _TABLE: Final = (
          ("Agency ids have lower-case letters, digits and hyphens; `detail` names what does not fit.",
           "单位编号由小写字母、数字与连字符组成；detail 指明不符之处。")),
     *APPLICATION_TABLE,
+    *SUPERVISION_TABLE,
     _row("AUDITOR_REFUSED", "", 403, "consumer",
          ("This auditor may not do that", "该审计人员无权执行此操作"),
          ("`yizheng auditor list` shows who may do what; sign with a key that is registered there.",

@@ -44,7 +44,13 @@ SEALED_ACTIONS: Final[frozenset[Action]] = frozenset(
 
 #: What happens by itself, or by the hand of whoever runs the gateway.
 Happening = Literal[
-    "clock_step", "holder_changed", "cache_purged", "case_registered", "case_closed"
+    "clock_step",
+    "holder_changed",
+    "cache_purged",
+    "case_registered",
+    "case_closed",
+    "matter_changed",
+    "case_evaluated",
 ]
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Instants as this project writes them: RFC 3339 in UTC, ending in `Z`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 
@@ -35,3 +35,15 @@ def _format(at: datetime, timespec: str) -> str:
     if at.tzinfo is not UTC:
         at = at.astimezone(UTC)
     return at.isoformat(timespec=timespec)[: -len("+00:00")] + "Z"
+
+
+def parse_ms(text: str) -> int:
+    """Read what was written with its zone as whole milliseconds since 1970 UTC.
+
+    Raises:
+        ValueError: it is no ISO 8601 time, or has no zone.
+    """
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("the time has no zone")
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

@@ -13,6 +13,8 @@ Rules:
 
 from typing import Final
 
+from gateway.office.supervision_schema import SUPERVISION
+
 _CASES: Final = (
     # The state of each case. `version` leads to its newest content; 0 is what a lookup told.
     """CREATE TABLE cases (
@@ -58,4 +60,4 @@ _CASES: Final = (
 )
 
 #: Statements that lead from version n to n + 1, at n.
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_CASES,)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_CASES, SUPERVISION)

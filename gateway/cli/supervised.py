@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What commands of supervision share: a change is kept, then recorded by the running gateway."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from gateway.cli.output import print_facts, print_json, print_table
+
+if TYPE_CHECKING:
+    from gateway.model.matter import Matter, MatterKind, MatterState, StepDraft
+    from gateway.supervising import Supervision
+
+ByOption = Annotated[str, typer.Option("--by", help="Who does this; stands in the change log.")]
+IdArgument = Annotated[str, typer.Argument(help="Id of the matter, such as C-2026-000001.")]
+WordsOption = Annotated[str, typer.Option("--words", help="In words, without identity numbers.")]
+LIMIT_S: Final = 10.0
+
+
+def change(site: Path, what: str, work: "Callable[[Supervision], Awaitable[Matter]]") -> "Matter":
+    """Do `work` on a site's matters, and have the running gateway record it.
+
+    Raises:
+        AuditError: no gateway runs, so nothing was changed; or it did not record the change.
+    """
+    from gateway.config import load_site
+    from gateway.sdk import Deadline
+    from gateway.supervising import Supervision
+
+    async def run(opened: "Supervision") -> "Matter":
+        await opened.ping(Deadline.after(LIMIT_S))
+        matter = await work(opened)
+        detail = f"id={matter.id} step={what} state={matter.state}"
+        await opened.record("matter_changed", detail, Deadline.after(LIMIT_S))
+        return matter
+
+    with closing(Supervision.open(load_site(site))) as opened:
+        return asyncio.run(run(opened))
+
+
+def take(site: Path, matter_id: str, step: "StepDraft", *, as_json: bool) -> None:
+    """Take a step, and show the matter after it."""
+    from gateway.sdk import Deadline
+
+    matter = change(
+        site,
+        step.step,
+        lambda opened: opened.matters.take(matter_id, step, Deadline.after(LIMIT_S)),
+    )
+    print_matter(matter, as_json=as_json)
+
+
+def show(site: Path, matter_id: str, *, as_json: bool) -> None:
+    """Show a matter with its change log."""
+    from gateway.config import load_site
+    from gateway.supervising import Supervision
+
+    with closing(Supervision.open(load_site(site))) as opened:
+        print_matter(opened.matters.show(matter_id), as_json=as_json)
+
+
+def list_matters(
+    site: Path,
+    kind: "MatterKind",
+    state: "MatterState | None",
+    *,
+    overdue: bool,
+    as_json: bool,
+) -> None:
+    """List matters of a kind."""
+    from gateway.config import load_site
+    from gateway.supervising import Supervision
+
+    with closing(Supervision.open(load_site(site))) as opened:
+        today = opened.today()
+        found = [
+            each
+            for each in opened.matters.list_matters(kind, state)
+            if not overdue or each.is_overdue(today)
+        ]
+    if as_json:
+        print_json(found)
+        return
+    columns = ["id", "state", "agency", "case", "item", "material", "owner", "due"]
+    rows = (
+        (m.id, m.state, m.draft.agency, m.draft.case, m.draft.item, m.draft.material, m.owner,
+         f"{m.draft.due_on}{' overdue 逾期' if m.is_overdue(today) else ''}")
+        for m in found
+    )  # fmt: skip
+    print_table("Matters 督办事项", columns, rows)
+
+
+def print_matter(matter: "Matter", *, as_json: bool) -> None:
+    """Show a matter: its draft, its state, its replay in a line, its steps."""
+    import msgspec
+
+    if as_json:
+        print_json(matter)
+        return
+    facts: dict[str, Any] = {"id": matter.id, "state": matter.state, "owner": matter.owner}
+    facts |= msgspec.to_builtins(matter.draft)
+    if matter.draft.replay is not None:
+        facts["replay"] = f"{matter.draft.replay.cause}: {matter.draft.replay.finding}"
+    for step in matter.steps:
+        facts[f"{step.at} {step.draft.step}"] = " ".join(
+            part for part in (step.state, step.draft.by, step.draft.result or "", step.draft.words)
+            if part
+        )  # fmt: skip
+    print_facts("Matter 督办事项", facts, as_json=False)

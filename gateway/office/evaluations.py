@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evaluations in the office store: one a case; a bad one and its ticket are one transaction."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Final, final
+
+from gateway.errors import RequestError
+from gateway.model.evaluation import LEVELS, Evaluation, EvaluationDraft
+from gateway.model.instant import format_time_s
+from gateway.model.matter import MatterDraft
+from gateway.model.screening import holds_identifier
+from gateway.office.matters import add_matter
+from gateway.office.store import OfficeStore
+from gateway.sdk import Deadline
+
+
+@final
+class EvaluationBook:
+    """The evaluations of a site.
+
+    Args:
+        clock: aware UTC now.
+    """
+
+    def __init__(self, store: OfficeStore, *, clock: Callable[[], datetime]) -> None:
+        self._store: Final = store
+        self._clock: Final = clock
+
+    async def give(self, draft: EvaluationDraft, deadline: Deadline, *, due_on: date) -> Evaluation:
+        """Keep an evaluation, and open the ticket of a bad one.
+
+        Args:
+            due_on: by when what a bad one is about has to be mended.
+
+        Raises:
+            RequestError: EVALUATION_TWICE, MATTER_PERSONAL.
+            StoreError: it is not known to be kept.
+        """
+        if holds_identifier(draft.words):
+            raise RequestError("MATTER_PERSONAL", "`words` holds an identity number")
+        now = self._clock()
+
+        def work(connection: sqlite3.Connection) -> None:
+            known = connection.execute(
+                "SELECT 1 FROM evaluations WHERE agency = ? AND number = ?",
+                (draft.agency, draft.case),
+            ).fetchone()
+            if known is not None:
+                raise RequestError("EVALUATION_TWICE")
+            ticket = add_matter(connection, _ticket(draft, due_on), now) if draft.is_bad else None
+            connection.execute(
+                "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    draft.agency, draft.case, draft.item, draft.level, draft.words,
+                    draft.evaluator, format_time_s(now), ticket,
+                ),
+            )  # fmt: skip
+
+        await self._store.write(work, deadline)
+        return next(each for each in self.list_evaluations(draft.agency) if each.case == draft.case)
+
+    def list_evaluations(self, agency: str | None = None) -> Sequence[Evaluation]:
+        """Evaluations of one agency or of all, by time.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        rows = self._store.select(
+            "SELECT agency, item, level, given_at, words, number, ticket, evaluator IS NOT NULL "
+            "FROM evaluations WHERE coalesce(?, agency) = agency ORDER BY given_at, number",
+            agency,
+        )
+        return [
+            Evaluation(
+                agency=unit, item=item, level=level, given_at=given_at, words=words,
+                case=number, ticket=ticket, is_known=bool(is_known),
+            )
+            for unit, item, level, given_at, words, number, ticket, is_known in rows
+        ]  # fmt: skip
+
+
+def _ticket(draft: EvaluationDraft, due_on: date) -> MatterDraft:
+    """Without the case: whoever mends it would know from it who evaluated."""
+    return MatterDraft(
+        kind="rating",
+        agency=draft.agency,
+        words=draft.words or LEVELS[draft.level],
+        by="evaluation",
+        due_on=due_on,
+        item=draft.item,
+    )

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Matters in the office store: written once, then step by step; every step stays.
+
+A step is judged inside the transaction that writes it, so two people cannot both close a matter.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final, final
+
+import msgspec
+
+from gateway.errors import RequestError
+from gateway.model.instant import format_time_s
+from gateway.model.matter import (
+    LETTERS,
+    Matter,
+    MatterDraft,
+    MatterKind,
+    MatterState,
+    Step,
+    StepDraft,
+    screen,
+)
+from gateway.office.store import OfficeStore
+from gateway.sdk import Deadline
+
+Advance = Callable[[Matter, StepDraft, str], Matter]
+
+_COLUMNS: Final = "id, state, opened_at, draft, owner, answered_at, closed_at"
+_STEPS: Final = "SELECT at, state, draft FROM matter_steps WHERE id = ? ORDER BY number"
+_encode: Final = msgspec.json.Encoder(order="deterministic").encode
+_parse_draft: Final = msgspec.json.Decoder(MatterDraft).decode
+_parse_step: Final = msgspec.json.Decoder(StepDraft).decode
+
+
+@final
+class MatterBook:
+    """The matters of a site.
+
+    Args:
+        advance: the matter after a step, or the refusal of it.
+        clock: aware UTC now.
+    """
+
+    def __init__(
+        self, store: OfficeStore, *, advance: Advance, clock: Callable[[], datetime]
+    ) -> None:
+        self._store: Final = store
+        self._advance: Final = advance
+        self._clock: Final = clock
+
+    def show(self, matter_id: str) -> Matter:
+        """A matter with its change log.
+
+        Raises:
+            RequestError: MATTER_ABSENT.
+            StoreError: the store cannot be read.
+        """
+        rows = self._store.select(f"SELECT {_COLUMNS} FROM matters WHERE id = ?", matter_id)  # noqa: S608 -- our own columns
+        if not rows:
+            raise RequestError("MATTER_ABSENT")
+        return _matter(rows[0], self._store.select(_STEPS, matter_id))
+
+    def list_matters(
+        self, kind: MatterKind, state: MatterState | None = None, *, limit: int = 1000
+    ) -> Sequence[Matter]:
+        """Matters of a kind, oldest first, with their change logs.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        rows = self._store.select(
+            f"SELECT {_COLUMNS} FROM matters WHERE kind = ? AND coalesce(?, state) = state "  # noqa: S608 -- our own columns
+            "ORDER BY year, number LIMIT ?",
+            *(kind, state, limit),
+        )
+        return [_matter(row, self._store.select(_STEPS, row[0])) for row in rows]
+
+    async def open_matter(self, draft: MatterDraft, deadline: Deadline) -> Matter:
+        """Keep a matter.
+
+        Raises:
+            RequestError: MATTER_PERSONAL.
+            StoreError: it is not known to be kept.
+        """
+        screen(draft)
+        now = self._clock()
+        matter_id = await self._store.write(
+            lambda connection: add_matter(connection, draft, now), deadline
+        )
+        return self.show(matter_id)
+
+    async def take(self, matter_id: str, step: StepDraft, deadline: Deadline) -> Matter:
+        """Take a step.
+
+        Raises:
+            RequestError: MATTER_ABSENT, MATTER_STEP_REFUSED, MATTER_PERSONAL.
+            StoreError: it is not known to be kept.
+        """
+        screen(step)
+        at = format_time_s(self._clock())
+
+        def work(connection: sqlite3.Connection) -> None:
+            query = f"SELECT {_COLUMNS} FROM matters WHERE id = ?"  # noqa: S608 -- our own columns
+            row = connection.execute(query, (matter_id,)).fetchone()
+            if row is None:
+                raise RequestError("MATTER_ABSENT")
+            before = _matter(row, connection.execute(_STEPS, (matter_id,)).fetchall())
+            after = self._advance(before, step, at)
+            connection.execute(
+                "UPDATE matters SET state = ?, owner = ?, answered_at = ?, closed_at = ? "
+                "WHERE id = ?",
+                (after.state, after.owner, after.answered_at, after.closed_at, matter_id),
+            )
+            connection.execute(
+                "INSERT INTO matter_steps VALUES (?, ?, ?, ?, ?)",
+                (matter_id, len(after.steps), at, after.state, _encode(step).decode()),
+            )
+
+        await self._store.write(work, deadline)
+        return self.show(matter_id)
+
+
+def add_matter(connection: sqlite3.Connection, draft: MatterDraft, now: datetime) -> str:
+    """Add a matter inside a transaction; returns its id."""
+    (last,) = connection.execute(
+        "SELECT coalesce(max(number), 0) FROM matters WHERE kind = ? AND year = ?",
+        (draft.kind, now.year),
+    ).fetchone()
+    matter_id = f"{LETTERS[draft.kind]}-{now.year}-{last + 1:06}"
+    connection.execute(
+        "INSERT INTO matters VALUES (?, ?, ?, ?, ?, 'open', NULL, ?, NULL, NULL, ?)",
+        (
+            matter_id,
+            draft.kind,
+            now.year,
+            last + 1,
+            draft.agency,
+            format_time_s(now),
+            _encode(draft).decode(),
+        ),
+    )
+    return matter_id
+
+
+def _matter(row: tuple[Any, ...], steps: Sequence[tuple[Any, ...]]) -> Matter:
+    matter_id, state, opened_at, draft, owner, answered_at, closed_at = row
+    return Matter(
+        id=matter_id,
+        state=state,
+        opened_at=opened_at,
+        draft=_parse_draft(draft),
+        owner=owner,
+        answered_at=answered_at,
+        closed_at=closed_at,
+        steps=tuple(Step(at, after, _parse_step(taken)) for at, after, taken in steps),
+    )

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What supervision needs of a site: its books, its calendar, and what the log can tell."""
+
+import time
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Final, Self, final
+
+from gateway import keyring
+from gateway.audit.client import SequencerClient
+from gateway.audit.seen import SeenLog
+from gateway.audit.signals import make_event
+from gateway.config import Site
+from gateway.crypto.office import OfficeCipher
+from gateway.errors import RequestError
+from gateway.model.act import Happening
+from gateway.model.case import CaseFacts
+from gateway.model.holder import Holder
+from gateway.model.instant import parse_ms
+from gateway.model.matter import Replay
+from gateway.model.record import format_record
+from gateway.office.cases import SqliteCaseBook
+from gateway.office.evaluations import EvaluationBook
+from gateway.office.matters import MatterBook
+from gateway.office.store import OfficeStore
+from gateway.sdk import Deadline
+from gateway.supervision.life import advance
+from gateway.supervision.replay import find_material, has_grant, replay
+
+OFFICE: Final = "office"
+_MINUTE_MS: Final = 60_000
+
+
+@final
+class Supervision:
+    """One command's. Made by `open`.
+
+    Attributes:
+        matters: complaints, tickets, measures and correction requests.
+        evaluations: one a case.
+    """
+
+    def __init__(self, site: Site, store: OfficeStore, cipher: OfficeCipher) -> None:
+        self._site: Final = site
+        self._store: Final = store
+        self._cipher: Final = cipher
+        self._cases: Final = SqliteCaseBook(store, cipher, clock_s=time.time)
+        self.matters: Final = MatterBook(store, advance=advance, clock=_now)
+        self.evaluations: Final = EvaluationBook(store, clock=_now)
+
+    @classmethod
+    def open(cls, site: Site) -> Self:
+        """Open the site's office store.
+
+        Raises:
+            SetupError: the store or its key cannot be used.
+        """
+        cipher = keyring.office_cipher(site)
+        return cls(site, OfficeStore.open(site.state / OFFICE), cipher)
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
+
+    def today(self) -> date:
+        """The day in the site's zone."""
+        return self._day(_now())
+
+    def due(self, working_days: int) -> date:
+        """The day by which something is due that starts now.
+
+        Raises:
+            SetupError: a year on the way has no table.
+        """
+        return self._site.calendar.add_working_days(self.today(), working_days)
+
+    def item_of(self, agency: str, case: str) -> str | None:
+        """The item of a known case."""
+        facts = self._cases.facts(agency, case)
+        return None if facts is None else facts.item
+
+    def evaluator(self, agency: str, case: str, holder: Holder) -> bytes:
+        """The keyed digest of who evaluates; it has to be one of the case's own people.
+
+        Raises:
+            RequestError: CASE_ABSENT, CASE_HOLDER_MISMATCH.
+        """
+        facts: CaseFacts | None = self._cases.facts(agency, case)
+        if facts is None:
+            raise RequestError("CASE_ABSENT")
+        if not self._cases.roles_of(facts, holder):
+            raise RequestError("CASE_HOLDER_MISMATCH", "who evaluates belongs to the case")
+        return self._cipher.digest(f"evaluator:{holder.scheme}:{holder.number}".encode())
+
+    def replay(
+        self, log: SeenLog, *, agency: str, case: str, item: str, material: str, demanded_at: str
+    ) -> Replay:
+        """What the log and the lists know about a demand; they are as they are now.
+
+        Raises:
+            AuditError: the index cannot be read.
+        """
+        demanded_ms = parse_ms(demanded_at)
+        span_ms = self._site.config.supervision.replay_minutes * _MINUTE_MS
+        known = {each.code: each for each in self._site.items}.get(item)
+        found = find_material(known, material)
+        certificate = None if found is None else found.certificate or None
+        day = self._day(datetime.fromtimestamp(demanded_ms / 1000, UTC))
+        first_ms, last_ms = demanded_ms - span_ms, demanded_ms + span_ms
+        return replay(
+            material,
+            known,
+            granted=has_grant(self._site.grants, agency, certificate, item, day),
+            demanded_ms=demanded_ms,
+            of_case=list(log.of_case(agency, case, until_ms=last_ms)),
+            around=[] if certificate is None else list(log.between(first_ms, last_ms, certificate)),
+            indexed=log.size(),
+        )
+
+    async def record(self, happening: Happening, detail: str, deadline: Deadline) -> None:
+        """Have the running gateway record what was done.
+
+        Raises:
+            AuditError: it runs not, or did not record it.
+        """
+        client = SequencerClient(self._site.socket)
+        await client.open()
+        try:
+            line = format_record(make_event(happening, detail, now=_now()))
+            await client.append(line, deadline, claim=None)
+        finally:
+            await client.aclose()
+
+    async def ping(self, deadline: Deadline) -> None:
+        """See that a gateway runs, which will have to record; before anything is changed.
+
+        Raises:
+            AuditError: none does.
+        """
+        client = SequencerClient(self._site.socket)
+        await client.open()
+        try:
+            await client.ping(deadline)
+        finally:
+            await client.aclose()
+
+    def _day(self, at: datetime) -> date:
+        return at.astimezone(timezone(timedelta(hours=self._site.config.site.utc_offset_h))).date()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Matters and evaluations in the store: numbered, stepped in one transaction, one a case."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway.errors import RequestError
+from gateway.model.evaluation import EvaluationDraft
+from gateway.model.matter import StepDraft
+from gateway.office.evaluations import EvaluationBook
+from gateway.office.matters import MatterBook
+from gateway.office.store import OfficeStore
+from gateway.sdk import Deadline
+from gateway.supervision.life import advance
+from tests.unit.supervision.seeing import matter
+
+NOW = datetime(2026, 11, 26, 1, tzinfo=UTC)
+DUE = date(2026, 12, 17)
+ASSIGN = StepDraft(step="assign", by="lead", owner="window 3")
+RATED = EvaluationDraft(agency="yq-gjj", case="YQ20261122-0001", item="yq-gjj-001", level=2)
+
+
+def soon() -> Deadline:
+    return Deadline.after(5)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[OfficeStore]:
+    opened = OfficeStore.open(tmp_path / "office")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def book(store: OfficeStore) -> MatterBook:
+    return MatterBook(store, advance=advance, clock=lambda: NOW)
+
+
+@pytest.fixture
+def evaluations(store: OfficeStore) -> EvaluationBook:
+    return EvaluationBook(store, clock=lambda: NOW)
+
+
+async def test_clause_8_1_3_a_complaint_is_kept_with_every_step(book: MatterBook) -> None:
+    opened = await book.open_matter(matter().draft, soon())
+    assert (opened.id, opened.state, opened.draft) == ("C-2026-000001", "open", matter().draft)
+    await book.take(opened.id, ASSIGN, soon())
+    known = book.show(opened.id)
+    assert (known.state, known.owner, [step.draft for step in known.steps]) == (
+        "assigned",
+        "window 3",
+        [ASSIGN],
+    )
+    assert book.list_matters("complaint", "open") == []
+    assert book.list_matters("complaint", "assigned") == [known]
+
+
+async def test_each_kind_has_numbers_of_its_own(book: MatterBook) -> None:
+    ids = [
+        (await book.open_matter(matter(kind=kind).draft, soon())).id
+        for kind in ("complaint", "corrective", "complaint", "correction")
+    ]
+    assert ids == ["C-2026-000001", "M-2026-000001", "C-2026-000002", "D-2026-000001"]
+
+
+async def test_a_refused_step_changes_nothing(book: MatterBook) -> None:
+    opened = await book.open_matter(matter().draft, soon())
+    with pytest.raises(RequestError, match="it is open"):
+        await book.take(opened.id, StepDraft(step="call_back", by="x", result="satisfied"), soon())
+    assert book.show(opened.id) == opened
+    with pytest.raises(RequestError) as absent:
+        await book.take("C-2026-000009", ASSIGN, soon())
+    assert absent.value.code == "MATTER_ABSENT"
+
+
+async def test_clause_8_2_a_bad_rating_makes_a_ticket_without_the_case(
+    evaluations: EvaluationBook, book: MatterBook
+) -> None:
+    given = await evaluations.give(RATED, soon(), due_on=DUE)
+    assert given.ticket == "R-2026-000001"
+    ticket = book.show("R-2026-000001")
+    assert (ticket.draft.kind, ticket.draft.case, ticket.draft.due_on) == ("rating", None, DUE)
+
+
+@pytest.mark.parametrize("level", [3, 4, 5])
+async def test_clause_8_2_a_good_rating_makes_no_ticket(
+    evaluations: EvaluationBook, level: int
+) -> None:
+    good = msgspec.structs.replace(RATED, level=level)
+    assert (await evaluations.give(good, soon(), due_on=DUE)).ticket is None
+
+
+async def test_clause_8_2_a_case_is_evaluated_once(
+    evaluations: EvaluationBook, book: MatterBook
+) -> None:
+    await evaluations.give(RATED, soon(), due_on=DUE)
+    with pytest.raises(RequestError) as twice:
+        await evaluations.give(RATED, soon(), due_on=DUE)
+    assert twice.value.code == "EVALUATION_TWICE"
+    assert len(book.list_matters("rating")) == 1
+
+
+async def test_clause_8_2_who_evaluated_is_nowhere_to_be_read(
+    evaluations: EvaluationBook,
+) -> None:
+    digest = bytes(range(32))
+    known = msgspec.structs.replace(RATED, evaluator=digest)
+    given = await evaluations.give(known, soon(), due_on=DUE)
+    assert given.is_known
+    assert not any(value == digest for value in msgspec.structs.asdict(given).values())
+    number = msgspec.structs.replace(RATED, case="other", words="140302190001010017")
+    with pytest.raises(RequestError, match="identity number"):
+        await evaluations.give(number, soon(), due_on=DUE)
