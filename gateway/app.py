@@ -31,9 +31,11 @@ from gateway.cache.memory import MemoryCache
 from gateway.caching import cache_secret, check_store, make_cache
 from gateway.casework import Casework
 from gateway.catalog.catalog import ItemCatalog
+from gateway.clerking import check_events, run_clerk
 from gateway.config import Site, load_site
 from gateway.crypto.sdjwt import RESERVED_NAMES
 from gateway.errors import SetupError
+from gateway.eventing import DepartmentWatch, Eventing
 from gateway.exchange.lookup import Lookup
 from gateway.log_desk import make_log_pages
 from gateway.office_port import CaseGate
@@ -92,6 +94,7 @@ def check_site(site: Site) -> Departments:
     keyring.office_cipher(site)
     check_store(site)
     _notary_plan(site)
+    check_events(site)
     open_tls(site)
     asyncio.run(_open_and_close(departments))
     return departments
@@ -117,6 +120,7 @@ def reread_site(site: Site) -> Site:
         site, agencies=found.agencies, grants=found.grants, items=found.items
     )
     check_grants(fresh.grants, load_departments(site).certificates)
+    check_events(fresh)
     Admission(fresh.agencies, authorities=(), clock_window_s=1, clock=time.time)
     return fresh
 
@@ -156,11 +160,13 @@ async def run_sequencer(
 
 
 def followers(site: Site) -> Mapping[str, Callable[..., Awaitable[None]]]:
-    """What runs beside the sequencer and only reads the log, by the name of its process."""
+    """What runs beside the sequencer and writes no log, by the name of its process."""
     section = site.config.audit
-    found = {}
+    found: dict[str, Callable[..., Awaitable[None]]] = {}
     if section.witness_policy is not None or section.timestamps is not None:
         found["notary"] = run_notary
+    if site.config.events.deliver:
+        found["clerk"] = run_clerk
     return found
 
 
@@ -188,10 +194,16 @@ async def run_worker(
     tls: LiveTLS | None,
     quit_event: asyncio.Event,
     on_ready: Callable[[], None],
+    name: str = "worker-1",
 ) -> None:
-    """Serve lookups until `quit_event`, then drain."""
+    """Serve lookups until `quit_event`, then drain.
+
+    Args:
+        name: of the process; its successor has the same.
+    """
     async with AsyncExitStack() as stack:
-        departments = load_departments(site, observer=AdapterMetrics())
+        watch = DepartmentWatch(AdapterMetrics())
+        departments = load_departments(site, observer=watch)
         sealer = _make_sealer(site)
         cache = make_cache(site, sealer.recognise)
         audit = SequencerClient(site.socket, cache)
@@ -207,6 +219,10 @@ async def run_worker(
             nonce_life_s=site.config.lookup.clock_window_s + _NONCE_MARGIN_S,
         )  # fmt: skip
         stack.callback(casework.store.close)
+        eventing = Eventing(
+            site, casework.store, audit, departments, watch, worker=name, clock=_now,
+            nonce_life_s=site.config.lookup.clock_window_s + _NONCE_MARGIN_S,
+        )  # fmt: skip
         stack.push_async_callback(departments.aclose)
         await departments.open(signalling.notice)
         open_door = _door_of(site, authorities=authorities_of(site.config.http, sock))
@@ -219,6 +235,7 @@ async def run_worker(
         front = _make_front(
             site, live, departments, audit=audit, cache=cache, epochs=epochs, tls=tls,
             sealer=sealer, open_door=open_door, signalling=signalling, casework=casework,
+            eventing=eventing,
         )  # fmt: skip
         gc.collect()
         gc.freeze()  # what start-up made stays; the collector need not look at it again
@@ -227,6 +244,7 @@ async def run_worker(
         )
         async with asyncio.TaskGroup() as tasks:
             watchers = [tasks.create_task(each.watch()) for each in (live, epochs, signalling)]
+            watchers.append(tasks.create_task(eventing.watch()))
             watchers += [tasks.create_task(front.count_forever()), tasks.create_task(cache.keep())]
             await serve_http(
                 front,
@@ -289,6 +307,7 @@ def _make_front(
     open_door: OpenDoor,
     signalling: Signalling,
     casework: Casework,
+    eventing: Eventing,
 ) -> Front:
     config = site.config
     limits = AgencyLimits(config.limits, workers=config.http.workers)
@@ -321,7 +340,8 @@ def _make_front(
         ),
         refusals=refusals,
         metrics=metrics,
-        more=signalling.handlers(open_door, responder),
+        more=signalling.handlers(open_door, responder)
+        | eventing.handlers(live.identify, limits, responder),
         folders=casework.folders(live.identify, live, limits, responder),
         pages=make_log_pages(
             site,

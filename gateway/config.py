@@ -32,6 +32,7 @@ from gateway.model.audit_site import AuditSection
 from gateway.model.auditor import Auditor
 from gateway.model.cache_section import CacheSection
 from gateway.model.department import Department
+from gateway.model.events_section import EventsSection
 from gateway.model.grant import Grant
 from gateway.model.http_section import HTTPSection
 from gateway.model.item import ServiceItem
@@ -99,6 +100,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         audit: the log: retention, witnesses, timestamps.
         office: the store of cases.
         cases: whether what is asked has to belong to a registered case.
+        events: how agencies are told what happens.
     """
 
     site: SiteSection
@@ -109,6 +111,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     audit: AuditSection = AuditSection()
     office: OfficeSection = OfficeSection()
     cases: CasesSection = CasesSection()
+    events: EventsSection = EventsSection()
 
 
 class _Items(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -32,6 +32,7 @@ from gateway.cli import (
     case,
     config,
     department,
+    event,
     explain,
     keys,
     lookup,
@@ -67,6 +68,7 @@ app.add_typer(auditor.app, name="auditor")
 app.add_typer(department.app, name="department")
 app.add_typer(cache.app, name="cache")
 app.add_typer(case.app, name="case")
+app.add_typer(event.app, name="event")
 app.add_typer(attribution.app, name="attribution")
 keys.app.command("register")(agency_keys.register)
 keys.app.command("rotate")(agency_keys.rotate)

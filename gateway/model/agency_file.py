@@ -2,7 +2,7 @@
 """An agency as the text of `agencies/<id>.toml` (TOML 1.0), and back.
 
 1. Members stand in the order of the struct, those with their default value are left out, and
-   tables (`[[keys]]`, `[[operators]]`) come last, as TOML demands.
+   tables (`[[keys]]`, `[[operators]]`, `[events]`) come last, as TOML demands.
 2. A text of several lines, such as a key in PEM, is written as a literal between `'''`.
 3. Times are written in UTC. Comments are not kept: a struct has none.
 """
@@ -45,17 +45,19 @@ def parse_agency(text: str) -> Agency:
 
 
 def _table(struct: msgspec.Struct) -> Iterator[str]:
-    tables: list[tuple[str, msgspec.Struct]] = []
+    tables: list[tuple[str, msgspec.Struct]] = []  # by the line that begins them
     for field in msgspec.structs.fields(struct):
         value = getattr(struct, field.name)
         if value == field.default:
             continue
         if isinstance(value, tuple) and isinstance(value[0], msgspec.Struct):
-            tables += ((field.encode_name, row) for row in value)
+            tables += ((f"[[{field.encode_name}]]", row) for row in value)
+        elif isinstance(value, msgspec.Struct):
+            tables.append((f"[{field.encode_name}]", value))
         else:
             yield f"{field.encode_name} = {_value(value)}"
-    for name, row in tables:
-        yield f"\n[[{name}]]"
+    for head, row in tables:
+        yield f"\n{head}"
         yield from _table(row)
 
 

@@ -123,7 +123,7 @@ class Supervisor:
         ready: Callable[[], None],
     ) -> Awaitable[None]:
         sock = self._listeners[name].open()
-        return run(self._site, sock, tls=self._tls, quit_event=stop, on_ready=ready)
+        return run(self._site, sock, tls=self._tls, quit_event=stop, on_ready=ready, name=name)
 
     def _run_follower(
         self, run: Callable[..., Awaitable[None]], stop: asyncio.Event, ready: Callable[[], None]
