@@ -6,7 +6,7 @@ import gc
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -22,8 +22,6 @@ from gateway.admission.rate import AgencyLimits
 from gateway.admission.signer_door import OpenDoor
 from gateway.audit.client import SequencerClient
 from gateway.audit.epoch import LiveEpochs
-from gateway.audit.notary import serve_notary
-from gateway.audit.notary_plan import NotaryPlan, load_plan
 from gateway.audit.sequencer import serve as serve_sequencer
 from gateway.audit.space import Space
 from gateway.audit.store.sqlite import SqliteStore
@@ -31,12 +29,13 @@ from gateway.cache.memory import MemoryCache
 from gateway.caching import cache_secret, check_store, make_cache
 from gateway.casework import Casework
 from gateway.catalog.catalog import ItemCatalog
-from gateway.clerking import check_events, run_clerk
+from gateway.clerking import check_events
 from gateway.config import Site, load_site
 from gateway.crypto.sdjwt import RESERVED_NAMES
 from gateway.errors import SetupError
 from gateway.eventing import DepartmentWatch, Eventing
 from gateway.exchange.lookup import Lookup
+from gateway.followers import notary_plan
 from gateway.log_desk import make_log_pages
 from gateway.office_port import CaseGate
 from gateway.policy.policy import GrantPolicy
@@ -49,7 +48,7 @@ from gateway.signalling import Signalling
 from gateway.web.connections import Limits
 from gateway.web.front import Front
 from gateway.web.lookups import LookupDesk
-from gateway.web.metrics import AdapterMetrics, LookupMetrics, NotaryMetrics, RoomMetrics
+from gateway.web.metrics import AdapterMetrics, LookupMetrics, RoomMetrics
 from gateway.web.names import authorities_of, default_port
 from gateway.web.refusals import Refusals, report_fault
 from gateway.web.respond import Responder
@@ -93,7 +92,7 @@ def check_site(site: Site) -> Departments:
     keyring.check_epoch_key(site)
     keyring.office_cipher(site)
     check_store(site)
-    _notary_plan(site)
+    notary_plan(site)
     check_events(site)
     open_tls(site)
     asyncio.run(_open_and_close(departments))
@@ -159,34 +158,6 @@ async def run_sequencer(
     )
 
 
-def followers(site: Site) -> Mapping[str, Callable[..., Awaitable[None]]]:
-    """What runs beside the sequencer and writes no log, by the name of its process."""
-    section = site.config.audit
-    found: dict[str, Callable[..., Awaitable[None]]] = {}
-    if section.witness_policy is not None or section.timestamps is not None:
-        found["notary"] = run_notary
-    if site.config.events.deliver:
-        found["clerk"] = run_clerk
-    return found
-
-
-async def run_notary(
-    site: Site, *, quit_event: asyncio.Event, on_ready: Callable[[], None]
-) -> None:
-    """Collect cosignatures and timestamps until `quit_event`."""
-    await serve_notary(
-        site.state / "audit",
-        _notary_plan(site),
-        quit_event=quit_event,
-        on_ready=on_ready,
-        on_look=NotaryMetrics().show,
-    )
-
-
-def _notary_plan(site: Site) -> NotaryPlan:
-    return load_plan(site.config.audit, site.folder, keyring.log_signer(site).public)
-
-
 async def run_worker(
     site: Site,
     sock: socket.socket,
@@ -222,6 +193,7 @@ async def run_worker(
         eventing = Eventing(
             site, casework.store, audit, departments, watch, worker=name, clock=_now,
             nonce_life_s=site.config.lookup.clock_window_s + _NONCE_MARGIN_S,
+            is_stopping=quit_event.is_set,
         )  # fmt: skip
         stack.push_async_callback(departments.aclose)
         await departments.open(signalling.notice)
@@ -242,11 +214,8 @@ async def run_worker(
         asyncio.get_running_loop().add_signal_handler(
             signal.SIGHUP, _reload, live, departments, tls
         )
-        async with asyncio.TaskGroup() as tasks:
-            watchers = [tasks.create_task(each.watch()) for each in (live, epochs, signalling)]
-            watchers.append(tasks.create_task(eventing.watch()))
-            watchers += [tasks.create_task(front.count_forever()), tasks.create_task(cache.keep())]
-            await serve_http(
+        await _serve_watched(
+            serve_http(
                 front,
                 sock,
                 limits=Limits.of(site.config.http, departments.connection_count),
@@ -254,9 +223,19 @@ async def run_worker(
                 drain_s=site.config.http.drain_s,
                 on_ready=on_ready,
                 tls=tls,
-            )
-            for watcher in watchers:
-                watcher.cancel()
+            ),
+            *(each.watch() for each in (live, epochs, signalling, eventing)),
+            *(front.count_forever(), cache.keep()),
+        )
+
+
+async def _serve_watched(serving: Awaitable[None], *watching: Coroutine[None, None, None]) -> None:
+    """Serve while others watch; they end with it."""
+    async with asyncio.TaskGroup() as tasks:
+        watchers = [tasks.create_task(each) for each in watching]
+        await serving
+        for watcher in watchers:
+            watcher.cancel()
 
 
 def _reload(live: LiveSite, departments: Departments, tls: LiveTLS | None) -> None:

@@ -28,8 +28,6 @@ from gateway.web.respond import Responder
 _log = structlog.get_logger()
 _LOOK_S: Final = 1.0
 _WRITE_S: Final = 5.0
-#: Of the drain: whoever waits for events at a stop is answered well before it ends.
-_DRAIN_SHARE: Final = 0.5
 
 
 @final
@@ -69,6 +67,7 @@ class DepartmentWatch(AdapterObserver):
         workers = frozenset(f"worker-{n}" for n in range(1, site.config.http.workers + 1))
         adapters = frozenset(adapter.name for adapter in site.adapters if adapter.enabled)
         inherited: set[str] | None = None
+        is_kept = True
         while True:
             try:
                 if inherited is None:
@@ -77,8 +76,11 @@ class DepartmentWatch(AdapterObserver):
                 if inherited:
                     await self._look(inherited, departments)
                 await self._tell(states)
+                is_kept = True
             except StoreError:
-                _log.warning("how departments are found is not kept now")
+                if is_kept:
+                    _log.warning("how departments are found cannot be kept now")
+                is_kept = False
             await asyncio.sleep(_LOOK_S)
 
     async def _look(self, inherited: set[str], departments: AdapterDirectory) -> None:
@@ -106,6 +108,7 @@ class Eventing:
         worker: the name of its process.
         clock: aware UTC now.
         nonce_life_s: seconds after `created` at which a signature is too old by itself.
+        is_stopping: whoever waits for events is answered at once then.
     """
 
     def __init__(
@@ -114,16 +117,17 @@ class Eventing:
         store: OfficeStore,
         audit: SequencerClient,
         departments: AdapterDirectory,
-        departments_watch: DepartmentWatch,
+        watch: DepartmentWatch,
         *,
         worker: str,
         clock: Callable[[], datetime],
         nonce_life_s: int,
+        is_stopping: Callable[[], bool],
     ) -> None:
         self._site: Final = site
-        self._feed: Final = EventFeed(store)
+        self._feed: Final = EventFeed(store, is_stopping)
         self._departments: Final = departments
-        self._watch: Final = departments_watch
+        self._watch: Final = watch
         self._states: Final = DepartmentStates(store, worker, clock_s=time.time)
         self._acts: Final = SignedActs(audit, clock=clock, nonce_life_s=nonce_life_s)
 
@@ -139,7 +143,7 @@ class Eventing:
             limits=limits,
             responder=responder,
             x509_required=config.http.client_x509 == "required",
-            max_wait_s=min(config.events.max_wait_s, config.http.drain_s * _DRAIN_SHARE),
+            max_wait_s=config.events.max_wait_s,
             deadline_s=config.lookup.deadline_s,
             default_port=default_port(config.http),
         )

@@ -42,8 +42,8 @@ missing; the feed still has it.
 
 `GET /v1/events?after=N&wait=S`, signed as every request ([wire.md](wire.md)), covering `@method`,
 `@authority`, `@path` and `@query` and nothing else. `after` is the `next` of the page before, at
-first 0. With `wait` (0 to 99 seconds, at most `events.max_wait_s` and half of `http.drain_s`) an
-answer without events waits for one. A page has up to 100. It shows the agency's own events and
+first 0. With `wait` (0 to 99 seconds, at most `events.max_wait_s`) an answer without events waits
+for one. A page has up to 100. It shows the agency's own events and
 those that are for all; events are kept for 90 days. Each answer leaves one act `events` in the log.
 """
 

@@ -47,7 +47,7 @@ class EventsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 86_400
     max_wait_s: Annotated[
         float,
-        Meta(ge=0, le=60, description="Longest `wait` of the feed; below http.drain_s."),
+        Meta(ge=0, le=60, description="Longest `wait` of the feed."),
     ] = 15
     ca: Annotated[
         str | None,
@@ -68,5 +68,5 @@ class Subscription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         kinds: which; empty is all.
     """
 
-    url: Annotated[str, Meta(pattern=r"^https?://[^/\s@?#]+(/[^\s#]*)?$", max_length=512)]
+    url: Annotated[str, Meta(pattern=r"^https?://[^/\s@?#]+(/[!-\"$-~]*)?$", max_length=512)]
     kinds: tuple[Kind, ...] = ()

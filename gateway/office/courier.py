@@ -100,9 +100,10 @@ class Courier:
             return Carried(is_taken=False, is_away=False, said="the URL cannot be used")
         body = format_event(event)
         default_port = ":443" if parts.scheme == "https" else ":80"
+        authority = parts.netloc.lower().removesuffix(default_port)
         fields = event_fields(
             body,
-            authority=parts.netloc.lower().removesuffix(default_port),
+            authority=authority,
             path=parts.path or "/",
             query=f"?{parts.query}",
             key=event.id,
@@ -117,7 +118,7 @@ class Courier:
                     # As it stands: what was signed must be what is sent.
                     _exact(url),
                     data=body,
-                    headers=fields | _PLAIN,
+                    headers={"Host": authority, **fields, **_PLAIN},
                     allow_redirects=False,
                 ) as response,
             ):

@@ -14,7 +14,7 @@ Rules:
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Literal, final
+from typing import Final, Literal, final
 
 import msgspec
 
@@ -199,10 +199,12 @@ class Deliveries:
         Raises:
             StoreError: OFFICE_UNAVAILABLE.
         """  # fmt: skip
+        rows = self._store.select(_LISTED, after, agency, state, limit)
         return [
-            ShownDelivery(*row[:4], format_unix_s(row[4]), *row[5:8], _shown_time(row[8]))
-            for row in self._store.select(_LISTED, after, agency, state, limit)
-        ]
+            ShownDelivery(to, seq, number, kind, format_unix_s(time_s), shown, attempts, said,
+                          None if ended_at_s is None else format_unix_s(ended_at_s))
+            for to, seq, number, kind, time_s, shown, attempts, said, ended_at_s in rows
+        ]  # fmt: skip
 
     def backlog(self) -> Backlog:
         """How far deliveries are behind.
@@ -269,7 +271,3 @@ class Deliveries:
 def _newest_in(connection: sqlite3.Connection) -> int:
     (newest,) = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()
     return int(newest)
-
-
-def _shown_time(at_s: Any) -> str | None:
-    return None if at_s is None else format_unix_s(at_s)

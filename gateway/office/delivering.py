@@ -36,7 +36,7 @@ _AT_ONCE: Final = 4
 _MAX_DOUBLINGS: Final = 16
 
 Result = Literal["taken", "refused", "away", "dead"]
-#: Told after each attempt, and each second.
+#: Told after each attempt, and at each look.
 OnAttempt = Callable[[Result], None]
 OnLook = Callable[[Backlog], None]
 
@@ -182,7 +182,7 @@ class Delivering:
 
     def _pause_s(self, failures: int) -> float:
         """Doubled with each failure, between half of it and all of it."""
-        doubled_s = self._section.first_pause_s * 2 ** min(failures, _MAX_DOUBLINGS)
+        doubled_s = self._section.first_pause_s * 2.0 ** min(failures, _MAX_DOUBLINGS)
         return min(doubled_s, self._section.max_pause_s) * (512 + secrets.randbelow(512)) / 1024
 
     def _tell_store(self, error: BaseException | None) -> None:

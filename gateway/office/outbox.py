@@ -15,7 +15,7 @@ Rules:
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, final
 
 from gateway.model.instant import format_unix_s
@@ -72,10 +72,15 @@ def put_event(connection: sqlite3.Connection, what: Happened, *, agency: str, no
 
 @final
 class EventFeed(EventShelf):
-    """What an agency reads for itself."""
+    """What an agency reads for itself.
 
-    def __init__(self, store: OfficeStore) -> None:
+    Args:
+        is_stopping: nobody waits any longer then.
+    """
+
+    def __init__(self, store: OfficeStore, is_stopping: Callable[[], bool] = lambda: False) -> None:
         self._store: Final = store
+        self._is_stopping: Final = is_stopping
 
     def page(self, agency: str, after: int) -> Sequence[OfficeEvent]:
         """The next events for the agency behind `after`.
@@ -120,7 +125,7 @@ class EventFeed(EventShelf):
             events = self.page(agency, after)
             while not events and self._store.change_count() == change_count:
                 left_s = until_s - loop.time()
-                if left_s <= 0:
+                if left_s <= 0 or self._is_stopping():
                     return events
                 # Another process writes: nothing here could wake us.
                 await asyncio.sleep(min(_POLL_S, left_s))

@@ -40,14 +40,16 @@ def member_of(kind: object) -> st.SearchStrategy[object]:
 
 
 HAPPENED: st.SearchStrategy[Happened] = st.one_of(
-    st.builds(
-        kind,
-        **{
-            name: member_of(member)
-            for name, member in get_type_hints(kind, include_extras=True).items()
-        },
-    )
-    for kind in get_args(Happened)
+    [
+        st.builds(
+            kind,
+            **{
+                name: member_of(member)
+                for name, member in get_type_hints(kind, include_extras=True).items()
+            },
+        )
+        for kind in get_args(Happened)
+    ]
 )
 MATERIAL = MaterialObtained(
     case="YQ20261122-0001",
