@@ -299,57 +299,39 @@ def _make_front(
         sandbox=config.site.mode == "sandbox",
     )  # fmt: skip
     lookup = _make_lookup(
-        site,
-        live,
-        departments,
-        audit=audit,
-        cache=cache,
-        epochs=epochs,
-        sealer=sealer,
-        limits=limits,
-        cases=casework.gate,
-    )
+        site, live, departments, audit=audit, cache=cache, epochs=epochs, sealer=sealer,
+        limits=limits, cases=casework.gate,
+    )  # fmt: skip
 
     def let_go() -> None:
         cache.drop_ended()
         lookup.known.let_go()
 
+    pages = make_log_pages(
+        site, live.identify, audit, limits=limits, responder=responder, open_door=open_door,
+        clock=_now, nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
+    )  # fmt: skip
+    desk = LookupDesk(
+        examine=live.examine, lookup=lookup.begin, responder=responder, refusals=refusals,
+        metrics=metrics, pressure=TurnPressure(config.http.max_wait_ms / 1000),
+        deadline_s=config.lookup.deadline_s, default_port=default_port(config.http),
+    )  # fmt: skip
+
+    async def ready() -> tuple[bool, Mapping[str, str]]:
+        return await readiness(
+            site, audit, departments, cache=cache, live=live, epochs=epochs, tls=tls,
+            office=casework.state,
+        )  # fmt: skip
+
     return Front(
-        lookups=LookupDesk(
-            examine=live.examine,
-            lookup=lookup.begin,
-            responder=responder,
-            pressure=TurnPressure(config.http.max_wait_ms / 1000),
-            refusals=refusals,
-            metrics=metrics,
-            deadline_s=config.lookup.deadline_s,
-            default_port=default_port(config.http),
-        ),
+        lookups=desk,
         refusals=refusals,
         metrics=metrics,
         more=signalling.handlers(open_door, responder),
         folders=casework.folders(live.identify, live, limits, responder),
-        pages=make_log_pages(
-            site,
-            live.identify,
-            audit,
-            limits=limits,
-            responder=responder,
-            open_door=open_door,
-            clock=_now,
-            nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
-        ),
+        pages=pages,
         responder=responder,
-        ready=lambda: readiness(
-            site,
-            audit,
-            departments,
-            cache=cache,
-            live=live,
-            epochs=epochs,
-            tls=tls,
-            office=casework.state,
-        ),
+        ready=ready,
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
         let_go=let_go,
     )
