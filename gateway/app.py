@@ -6,7 +6,7 @@ import gc
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -181,19 +181,15 @@ async def run_worker(
         stack.push_async_callback(audit.aclose)
         await audit.open()
         epochs = _make_epochs(site)
+        life_s = _nonce_life_s(site)
         signalling = Signalling(
-            site, departments, audit, cache, epochs=epochs, clock=_now,
-            nonce_life_s=site.config.lookup.clock_window_s + _NONCE_MARGIN_S,
-        )  # fmt: skip
-        casework = Casework(
-            site, audit, epochs=epochs, clock=_now,
-            nonce_life_s=site.config.lookup.clock_window_s + _NONCE_MARGIN_S,
-        )  # fmt: skip
+            site, departments, audit, cache, epochs=epochs, clock=_now, nonce_life_s=life_s
+        )
+        casework = Casework(site, audit, epochs=epochs, clock=_now, nonce_life_s=life_s)
         stack.callback(casework.store.close)
         eventing = Eventing(
             site, casework.store, audit, departments, watch, worker=name, clock=_now,
-            nonce_life_s=site.config.lookup.clock_window_s + _NONCE_MARGIN_S,
-            is_stopping=quit_event.is_set,
+            nonce_life_s=life_s, is_stopping=quit_event.is_set,
         )  # fmt: skip
         stack.push_async_callback(departments.aclose)
         await departments.open(signalling.notice)
@@ -216,17 +212,12 @@ async def run_worker(
         )
         await _serve_watched(
             serve_http(
-                front,
-                sock,
-                limits=Limits.of(site.config.http, departments.connection_count),
-                quit_event=quit_event,
-                drain_s=site.config.http.drain_s,
-                on_ready=on_ready,
-                tls=tls,
+                front, sock, limits=Limits.of(site.config.http, departments.connection_count),
+                quit_event=quit_event, drain_s=site.config.http.drain_s, on_ready=on_ready, tls=tls,
             ),
             *(each.watch() for each in (live, epochs, signalling, eventing)),
-            *(front.count_forever(), cache.keep()),
-        )
+            *(front.tidy_forever(), cache.keep()),
+        )  # fmt: skip
 
 
 async def _serve_watched(serving: Awaitable[None], *watching: Coroutine[None, None, None]) -> None:
@@ -244,6 +235,11 @@ def _reload(live: LiveSite, departments: Departments, tls: LiveTLS | None) -> No
     departments.release()
     if tls is not None:
         tls.reload()
+
+
+def _nonce_life_s(site: Site) -> int:
+    """Seconds after `created` at which a signature is too old by itself."""
+    return site.config.lookup.clock_window_s + _NONCE_MARGIN_S
 
 
 def _door_of(site: Site, *, authorities: tuple[str, ...]) -> Callable[..., Admission]:
@@ -292,58 +288,45 @@ def _make_front(
     limits = AgencyLimits(config.limits, workers=config.http.workers)
     responder = Responder(keyring.gateway_signer(site), origin=config.site.origin, clock=time.time)
     metrics = LookupMetrics()
-    refusals = Refusals(
-        responder, metrics, default_port=default_port(config.http),
-        sandbox=config.site.mode == "sandbox",
+    port, is_sandbox = default_port(config.http), config.site.mode == "sandbox"
+    refusals = Refusals(responder, metrics, default_port=port, sandbox=is_sandbox)
+    lookup = _make_lookup(
+        site, live, departments, audit=audit, cache=cache, epochs=epochs, sealer=sealer,
+        limits=limits, cases=casework.gate,
     )  # fmt: skip
+
+    def let_go() -> None:
+        cache.drop_ended()
+        lookup.known.let_go()
+
+    pages = make_log_pages(
+        site, live.identify, audit, limits=limits, responder=responder, open_door=open_door,
+        clock=_now, nonce_life_s=_nonce_life_s(site),
+    )  # fmt: skip
+    feed = eventing.handlers(live.identify, limits, responder)
+    desk = LookupDesk(
+        examine=live.examine, lookup=lookup.begin, responder=responder, refusals=refusals,
+        metrics=metrics, pressure=TurnPressure(config.http.max_wait_ms / 1000),
+        deadline_s=config.lookup.deadline_s, default_port=port,
+    )  # fmt: skip
+
+    async def ready() -> tuple[bool, Mapping[str, str]]:
+        return await readiness(
+            site, audit, departments, cache=cache, live=live, epochs=epochs, tls=tls,
+            office=casework.state,
+        )  # fmt: skip
+
     return Front(
-        lookups=LookupDesk(
-            examine=live.examine,
-            lookup=_make_lookup(
-                site,
-                live,
-                departments,
-                audit=audit,
-                cache=cache,
-                epochs=epochs,
-                sealer=sealer,
-                limits=limits,
-                cases=casework.gate,
-            ).begin,
-            responder=responder,
-            pressure=TurnPressure(config.http.max_wait_ms / 1000),
-            refusals=refusals,
-            metrics=metrics,
-            deadline_s=config.lookup.deadline_s,
-            default_port=default_port(config.http),
-        ),
+        lookups=desk,
         refusals=refusals,
         metrics=metrics,
-        more=signalling.handlers(open_door, responder)
-        | eventing.handlers(live.identify, limits, responder),
+        more=signalling.handlers(open_door, responder) | feed,
         folders=casework.folders(live.identify, live, limits, responder),
-        pages=make_log_pages(
-            site,
-            live.identify,
-            audit,
-            limits=limits,
-            responder=responder,
-            open_door=open_door,
-            clock=_now,
-            nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
-        ),
+        pages=pages,
         responder=responder,
-        ready=lambda: readiness(
-            site,
-            audit,
-            departments,
-            cache=cache,
-            live=live,
-            epochs=epochs,
-            tls=tls,
-            office=casework.state,
-        ),
+        ready=ready,
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
+        let_go=let_go,
     )
 
 
@@ -371,7 +354,7 @@ def _make_lookup(
         epochs=epochs,
         clock_s=time.time,
         utc_offset_h=config.site.utc_offset_h,
-        nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
+        nonce_life_s=_nonce_life_s(site),
         x509_required=config.http.client_x509 == "required",
         cases=cases,
         on_fault=report_fault,

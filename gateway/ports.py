@@ -253,8 +253,8 @@ class Pressure(Protocol):
             agency: who signed the last request on its connection; empty where there was none.
         """
 
-    def end_turn(self) -> None:
-        """Note that what was admitted in this turn of the event loop is done."""
+    def end_turn(self, looked_up_count: int) -> None:
+        """Note that this turn of the event loop is done, and how many of the admitted held good."""
 
 
 class Catalog(Protocol):
@@ -335,6 +335,9 @@ class ResultCache(Protocol):
 
     def get_stale(self, key: bytes | None, max_age_s: int | None) -> Sealed | None:
         """An answer whose time is over by no more than its type allows; never an absence."""
+
+    def peek(self, key: bytes) -> Cached | None:
+        """What may still be given, if only as a stale answer; counts as nothing."""
 
     async def obtain(
         self,

@@ -5,11 +5,14 @@
 2. `world` is one for the whole session: who breaks something takes a world of its own
    (tests/integration/conftest.py).
 3. Under CI hypothesis repeats the same examples; elsewhere it looks for new ones.
+4. What was skipped is told once for each reason. Checks of the conformance kit that do not apply to
+   a department (hundreds, and as they should be) are told by their number.
 """
 
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +35,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             folder = item.path.relative_to(HERE).parts[0]
             if folder in MARKERS:
                 item.add_marker(MARKERS[folder])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reasons = Counter(map(_reason, terminalreporter.stats.get("skipped", ())))
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"SKIPPED [{count}] {reason}")
+
+
+def _reason(report: pytest.TestReport) -> str:
+    assert isinstance(report.longrepr, tuple)
+    reason = report.longrepr[2].removeprefix("Skipped: ")
+    kind, _, _ = reason.partition(":")
+    return "not_applicable: checks of the conformance kit" if kind == "not_applicable" else reason
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ from gateway.sealing.sealer import DepartmentSealer
 _GETS: Final = 200_000
 _MAX_BYTES: Final = 1 << 40  # never full: what is asked is how much it takes
 _TAIL: Final = 24
+_SIGNATURE_BYTES: Final = 64
 
 
 class Weighed(msgspec.Struct, frozen=True):
@@ -62,10 +63,11 @@ def _sealed() -> Sealed:
 
 
 def _another(sealed: Sealed) -> Sealed:
-    """The same in a fresh text, as of another moment."""
-    tail = secrets.token_urlsafe(_TAIL)[:_TAIL]
-    parts = [part[:-_TAIL] + tail for part in sealed.token.split("~")[:-1]]
-    return Sealed("~".join((*parts, "")), sealed.names, sealed.as_of[:-1] + "Z")
+    """The same with fresh bytes of its own, as of another moment."""
+    tail = secrets.token_urlsafe(_TAIL)[:_TAIL].encode()
+    parts = [part[:-_TAIL] + tail for part in sealed.content[_SIGNATURE_BYTES:].split(b"\n")]
+    content = secrets.token_bytes(_SIGNATURE_BYTES) + b"\n".join(parts)
+    return Sealed(sealed.head, content, sealed.names, sealed.as_of[:-1] + "Z")
 
 
 def _key(cache: MemoryCache, number: int) -> bytes:

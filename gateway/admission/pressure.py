@@ -6,14 +6,20 @@ is read last has waited for the work of all the others, and who comes next waits
 So a turn is given a budget of work:
 
 1. From what turns have cost follows how many requests one may take. Further ones are refused before
-   anything of them is verified: a refusal costs a tenth of an answer. Nothing is queued here.
+   anything of them is verified: a refusal costs a sixth of an answer. Nothing is queued here. When
+   many come, refusing them takes its part of the budget: else the turn, and with it everybody's
+   wait, would be as long as the crowd is large.
 2. When a turn had to refuse, the next one deals the places out: each agency gets as many as it
    wants, as long as that is not more than an equal share; what is left goes to the others (max-min
    fairness). A flood of one agency takes nothing from the rest.
 3. An agency is whoever signed the last request on the same connection: known without verifying, and
    not to be claimed by others. All connections that have shown nothing yet count as one.
-4. Work is the thread's own time: a machine that stands still for a moment has not more to do.
-5. Waiting for a department takes no time of the loop. It is bounded there (`gateway.registry`).
+4. Work is the thread's own time: a machine that stands still for a moment has not more to do. All
+   of it counts, from one turn's end to the next: answers are signed and sent between them.
+5. What is cheap must not make answers look cheap: refusals, and what was admitted and failed before
+   it was looked up (strangers' signatures). Each counts as a part of a request, and a turn in which
+   more failed than were looked up teaches nothing.
+6. Waiting for a department takes no time of the loop. It is bounded there (`gateway.registry`).
 """
 
 import time
@@ -22,13 +28,14 @@ from typing import Final
 
 from gateway.ports import Pressure
 
-#: Seconds of work for one request, before any was seen.
+#: Seconds of work for one request before any was seen, and as if so many had been.
 _FIRST_COST_S: Final = 0.0002
-#: How much one turn says about what a request costs, and what it must hold to say anything.
-_WEIGHT: Final = 0.1
-_MIN_COUNT: Final = 4
-#: A refusal's cost as a part of an answer's: a flood of refusals must not make answers look dear.
-_REFUSAL_PART: Final = 0.1
+_FIRST_COUNT: Final = 16
+#: How much of what earlier turns said still counts after one more.
+_MEMORY: Final = 0.9
+#: Costs as parts of an answer's: of a refusal, and of what fails before it is looked up.
+_REFUSAL_PART: Final = 0.15
+_FAILURE_PART: Final = 0.3
 
 
 class TurnPressure(Pressure):
@@ -37,6 +44,9 @@ class TurnPressure(Pressure):
     Args:
         budget_s: seconds of work that one turn may take.
         work_s: seconds that the thread has worked.
+
+    Attributes:
+        limit: how many requests the turn may take.
     """
 
     def __init__(
@@ -47,8 +57,9 @@ class TurnPressure(Pressure):
     ) -> None:
         self._budget_s: Final = budget_s
         self._work_s: Final = work_s
-        self._cost_s = _FIRST_COST_S
-        self._began_s = 0.0
+        self._recent_s = _FIRST_COUNT * _FIRST_COST_S
+        self._recent_count: float = _FIRST_COUNT
+        self._ended_s: float | None = None
         self._count = self._admitted_count = 0
         self._asked: Final[dict[str, int]] = {}
         self._shares: Mapping[str, int] = {}
@@ -56,8 +67,8 @@ class TurnPressure(Pressure):
 
     def admits(self, agency: str) -> bool:
         """Count one request, unless it has to be refused."""
-        if not self._count:
-            self._began_s = self._work_s()
+        if self._ended_s is None:  # what the thread did before the first request is no request's
+            self._ended_s = self._work_s()
         self._count += 1
         asked = self._asked[agency] = self._asked.get(agency, 0) + 1
         if self._shares:
@@ -67,17 +78,36 @@ class TurnPressure(Pressure):
         self._admitted_count += is_admitted
         return is_admitted
 
-    def end_turn(self) -> None:
+    def end_turn(self, looked_up_count: int) -> None:
         """Learn what a request costs; deal out the next places if this turn had too few."""
-        admitted_count = self._admitted_count
-        if admitted_count >= min(_MIN_COUNT, self.limit):  # or it would never rise again
-            charged_count = admitted_count + _REFUSAL_PART * (self._count - admitted_count)
-            cost_s = (self._work_s() - self._began_s) / charged_count
-            self._cost_s += _WEIGHT * (cost_s - self._cost_s)
-            self.limit = max(1, int(self._budget_s / self._cost_s))
+        now_s = self._work_s()
+        if self._ended_s is not None:
+            self._learn(now_s - self._ended_s, looked_up_count)
+        self._ended_s = now_s
+        self.limit = self._places(self._count)
         self._shares = deal(self.limit, self._asked) if self._count > self.limit else {}
         self._asked.clear()
         self._count = self._admitted_count = 0
+
+    def _learn(self, took_s: float, looked_up_count: int) -> None:
+        failed_count = self._admitted_count - looked_up_count
+        if looked_up_count < max(1, failed_count):
+            return
+        refused_count = self._count - self._admitted_count
+        charged_count = looked_up_count + _FAILURE_PART * failed_count
+        charged_count += _REFUSAL_PART * refused_count
+        self._recent_s = _MEMORY * self._recent_s + took_s
+        self._recent_count = _MEMORY * self._recent_count + charged_count
+
+    def _places(self, count: int) -> int:
+        """How many of as many requests again may be answered, if the others are refused meanwhile.
+
+        With `n` answers and `count - n` refusals the turn takes its budget. Refusing alone may take
+        more than that; half of the budget is for answers whatever comes.
+        """
+        whole = self._budget_s * self._recent_count / self._recent_s
+        beside_refusals = (whole - _REFUSAL_PART * count) / (1 - _REFUSAL_PART)
+        return max(1, int(min(whole, max(beside_refusals, whole / 2))))
 
 
 def deal(places: int, wanted: Mapping[str, int]) -> Mapping[str, int]:

@@ -296,10 +296,10 @@ class _Connection(asyncio.Protocol):
         self._spoke.set()
         if self._next_look is not None:
             self._next_look.cancel()
-        pending = list(self._pending.values())
+            self._next_look = None
+        calls = [heard for _, heard in self._pending.values()]
         self._pending.clear()
-        for _, heard in pending:
-            heard(AuditError("AUDIT_UNAVAILABLE", "the connection to the sequencer was lost"))
+        self._fail(calls, "the connection to the sequencer was lost")
 
     def pause_writing(self) -> None:
         self._is_full = True
@@ -320,11 +320,19 @@ class _Connection(asyncio.Protocol):
         """Find the calls that are out of time; while any is left, look again."""
         now_s = time.monotonic()
         late = [key for key, (at_s, _) in self._pending.items() if at_s <= now_s]
-        for heard in [self._pending.pop(key)[1] for key in late]:
-            heard(AuditError("AUDIT_UNAVAILABLE", "no answer before the deadline"))
+        self._fail([self._pending.pop(key)[1] for key in late], "no answer before the deadline")
         self._next_look = None
         if self._pending:
             self._next_look = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
+
+    @staticmethod
+    def _fail(calls: list[Heard], why: str) -> None:
+        """Tell all that wait; nobody else will, so one that raises keeps none from being told."""
+        for heard in calls:
+            try:
+                heard(AuditError("AUDIT_UNAVAILABLE", why))
+            except Exception as error:  # noqa: BLE001 - its own, and its text may be personal
+                _log.error("fault", kind=type(error).__name__)
 
     def follow(self) -> None:
         """Begin with an empty cache, and be told from now on what to forget."""

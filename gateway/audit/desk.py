@@ -13,6 +13,8 @@ Rules:
 
 import asyncio
 import secrets
+import socket
+import time
 import unicodedata
 from collections.abc import Callable
 from datetime import datetime
@@ -211,9 +213,10 @@ def append_through(
     """
 
     def append(line: bytes) -> int:
-        if socket_path.is_socket():
+        until_s = time.monotonic() + _RECORD_S
+        while _is_served(socket_path) and time.monotonic() < until_s:
             index = asyncio.run(_append_by_sequencer(socket_path, line))
-            if index is not None:
+            if index is not None:  # else it is there, and too busy to say so within a second
                 return index
         log, close = open_log()
         try:
@@ -222,6 +225,17 @@ def append_through(
             close()
 
     return append
+
+
+def _is_served(socket_path: Path) -> bool:
+    """Whether a sequencer listens there; one that was killed leaves its socket behind."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(_RECORD_S)
+        try:
+            sock.connect(str(socket_path))
+        except OSError:
+            return False
+    return True
 
 
 async def _append_by_sequencer(socket_path: Path, line: bytes) -> int | None:

@@ -6,9 +6,10 @@
    cachebox goes by the wall's: its own end of an entry is put off so far that no jump reaches it,
    serves for the order alone, and what has ended is dropped by us.
 3. A full cache drops first what is expired, then what ends soonest: *not found* before
-   certificates, so guessed numbers cannot push answers out.
+   certificates, so guessed numbers cannot push answers out. What has ended goes each second, and
+   before an answer is kept: a bounded part of it at a time, since a million may end at once.
 4. Only answers are kept. An exception of the source goes to whoever waits, and is forgotten.
-5. An answer is kept as it is, one text: a million of them are few objects for the allocator, and
+5. An answer is kept as it is, one piece: a million of them are few objects for the allocator, and
    none for the garbage collector.
 6. What is told to be forgotten is not given again, nor is what was being loaded at that moment kept
    or given to who asks later.
@@ -43,11 +44,14 @@ MAX_LOAD_S: Final = 300
 #: longer than who changes something waits for those who do not hear (`gateway.cache.shared`).
 BLIND_FLIGHT_S: Final = 1.0
 
+#: Answers that are let go at once; a second's, and those before another one is kept.
+_DROPPED_EACH_SECOND: Final = 2_000
+_DROPPED_BEFORE: Final = 16
 _SECRET_BYTES: Final = 32
 _BEYOND_JUMPS_S: Final = 10 * 366 * 86_400
-# All but the token: key, structs, instant, heads of objects, the place in the table. Resident
+# All but the content: key, structs, instant, heads of objects, the place in the table. Resident
 # memory on CPython 3.11 with a million entries, rounded up.
-_ENTRY_OVERHEAD_BYTES: Final = 448
+_ENTRY_OVERHEAD_BYTES: Final = 480
 
 
 class _Kept(msgspec.Struct, frozen=True, gc=False):
@@ -178,6 +182,19 @@ class MemoryCache(ResultCache, Forgetful):
         self._hit_age_s += age_s
         return kept.answer
 
+    def peek(self, key: bytes) -> Cached | None:
+        """What may still be given, if only as a stale answer; counts as nothing."""
+        kept: _Kept | None = self._kept.get(key)
+        now_s = self._clock_s()
+        if (
+            kept is None
+            or _left_s(kept, now_s) <= 0
+            or now_s >= self._trusted_until_s
+            or self._is_void(key, kept)
+        ):
+            return None
+        return kept.answer
+
     async def obtain(
         self,
         key: bytes | None,
@@ -247,6 +264,10 @@ class MemoryCache(ResultCache, Forgetful):
     async def keep(self) -> None:
         """Do whatever has to go on beside it, until cancelled; nothing."""
 
+    def drop_ended(self) -> None:
+        """Let go of what has ended; called each second."""
+        self._drop_ended(self._clock_s(), _DROPPED_EACH_SECOND)
+
     def state(self) -> CacheState:
         """What there is to say about this cache."""
         return CacheState(
@@ -292,16 +313,16 @@ class MemoryCache(ResultCache, Forgetful):
         ):
             return
         now_s = self._clock_s()
-        self._drop_ended(now_s)
+        self._drop_ended(now_s, _DROPPED_BEFORE)
         self._longest_s = max(self._longest_s, ttl_s + stale_s)
         if not self._forgotten.is_empty:
             self._forgotten.prune(now_s - self._longest_s - MAX_LOAD_S)
         self._kept.insert(key, kept, ttl=_left_s(kept, now_s) + _BEYOND_JUMPS_S)
         self.store_count += 1
 
-    def _drop_ended(self, now_s: float) -> None:
+    def _drop_ended(self, now_s: float, count: int) -> None:
         """Take out whatever ends soonest, until that is one that has not ended."""
-        while self._kept:
+        for _ in range(min(count, len(self._kept))):
             key, kept = self._kept.popitem()
             left_s = _left_s(kept, now_s)
             if left_s > 0:
@@ -309,8 +330,8 @@ class MemoryCache(ResultCache, Forgetful):
                 return
 
     def _weigh(self, answer: Cached) -> int:
-        """About how many bytes an answer holds in memory; a token is ASCII."""
-        own_bytes = 0 if isinstance(answer, Absent) else len(answer.token)
+        """About how many bytes an answer holds in memory."""
+        own_bytes = 0 if isinstance(answer, Absent) else len(answer.content)
         return max(_ENTRY_OVERHEAD_BYTES + own_bytes, self._min_weight_bytes)
 
 

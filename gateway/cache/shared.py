@@ -33,6 +33,7 @@ from gateway.cache.singleflight import SingleFlight
 from gateway.cache.store import LATE_S, Command, Replies, Store
 from gateway.cache.stored import MARK_BYTES, Names, StoredAnswer, format_answer, parse_answer
 from gateway.crypto.random import random_piece
+from gateway.crypto.sdjwt import present_sd_jwt
 from gateway.crypto.shared import SharedCipher
 from gateway.errors import StoreError
 from gateway.model.answer import Absent, Sealed
@@ -319,7 +320,7 @@ def _pack(
     asked_at_ms = int(unix_s * 1000)
     if isinstance(answer, Absent):
         return StoredAnswer(asked_at_ms, life_ms, marks, as_of=answer.as_of)
-    return StoredAnswer(asked_at_ms, life_ms, marks, token=answer.token)
+    return StoredAnswer(asked_at_ms, life_ms, marks, token=present_sd_jwt(answer, answer.names))
 
 
 def _times_of(answer: Cached, certificate: CertificateType) -> tuple[float, float]:

@@ -5,13 +5,12 @@ A change of a file ends the process that runs everything, and starts a new one: 
 twice, so what runs is what stands in the files.
 """
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -19,11 +18,11 @@ from typing import Annotated, Final
 
 import typer
 
+from gateway.cli.file_watch import FileWatch
 from gateway.cli.output import JsonOption, print_json
 
 _LOOK_S: Final = 0.3
 _STOP_S: Final = 20.0
-_WATCHED: Final = frozenset({".py", ".toml"})
 
 
 def dev(
@@ -49,32 +48,34 @@ def dev(
     with TemporaryDirectory(prefix="yz-", dir="/tmp") as folder:
         arguments = [folder, str(port or _free_port()), "json" if as_json else "text"]
         arguments += [str(path.resolve()) for path in paths]
+        watch = FileWatch(paths)
         while not stop:
-            seen = _snapshot(paths)
-            _live(arguments, paths, seen, stop)
-            while not stop and _snapshot(paths) == seen:
+            changed = _live(arguments, watch, stop)
+            while not stop and not changed:
                 time.sleep(_LOOK_S)  # it ended by itself: only a change can mend it
+                changed = watch.look()
             if not stop:
-                _say_changed(_changed(seen, _snapshot(paths)), as_json=as_json)
+                _say_changed(changed, as_json=as_json)
     return 0
 
 
-def _live(
-    arguments: Sequence[str],
-    paths: Sequence[Path],
-    seen: Mapping[Path, tuple[int, int]],
-    stop: list[bool],
-) -> None:
-    """Run one life until it ends, a file changes, or it is told to stop."""
+def _live(arguments: Sequence[str], watch: FileWatch, stop: list[bool]) -> list[str]:
+    """Run one life until it ends, a file changes, or it is told to stop.
+
+    Returns:
+        the files that changed; none when it ended otherwise.
+    """
     command = [sys.executable, "-m", "gateway.cli.dev_life", *arguments]
+    changed: list[str] = []
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as life:  # noqa: S603 - ourselves
-        while life.poll() is None and not stop and _snapshot(paths) == seen:
+        while life.poll() is None and not stop and not (changed := watch.look()):
             time.sleep(_LOOK_S)
         life.terminate()
         try:
             life.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             life.kill()
+    return changed
 
 
 def _stop_flag() -> list[bool]:
@@ -87,32 +88,6 @@ def _stop_flag() -> list[bool]:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, told)
     return stop
-
-
-def _snapshot(paths: Sequence[Path]) -> Mapping[Path, tuple[int, int]]:
-    """Time and size of each file that matters."""
-    return {
-        file: (status.st_mtime_ns, status.st_size)
-        for path in paths
-        for file in _files(path)
-        for status in [file.stat()]
-    }
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith((".", "__pycache__"))]
-        for name in files:
-            if Path(name).suffix in _WATCHED:
-                yield Path(parent, name)
-
-
-def _changed(
-    before: Mapping[Path, tuple[int, int]], now: Mapping[Path, tuple[int, int]]
-) -> list[str]:
-    return sorted(
-        str(file) for file in before.keys() | now.keys() if before.get(file) != now.get(file)
-    )
 
 
 def _say_changed(files: Sequence[str], *, as_json: bool) -> None:

@@ -54,8 +54,9 @@ class Life:
                 assert gateway.stdout is not None
                 if not (line := await gateway.stdout.readline()):
                     return 1  # it said on standard error why not
+                next_index = _size(site)  # before anybody is told where to ask
                 self._say_ready(msgspec.json.decode(line)["url"], subjects)
-                await self._follow(site, stop, gateway)
+                await self._follow(site, next_index, stop, gateway)
             finally:
                 if gateway.returncode is None:
                     gateway.send_signal(signal.SIGTERM)
@@ -86,10 +87,13 @@ class Life:
         sys.stdout.flush()
 
     async def _follow(
-        self, site: Path, stop: asyncio.Event, gateway: asyncio.subprocess.Process
+        self,
+        site: Path,
+        next_index: int,
+        stop: asyncio.Event,
+        gateway: asyncio.subprocess.Process,
     ) -> None:
-        """Show each entry that is new, until told to stop or the gateway ends."""
-        next_index = _size(site)
+        """Show each entry from this one on, until told to stop or the gateway ends."""
         while not stop.is_set() and gateway.returncode is None:
             for index, line in list(_entries(site, next_index)):
                 next_index = index + 1

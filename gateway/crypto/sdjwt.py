@@ -17,6 +17,12 @@ Rules:
 3. There is no key binding: the token ends in `~` (§4).
 4. `verify_sd_jwt` refuses every byte that `issue_sd_jwt` and `present_sd_jwt` would not have
    written: unknown members, another member order, padding, white space.
+5. A certificate is kept for its next reply three quarters as large as it is written::
+
+       content = signature[64] ‖ payload ‖ LF ‖ disclosure ‖ LF ‖ disclosure …
+
+   Payload and disclosures are JSON without white space, in which no LF can stand; the header is the
+   same for all that a key sealed, and is kept once.
 """
 
 import secrets
@@ -45,6 +51,8 @@ RESERVED_NAMES: Final = frozenset(
 
 _SALT_BYTES: Final = 16  # 128 bits, RFC 9901 §9.3
 _ID_BYTES: Final = 16
+_SIGNATURE_BYTES: Final = 64
+_BETWEEN: Final = b"\n"
 
 T = TypeVar("T")
 
@@ -116,21 +124,21 @@ def issue_sd_jwt(
         SetupError: a field has one of `RESERVED_NAMES`.
     """
     _refuse_reserved(fields, certificate)
-    disclosures = {name: _conceal(name, value) for name, value in fields.items()}
-    payload = _Payload(
-        iss=issuer,
-        iat=issued_at_s,
-        vct=certificate,
-        as_of=as_of,
-        jti=b64url_encode(secrets.token_bytes(_ID_BYTES)),
-        sd=tuple(sorted(_digest(encoded) for encoded in disclosures.values())),
-        sd_alg="sha-256",
+    disclosures = [_conceal(name, value) for name, value in fields.items()]
+    payload = _encode(
+        _Payload(
+            iss=issuer,
+            iat=issued_at_s,
+            vct=certificate,
+            as_of=as_of,
+            jti=b64url_encode(secrets.token_bytes(_ID_BYTES)),
+            sd=tuple(sorted(_digest(b64url_encode(written)) for written in disclosures)),
+            sd_alg="sha-256",
+        )
     )
-    header = _Header(alg="ES256", typ="dc+sd-jwt", kid=signer.keyid)
-    signed = f"{b64url_encode(_encode(header))}.{b64url_encode(_encode(payload))}"
-    signature = b64url_encode(signer.sign(signed.encode("ascii")))
-    token = "~".join((f"{signed}.{signature}", *disclosures.values(), ""))
-    return Sealed(token, _shared(tuple(disclosures)), sys.intern(as_of))
+    head = b64url_encode(_encode(_Header(alg="ES256", typ="dc+sd-jwt", kid=signer.keyid)))
+    signature = signer.sign(f"{head}.{b64url_encode(payload)}".encode("ascii"))
+    return _pack(head, signature, (payload, *disclosures), tuple(fields), as_of)
 
 
 def present_sd_jwt(sealed: Sealed, fields: Iterable[str]) -> str:
@@ -139,16 +147,16 @@ def present_sd_jwt(sealed: Sealed, fields: Iterable[str]) -> str:
     Raises:
         KeyError: a field is not in the sealed certificate; a programming error.
     """
-    shown = sealed.disclosures
-    return "~".join((sealed.jwt, *(shown[name] for name in fields), ""))
+    payload, shown = _unpack(sealed)
+    signature = sealed.content[:_SIGNATURE_BYTES]
+    jwt = f"{sealed.head}.{b64url_encode(payload)}.{b64url_encode(signature)}"
+    return "~".join((jwt, *(b64url_encode(shown[name]) for name in fields), ""))
 
 
 def reveal_fields(sealed: Sealed, fields: Iterable[str]) -> dict[str, Value]:
     """Read the values of these fields, as far as the certificate has them."""
-    shown = sealed.disclosures
-    return {
-        name: _parse_disclosure(b64url_decode(shown[name]))[2] for name in fields if name in shown
-    }
+    _, shown = _unpack(sealed)
+    return {name: _parse_disclosure(shown[name])[2] for name in fields if name in shown}
 
 
 def verify_sd_jwt(token: str, verifier_of: Callable[[str], Verifier | None]) -> Unsealed:
@@ -178,7 +186,24 @@ def verify_sd_jwt(token: str, verifier_of: Callable[[str], Verifier | None]) -> 
 
 def restore_sealed(token: str, unsealed: Unsealed) -> Sealed:
     """What `issue_sd_jwt` returned, from its token and what that says, verified."""
-    return Sealed(token, _shared(tuple(unsealed.fields)), sys.intern(unsealed.as_of))
+    jwt, *disclosures = token.split("~")[:-1]
+    head, payload, signature = jwt.split(".")
+    written = map(b64url_decode, (payload, *disclosures))
+    return _pack(head, b64url_decode(signature), written, tuple(unsealed.fields), unsealed.as_of)
+
+
+def _pack(
+    head: str, signature: bytes, written: Iterable[bytes], names: tuple[str, ...], as_of: str
+) -> Sealed:
+    """Keep a certificate; `written` are its payload and its disclosures."""
+    content = signature + _BETWEEN.join(written)
+    return Sealed(sys.intern(head), content, _shared(names), sys.intern(as_of))
+
+
+def _unpack(sealed: Sealed) -> tuple[bytes, dict[str, bytes]]:
+    """The payload, and the disclosures by field name."""
+    payload, *disclosures = sealed.content[_SIGNATURE_BYTES:].split(_BETWEEN)
+    return payload, dict(zip(sealed.names, disclosures, strict=True))
 
 
 @lru_cache(maxsize=1024)
@@ -196,9 +221,8 @@ def _refuse_reserved(names: Iterable[str], certificate: str) -> None:
         )
 
 
-def _conceal(name: str, value: Value) -> str:
-    salt = b64url_encode(secrets.token_bytes(_SALT_BYTES))
-    return b64url_encode(_encode((salt, name, value)))
+def _conceal(name: str, value: Value) -> bytes:
+    return _encode((b64url_encode(secrets.token_bytes(_SALT_BYTES)), name, value))
 
 
 def _digest(disclosure: str) -> str:

@@ -12,6 +12,9 @@ else. What is remembered is a *permit with its arguments*:
    request's own.
 3. When it is asked a third time, the answer's and the entry's unchanging bytes are kept as well.
    They are cut out of what the one encoder wrote; no second one knows the format.
+4. It is remembered as long as the cache keeps the answer, and a wording as long as that is the
+   same: number, name and fields are gone soon after. Each second looks at a part of all that is
+   known. What is forgotten while its answer is on the way is understood once more, and no worse.
 """
 
 import secrets
@@ -19,6 +22,7 @@ from datetime import date
 from typing import Final
 
 import msgspec
+from cachebox import LRUCache
 
 from gateway.crypto.digest import b64url_encode, sha256
 from gateway.crypto.identity import EpochCipher
@@ -30,8 +34,12 @@ from gateway.model.entry import Entry, HolderMark, RequestMark, ResponseMark, fo
 from gateway.model.grant import Permit
 from gateway.model.holder import Holder
 from gateway.model.lookup import LookupAnswer, LookupRequest
-from gateway.ports import Caller
+from gateway.ports import Caller, ResultCache
 
+#: Permitted requests that are remembered in their very words; about 6 KB each.
+_KNOWN_COUNT: Final = 4096
+#: Looked at each second: all in 16 s, and a quarter of a millisecond of a turn.
+_LOOKED_AT_COUNT: Final = 256
 _encode: Final = msgspec.json.Encoder().encode
 #: Stands where a value goes that differs each time; nobody outside can write it.
 _GAP: Final = f"gap-{secrets.token_hex(16)}"
@@ -111,6 +119,10 @@ class Wording:
         self._tail: Final = _encode(answer)[len(_ID_START) + len(answer.request_id) :]
         self._parts: Final = _cut(entry)
 
+    def is_of(self, kept: object) -> bool:
+        """Whether it is the wording of this answer."""
+        return kept is self._sealed
+
     def fits(self, kept: object, cipher: EpochCipher, keyid: str) -> bool:
         """Whether the same answer would be given and recorded."""
         return kept is self._sealed and cipher is self._cipher and keyid == self._keyid
@@ -136,6 +148,45 @@ class Wording:
         )
         # The signature's parameters are the caller's words, with quotes in them.
         return b"".join((text.encode(), _encode(signature.member)[1:-1], rest.encode()))
+
+
+class KnownRequests:
+    """What is remembered, by the SHA-256 of its words.
+
+    Args:
+        cache: keeps the answers.
+    """
+
+    def __init__(self, cache: ResultCache) -> None:
+        self._cache: Final = cache
+        self._known: Final = LRUCache[bytes, Known](_KNOWN_COUNT)
+        self._unseen: list[bytes] = []
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def find(self, digest: bytes) -> Known | None:
+        """What these words came to before; whether it still holds is another question."""
+        return self._known.get(digest)
+
+    def remember(self, digest: bytes, known: Known) -> None:
+        """Instead of whoever was not asked for longest, if need be."""
+        self._known.insert(digest, known)
+
+    def let_go(self) -> None:
+        """Forget what has no answer any more, of a part of all; called each second."""
+        if not self._unseen:
+            self._unseen = list(self._known)
+        for digest in self._unseen[-_LOOKED_AT_COUNT:]:
+            known: Known | None = self._known.peek(digest)
+            if known is None:
+                continue
+            kept = None if known.key is None else self._cache.peek(known.key)
+            if kept is None:
+                self._known.pop(digest)
+            if known.wording is not None and not known.wording.is_of(kept):
+                known.wording = None
+        del self._unseen[-_LOOKED_AT_COUNT:]
 
 
 def _cut(entry: Entry) -> tuple[str, ...]:

@@ -22,8 +22,6 @@ from datetime import date
 from functools import partial
 from typing import Final
 
-from cachebox import LRUCache
-
 from gateway.errors import (
     REFUSALS,
     AdapterTimeout,
@@ -36,7 +34,7 @@ from gateway.exchange.access import Access, check_x509
 from gateway.exchange.answer import make_answer
 from gateway.exchange.body import parse_lookup
 from gateway.exchange.day import SiteDay
-from gateway.exchange.known import Known, Wording
+from gateway.exchange.known import Known, KnownRequests, Wording
 from gateway.exchange.recorder import Done, Recorder
 from gateway.exchange.reply import Refused, Reply
 from gateway.exchange.source import Source
@@ -64,9 +62,6 @@ from gateway.ports import (
 )
 from gateway.sdk import Deadline
 
-#: Permitted requests that are remembered in their very words; about 6 KB each.
-_KNOWN_COUNT: Final = 4096
-
 
 class Lookup:
     """`POST /v1/lookups`, from an identified caller to a recorded reply.
@@ -78,6 +73,9 @@ class Lookup:
         x509_required: agencies that registered no X.509 certificate are refused as well.
         cases: checks a request against its case; None where there are no cases.
         on_fault: told of a programming error, whose caller gets INTERNAL; must not raise.
+
+    Attributes:
+        known: permitted requests that are remembered.
     """
 
     def __init__(
@@ -114,7 +112,7 @@ class Lookup:
         self._x509_required: Final = x509_required
         self._cases: Final = cases
         self._on_fault: Final = on_fault
-        self._known: Final = LRUCache[bytes, Known](_KNOWN_COUNT)
+        self.known: Final = KnownRequests(cache)
         self._misses: Final[set[asyncio.Task[None]]] = set()
 
     async def __call__(
@@ -174,7 +172,7 @@ class Lookup:
 
     def _recall(self, access: Access, today: date) -> Known | None:
         """What the same words came to before, as long as that holds."""
-        known: Known | None = self._known.get(access.caller.digest)
+        known = self.known.find(access.caller.digest)
         if known is None or not known.holds(
             access.caller, self._policy.version, self._cache.keying, today
         ):
@@ -235,7 +233,7 @@ class Lookup:
             verifies,
         )
         known.is_watched = self._cases is not None and self._cases.watches(attribution)
-        self._known.insert(caller.digest, known)
+        self.known.remember(caller.digest, known)
         return known
 
     def _narrow(self, access: Access, decision: Decision, today: date) -> Decision:

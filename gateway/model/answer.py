@@ -44,29 +44,20 @@ class Verified(Discreet, msgspec.Struct, frozen=True):
 class Sealed(Discreet, msgspec.Struct, frozen=True, gc=False):
     """A certificate under its department's signature; this is what is cached.
 
-    One text and no container of its own, so that a million of them fit into a process. Values are
-    read from the disclosures of the fields that are asked for (`gateway.crypto.sdjwt`).
+    It is kept as it was before it was written in base64, in one piece and without containers of its
+    own, so that a million of them fit into a process. `gateway.crypto.sdjwt` packs and unpacks it.
 
     Attributes:
-        token: the SD-JWT that shows every field: the issuer-signed part (three base64url segments)
-            and the disclosures (base64url of `[salt, name, value]`), each with a tilde behind it.
-        names: the fields, in the order of the disclosures.
+        head: the issuer-signed part up to its first dot; one object for all that a key sealed.
+        content: signature, payload and disclosures in bytes; its form is that room's.
+        names: the fields, in the order of the disclosures; one object for all of a kind.
         as_of: RFC 3339 UTC, seconds.
     """
 
-    token: str
+    head: str
+    content: bytes
     names: tuple[str, ...]
     as_of: str
-
-    @property
-    def jwt(self) -> str:
-        """The issuer-signed part."""
-        return self.token.partition("~")[0]
-
-    @property
-    def disclosures(self) -> dict[str, str]:
-        """The disclosures by field name, in the order of the certificate type."""
-        return dict(zip(self.names, self.token.split("~")[1:-1], strict=True))
 
 
 class Absent(msgspec.Struct, frozen=True, gc=False):

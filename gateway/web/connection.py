@@ -74,6 +74,7 @@ class Connection(asyncio.Protocol, Watched):
         self._waiting: Final[deque[Request]] = deque()
         self._answered: Request | None = None
         self._refusal: RequestError | None = None
+        self._refused_method = ""
         self._is_in_turn = self._is_paused = self._is_held = self._is_behind = False
         self.due_s = self.read_by_s = math.inf
 
@@ -202,7 +203,7 @@ class Connection(asyncio.Protocol, Watched):
         request.body = bytes(self._content)
         self._waiting.append(request)
         self._reading, self.due_s = "nothing", math.inf
-        self._wire_bytes = 0
+        self._wire_bytes, self._target = 0, b""
         self._is_behind = True  # as far as it came in one read with this: uncounted
         if (
             "transfer-encoding" in request.fields
@@ -311,6 +312,8 @@ class Connection(asyncio.Protocol, Watched):
 
     def _refuse(self, error: RequestError) -> None:
         """End the connection with a refusal, after the answers that are still due."""
+        if self._target:  # else nothing that was parsed is about this request
+            self._refused_method = self._parser.get_method().decode("latin-1")
         self._reading = "ended"
         self.due_s = math.inf
         self._refusal = error
@@ -321,7 +324,7 @@ class Connection(asyncio.Protocol, Watched):
         answer = self._front.refuse(error)
         if self._transport is None:
             return
-        self._transport.write(answer.encode(close=True))
+        self._transport.write(answer.encode(close=True, method=self._refused_method))
         if answer.may_linger:
             self._linger(self._transport)
         else:

@@ -10,6 +10,7 @@ import msgspec
 from gateway.model.http_section import HTTPSection
 from gateway.web.front import Front
 from gateway.web.metrics import ConnectionMetrics
+from gateway.web.refusals import report_fault
 
 #: Seconds between two looks at who is late: limits are seconds, and F-09 allows one.
 _LOOK_S: Final = 0.25
@@ -132,7 +133,15 @@ class Connections:
         now_s = time.monotonic()
         for peer in tuple(self.open):
             if peer.due_s <= now_s or peer.read_by_s <= now_s:
-                peer.expire(now_s)
+                self._expire(peer, now_s)
         self._next_look = None
         if self.open:
             self._look_later()
+
+    def _expire(self, peer: Watched, now_s: float) -> None:
+        """One that cannot even be ended must not keep the others from being looked at."""
+        try:
+            peer.expire(now_s)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this peer's
+            report_fault(error)
+            peer.due_s = peer.read_by_s = now_s + self.limits.idle_timeout_s

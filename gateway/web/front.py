@@ -23,7 +23,7 @@ from gateway.web.refusals import MethodUnsupported, Refusals
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Responder
 
-_FLUSH_S: Final = 1.0
+_TIDY_S: Final = 1.0
 
 Readiness = Callable[[], Awaitable[tuple[bool, Mapping[str, str]]]]
 #: Answers a request by calling `send` once, now or later.
@@ -61,6 +61,7 @@ class Front:
         pages: of the log.
         more: further handlers, by path.
         folders: further handlers of whatever lies below a path, by path.
+        let_go: called each second to forget what is over.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Front:
         pages: LogPages,
         more: Mapping[str, tuple[str, Page]],
         folders: Mapping[str, Folder] = _NO_FOLDERS,
+        let_go: Callable[[], None] = lambda: None,
     ) -> None:
         self.refuse: Final = refusals.refuse
         self._excuse: Final = refusals.excuse
@@ -85,6 +87,7 @@ class Front:
         self._openapi: Final = encode_document()
         self._docs: Final = render_page(document())
         self._metrics: Final = metrics
+        self._let_go: Final = let_go
         later = self._later
         self._routes: Final[dict[str, tuple[str, Handler]]] = {
             "/v1/lookups": ("POST", lookups),
@@ -172,12 +175,13 @@ class Front:
         body = msgspec.json.encode({"ready": ready, "dependencies": parts})
         return self._responder.publish(200 if ready else 503, "application/json", body)
 
-    async def count_forever(self) -> None:
-        """Hand over what was counted, each second and at the end."""
+    async def tidy_forever(self) -> None:
+        """Hand over what was counted, each second and at the end; forget what is over."""
         try:
             while True:
-                await asyncio.sleep(_FLUSH_S)
+                await asyncio.sleep(_TIDY_S)
                 self._metrics.flush()
+                self._let_go()
         finally:
             self._metrics.flush()
 

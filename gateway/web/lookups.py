@@ -5,6 +5,9 @@ Verifying and signing draw tables of 150 KB through the processor's caches and t
 out of them. So what a turn of the event loop brings goes through each stage as a whole: examine ─▶
 verify ─▶ look up; and what the log has acknowledged: draft ─▶ sign ─▶ send. Under load that saves a
 tenth of an answer; one request alone waits for nobody.
+
+Answers are sent as soon as the log has acknowledged all that it was given, not when the loop's turn
+ends: uvloop writes what a turn wrote behind all that it read, and refusing a crowd takes its time.
 """
 
 import asyncio
@@ -13,19 +16,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from gateway.errors import AuditError, GatewayError
+from gateway.errors import AuditError
 from gateway.exchange.reply import Refused, Reply, problem_reply
 from gateway.httpsig import RequestSignature
 from gateway.ports import Caller, Examined, Pressure
 from gateway.sdk import Deadline
 from gateway.web.edge import check_json, signed_view, x509_of
 from gateway.web.metrics import LookupMetrics
-from gateway.web.refusals import Refusals
+from gateway.web.refusals import Refusals, report_fault
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Draft, Responder
-
-#: Turns of a worker last milliseconds; whole seconds are the least that can be said.
-_BUSY_RETRY_S: Final = 1
 
 Send = Callable[[Answer], None]
 Examine = Callable[..., Examined]
@@ -59,17 +59,18 @@ class LookupDesk:
         self._lookup: Final = lookup
         self._responder: Final = responder
         self._pressure: Final = pressure
-        self._excuse: Final = refusals.excuse
+        self._refusals: Final = refusals
         self._metrics: Final = metrics
         self._deadline_s: Final = deadline_s
         self._default_port: Final = default_port
         self._call_soon: Final = asyncio.get_running_loop().call_soon
-        self._is_turn_due = False
+        self._is_turn_due = self._is_looking_up = False
+        self._unrecorded_count = 0
         self._examined: list[tuple[Examined, Request, str, Send, float]] = []
         self._recorded: list[tuple[Reply, RequestSignature, Send]] = []
 
     def __call__(self, request: Request, request_id: str, send: Send) -> None:
-        """Examine a request; the rest is done when its turn ends.
+        """Examine a request, or turn it away; the rest is done when its turn ends.
 
         Raises:
             GatewayError: it is refused before its signature was verified.
@@ -78,7 +79,8 @@ class LookupDesk:
             self._is_turn_due = True
             self._call_soon(self._end_turn)
         if not self._pressure.admits(request.peer.agency):
-            raise GatewayError("GATEWAY_BUSY", retry_after_s=_BUSY_RETRY_S)
+            send(self._refusals.turn_away(request_id))
+            return
         check_json(request)
         signed = signed_view(request, default_port=self._default_port)
         peer = request.peer
@@ -89,19 +91,24 @@ class LookupDesk:
         """Verify and look up what was examined in this turn."""
         self._is_turn_due = False
         turn, self._examined = self._examined, []
+        looked_up_count, self._is_looking_up = 0, True
         callers: list[Any] = [_verify(each[0]) for each in turn]
         for caller, (_, request, request_id, send, started_s) in zip(callers, turn, strict=True):
             if isinstance(caller, Exception):
-                send(self._excuse(caller, request, request_id))
+                _send(send, self._refusals.excuse(caller, request, request_id))
                 continue
             request.peer.agency = caller.agency.id
             done = partial(self._on_recorded, caller.signature, request_id, started_s, send)
+            looked_up_count += 1
+            self._unrecorded_count += 1
             try:
                 deadline = Deadline(started_s + self._deadline_s)
                 self._lookup(caller, request_id, request.body, deadline, done)
             except Exception as error:  # noqa: BLE001 - the others of this turn go on
-                send(self._excuse(error, request, request_id))
-        self._pressure.end_turn()
+                self._unrecorded_count -= 1
+                _send(send, self._refusals.excuse(error, request, request_id))
+        self._is_looking_up = False
+        self._pressure.end_turn(looked_up_count)
 
     def _on_recorded(
         self,
@@ -114,9 +121,12 @@ class LookupDesk:
         if isinstance(reply, AuditError):  # no record, no answer
             reply = problem_reply(Refused.because(reply), request_id)
         self._metrics.count(reply.outcome, time.monotonic() - started_s)
+        self._unrecorded_count -= 1
         if not self._recorded:
             self._call_soon(self._send_recorded)
         self._recorded.append((reply, signature, send))
+        if not self._unrecorded_count and not self._is_looking_up:
+            self._send_recorded()
 
     def _send_recorded(self) -> None:
         """Sign and send what the log has acknowledged."""
@@ -125,7 +135,15 @@ class LookupDesk:
         for draft in drafts:
             draft.sign()
         for draft, (_, _, send) in zip(drafts, recorded, strict=True):
-            send(draft.answer())
+            _send(send, draft.answer())
+
+
+def _send(send: Send, answer: Answer) -> None:
+    """A connection that breaks at this moment takes nobody else's answer with it."""
+    try:
+        send(answer)
+    except Exception as error:  # noqa: BLE001 - the others of this turn go on
+        report_fault(error)
 
 
 def _verify(examined: Examined) -> Caller | Exception:

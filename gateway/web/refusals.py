@@ -11,13 +11,18 @@ import structlog
 
 from gateway.crypto.random import random_piece
 from gateway.errors import GatewayError, RequestError
-from gateway.exchange.reply import Refused, problem_reply
+from gateway.exchange.reply import Refused, RepeatedProblem, problem_reply
 from gateway.web.edge import signed_view
 from gateway.web.metrics import LookupMetrics
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Responder
 from gateway.web.sandbox import base_to_show
 
+#: Turns of a worker last milliseconds; whole seconds are the least that can be said.
+_BUSY_RETRY_S: Final = 1
+_BUSY: Final = RepeatedProblem(
+    Refused.because(GatewayError("GATEWAY_BUSY", retry_after_s=_BUSY_RETRY_S))
+)
 _log = structlog.get_logger()
 
 
@@ -55,6 +60,11 @@ class Refusals:
             report_fault(error, request_id)
             error = GatewayError("INTERNAL")
         return self._answer(error, request_id, self._base_to_show(request, error))
+
+    def turn_away(self, request_id: str) -> Answer:
+        """Answer a request for which there is no time, in the least time."""
+        self._metrics.count("GATEWAY_BUSY", 0.0)
+        return self._responder.respond(_BUSY.reply(request_id), None)
 
     def refuse(self, error: RequestError) -> Answer:
         """Answer bytes that were no HTTP request."""

@@ -10,6 +10,7 @@ from valkey.asyncio import Connection
 
 from gateway.cache.shared import SharedCache
 from gateway.cache.store import Store
+from gateway.crypto.sdjwt import present_sd_jwt
 from gateway.crypto.shared import SharedCipher
 from gateway.errors import Text
 from gateway.model.answer import Absent, Sealed
@@ -22,9 +23,11 @@ from tests.store_server import StoreServer
 KEY = bytes(31) + b"\x07"
 HOLDER = Holder("cn-id", "140302190001010017", "测试甲")
 OTHER = Holder("cn-id", "140302198001010020", "测试乙")
-TOKEN = "eyJhbGciOiJFUzI1NiJ9.e30.c2ln~WyJzYWx0IiwibmFtZSIsIua1i-ivleeUsiJd~"
-SEALED = Sealed(TOKEN, ("name",), "2026-11-22T08:00:00Z")
-NEWER = Sealed(TOKEN + "bmV3~", ("name",), "2026-11-22T09:00:00Z")
+HEAD = "eyJhbGciOiJFUzI1NiJ9"
+SHOWN = '{}\n["salt","name","测试甲"]'.encode()
+SEALED = Sealed(HEAD, bytes(64) + SHOWN, ("name",), "2026-11-22T08:00:00Z")
+TOKEN = present_sd_jwt(SEALED, SEALED.names)
+NEWER = Sealed(HEAD, b"\x01" * 64 + SHOWN, ("name",), "2026-11-22T09:00:00Z")
 ABSENT = Absent("2026-11-22T08:00:00Z")
 LIMIT_S = 10
 
@@ -46,7 +49,7 @@ IDENTITY = kind()
 
 def recognise(token: str, certificate: str) -> Sealed | None:
     """What a sealer does with a token that it knows."""
-    known = {SEALED.token: SEALED, NEWER.token: NEWER}
+    known = {present_sd_jwt(sealed, sealed.names): sealed for sealed in (SEALED, NEWER)}
     return known.get(token) if certificate.startswith("x.") else None
 
 

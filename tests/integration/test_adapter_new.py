@@ -34,6 +34,7 @@ def test_a_new_adapter_conforms_at_silver(kit: Kit, tmp_path: Path) -> None:
     folder = scaffold(tmp_path, kit.value)
     code, output = invoke("check", str(folder), "--minimum", "silver", "--json")
     report = msgspec.json.decode(output)
+    assert [found for found in report["results"] if found["outcome"] == "failed"] == []
     assert (code, report["tier"], set(report["counts"])) == (
         0,
         "silver",

@@ -2,7 +2,6 @@
 """Cases between real processes: what one worker is told, all know; every request is on record."""
 
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -229,19 +228,6 @@ def test_what_cannot_be_done_at_the_command_line_is_said(
     stdin = body_of(me.id_number) if body is None else body
     found, said = command(own, "case", *arguments, stdin=stdin)
     assert (found, said["error"]["code"]) == (1, code)
-
-
-def test_a_site_without_the_office_key_is_told_how_to_make_it(own: World, tmp_path: Path) -> None:
-    site = tmp_path / "site"
-    shutil.copytree(own.site, site, ignore=shutil.ignore_patterns("var"))
-    (site / "keys/office.key").unlink()
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", "config", "check", "--site", str(site)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 78
-    assert "office.key" in done.stderr
-    assert "yizheng keys init" in done.stderr
 
 
 def test_no_acknowledged_case_is_lost_when_every_process_is_killed(own: World, me: Citizen) -> None:

@@ -105,6 +105,8 @@ MISTAKES = (
     Mistake("key file", write_key("seal-housing_fund.pem"),
             ("keys/seal-housing_fund.pem", "not a private key", "backup")),
     Mistake("key of the log", write_key("log.pem"), ("keys/log.pem", "not an Ed25519", "backup")),
+    Mistake("no office key", lambda s: (s / "keys/office.key").unlink(),
+            ("keys/office.key", "cannot be read", "yizheng keys init")),
     Mistake("key of the epochs", write_key("audit.kek"), ("keys/audit.kek", "32 bytes", "backup")),
 )  # fmt: skip
 

@@ -29,8 +29,8 @@ IDENTITY = CertificateType(
     ttl_s=600,
     cache_scope="public",
 )
-OLD = Sealed("a.b.c~", (), "2026-11-22T08:00:00Z")
-NEW = Sealed("d.e.f~", (), "2026-11-22T09:00:00Z")
+OLD = Sealed("a", bytes(64) + b"b", (), "2026-11-22T08:00:00Z")
+NEW = Sealed("d", bytes(64) + b"e", (), "2026-11-22T09:00:00Z")
 
 
 @pytest.fixture

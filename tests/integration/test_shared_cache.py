@@ -205,7 +205,7 @@ async def test_what_no_node_put_there_is_a_miss_and_counted(server: StoreServer,
 
 
 async def test_what_no_published_key_sealed_is_a_miss_and_counted(server: StoreServer) -> None:
-    unknown = Sealed("x.y.z~" + "A" * 100 + "~", ("name",), SEALED.as_of)
+    unknown = Sealed("x", bytes(100) + b"\n", ("name",), SEALED.as_of)
     async with node(server) as one, node(server) as reader:
         await origin(one, Source(unknown))
         await stored(server)

@@ -50,6 +50,7 @@ from tests.unit.witness.logs import SIGNER as MEMORY_SIGNER
 from tests.unit.witness.logs import MemoryLog
 
 KILLS = min(int(os.environ.get("YIZHENG_KILLS", "2")), 50)
+LIMIT_S = 30.0
 REWRITES = ("rolled back", "forked", "forked and longer", "made anew", "made anew and longer")
 
 
@@ -308,6 +309,13 @@ class Killed:
         self.cosigned: list[Checkpoint] = []
         self.is_over = False
 
+    def wait_for_the_first(self) -> None:
+        """Return when it has cosigned anything; however long that takes a busy machine."""
+        until_s = time.monotonic() + LIMIT_S
+        while not self.cosigned:
+            assert time.monotonic() < until_s, "it cosigned nothing"
+            time.sleep(0.02)
+
     def ask_on(self, log: MemoryLog, start: int) -> None:
         """Take one history further and further, from whatever size the witness tells."""
         known = start
@@ -339,6 +347,7 @@ def test_a_killed_witness_never_vouches_for_two_histories(tmp_path: Path) -> Non
     try:
         for number in range(KILLS):
             killed.process.start()
+            killed.wait_for_the_first()  # without one there is nothing to contradict
             time.sleep(0.02 + 0.03 * (number % 5))  # the moment of the blow
             killed.process.stop(signal.SIGKILL)
         assert killed.process.start()["vkey"] == killed.vkey

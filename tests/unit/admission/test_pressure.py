@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from gateway.admission.pressure import TurnPressure, deal
 
 COST_S = 0.0002  # what it takes a request to cost until it has seen any
+REFUSAL_PART = 0.15  # of that
+JUNK = ""
+JUNK_PART = 0.3
 
 
 class Turns:
@@ -19,18 +22,19 @@ class Turns:
 
     def __init__(self, budget_s: float) -> None:
         self.worked_s = 0.0
+        self.junk_part = JUNK_PART
         self.pressure = TurnPressure(budget_s, work_s=lambda: self.worked_s)
 
     def turn(self, agencies: Iterable[str], cost_s: float = COST_S) -> Counter[str]:
-        """Who was admitted of those who came in this order."""
+        """Who was admitted of those who came in this order; `JUNK` fails when it is verified."""
         admitted = Counter[str]()
         for agency in agencies:
             if self.pressure.admits(agency):
                 admitted[agency] += 1
-                self.worked_s += cost_s
+                self.worked_s += cost_s * (self.junk_part if agency == JUNK else 1)
             else:
-                self.worked_s += cost_s / 10
-        self.pressure.end_turn()
+                self.worked_s += cost_s * REFUSAL_PART
+        self.pressure.end_turn(admitted.total() - admitted[JUNK])
         return admitted
 
 
@@ -55,15 +59,16 @@ def test_a_turn_that_ended_is_forgotten(turns: Turns) -> None:
 
 
 def test_a_flood_of_one_agency_takes_nothing_from_another(turns: Turns) -> None:
-    crowd = [*repeat("flood", 1000), *repeat("quiet", 20)]
+    crowd = [*repeat("flood", 300), *repeat("quiet", 20)]
     turns.turn(crowd)
-    assert turns.turn(crowd) == {"flood": 80, "quiet": 20}
+    places = turns.pressure.limit
+    assert turns.turn(crowd) == {"flood": places - 20, "quiet": 20}
 
 
 def test_two_floods_share_alike_whatever_their_sizes(turns: Turns) -> None:
     crowd = [*repeat("large", 1000), *repeat("small", 300)]
     turns.turn(crowd)
-    assert turns.turn(crowd) == {"large": 50, "small": 50}
+    assert turns.turn(crowd) == {"large": 25, "small": 25}
 
 
 def test_who_comes_new_into_a_crowd_gets_a_share(turns: Turns) -> None:
@@ -74,7 +79,7 @@ def test_who_comes_new_into_a_crowd_gets_a_share(turns: Turns) -> None:
 
 def test_dearer_requests_get_fewer_places(turns: Turns) -> None:
     for _ in range(200):
-        turns.turn(repeat("a", 100), cost_s=4 * COST_S)
+        turns.turn(repeat("a", 25), cost_s=4 * COST_S)
     assert 24 <= turns.pressure.limit <= 26
 
 
@@ -85,11 +90,12 @@ def test_one_request_a_turn_is_always_admitted() -> None:
 
 
 def test_refusals_do_not_make_answers_look_dear(turns: Turns) -> None:
-    crowd = [*repeat("flood", 4000), *repeat("quiet", 20)]  # four times the budget to refuse alone
+    crowd = [*repeat("flood", 4000), *repeat("quiet", 20)]  # six times the budget to refuse alone
     for _ in range(100):
         turns.turn(crowd)
     assert turns.turn(crowd)["quiet"] == 20
-    assert turns.pressure.limit >= 90
+    turns.turn(["quiet"])
+    assert turns.pressure.limit >= 99
 
 
 def test_a_turn_that_was_dear_once_does_not_close_the_door_for_good(turns: Turns) -> None:
@@ -98,6 +104,51 @@ def test_a_turn_that_was_dear_once_does_not_close_the_door_for_good(turns: Turns
     for _ in range(200):
         turns.turn(repeat("a", 100))
     assert turns.pressure.limit >= 90
+
+
+def test_a_turn_with_its_refusals_takes_no_longer_than_the_budget(turns: Turns) -> None:
+    turns.turn(repeat("a", 300))
+    before_s = turns.worked_s
+    turns.turn(repeat("a", 300))
+    assert turns.worked_s - before_s == pytest.approx(100 * COST_S, rel=0.02)
+
+
+def test_however_many_come_half_of_the_budget_is_for_answers(turns: Turns) -> None:
+    for _ in range(10):
+        turns.turn(repeat("a", 5000))
+    assert turns.turn(repeat("a", 5000)) == {"a": 50}
+
+
+@pytest.mark.parametrize("part", [0.1, JUNK_PART], ids=["unknown key", "wrong signature"])
+def test_junk_that_fails_early_does_not_make_answers_look_cheap(turns: Turns, part: float) -> None:
+    turns.junk_part = part
+    for _ in range(200):
+        turns.turn(repeat(JUNK, 90))
+    assert turns.pressure.limit == 100
+    for _ in range(200):
+        turns.turn([*repeat(JUNK, 40), *repeat("a", 50)])
+    assert turns.pressure.limit <= 115
+
+
+def test_junk_does_not_keep_a_door_shut_that_a_dear_turn_had_shut(turns: Turns) -> None:
+    turns.turn(repeat("a", 4), cost_s=1.0)
+    for _ in range(400):
+        turns.turn([*repeat(JUNK, 100), *repeat("a", 100)])
+    assert turns.turn(chain(repeat(JUNK, 100), repeat("a", 30)))["a"] == 30
+
+
+def test_what_was_done_before_the_first_request_is_not_its_cost() -> None:
+    turns = Turns(100.5 * COST_S)
+    turns.worked_s = 5.0  # since the process began
+    turns.turn(["a"])
+    assert turns.pressure.limit == 100
+
+
+def test_what_is_done_between_turns_counts(turns: Turns) -> None:
+    for _ in range(100):
+        turns.turn(repeat("a", 10))
+        turns.worked_s += 10 * COST_S  # as to sign and send
+    assert 50 <= turns.pressure.limit <= 51
 
 
 @given(

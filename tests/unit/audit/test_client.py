@@ -198,6 +198,28 @@ async def test_a_deadline_is_looked_at_again_for_later_calls(both: Started) -> N
     assert (await append(client, within_s=0.01).failure()).code == "AUDIT_UNAVAILABLE"
 
 
+def broken(_result: Result) -> None:
+    raise RuntimeError("it must not, and does")
+
+
+async def test_one_who_raises_keeps_nobody_else_from_being_told_that_he_is_late(
+    both: Started,
+) -> None:
+    _, client = both
+    client.append_soon(ENTRY, Deadline.after(0.01), broken, claim=CLAIM)
+    assert (await append(client, within_s=0.01).failure()).code == "AUDIT_UNAVAILABLE"
+    assert (await append(client, within_s=0.01).failure()).code == "AUDIT_UNAVAILABLE"
+
+
+async def test_nor_that_the_connection_was_lost(both: Started) -> None:
+    sequencer, client = both
+    client.append_soon(ENTRY, Deadline.after(5), broken, claim=CLAIM)
+    ear = append(client)
+    await sequencer.asked.get()
+    sequencer.hang_up()
+    assert "was lost" in (await ear.failure()).detail
+
+
 async def test_a_lost_connection_fails_every_call_that_waits_and_is_made_again(
     both: Started,
 ) -> None:

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The reading desk: who may act, what counts as a reason, and that an act is recorded first."""
 
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import pytest
 
+from gateway.audit import desk as desk_module
 from gateway.audit.desk import Desk, append_through, verify_act
 from gateway.audit.log import Log
 from gateway.audit.store.reader import LogReader
@@ -163,6 +166,40 @@ def test_without_a_gateway_the_act_is_written_into_the_log(tmp_path: Path) -> No
     assert isinstance(parse_record(reader.entry(1)), Act)
     assert verify_log(reader, KEY).size == 2
     reader.close()
+
+
+def test_a_sequencer_that_is_slow_to_answer_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds the log, so nobody else can write there meanwhile."""
+    answers = [None, None, 7]
+
+    async def ask(_path: Path, _line: bytes) -> int | None:
+        return answers.pop(0)
+
+    def open_log() -> NoReturn:
+        raise AssertionError("the log is held")
+
+    monkeypatch.setattr(desk_module, "_append_by_sequencer", ask)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "s"))
+        listening.listen()
+        assert append_through(tmp_path / "s", open_log)(b"") == 7
+    assert answers == []
+
+
+def test_a_socket_that_a_killed_sequencer_left_is_nobody(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(tmp_path / "s"))
+        killed.listen()
+
+    def open_log() -> tuple[Log, object]:
+        store = SqliteStore.open(tmp_path / "log", KEY)
+        return Log(store, SIGNER), store.close
+
+    append = append_through(tmp_path / "s", open_log)  # type: ignore[arg-type] # close is called
+    _, act = desk().record("view", reason=REASON)
+    assert append(msgspec.json.encode(act)) == 0
 
 
 def test_no_record_no_result() -> None:

@@ -4,6 +4,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from gateway.model.holder import Holder
 from gateway.ports import Cached
 
 HOLDER = Holder("cn-id", "140302190001010017", "测试甲")
-SEALED = Sealed("a.b.c~W10~", ("name",), "2026-11-22T08:00:00Z")
+SEALED = Sealed("a", bytes(64) + b"b\n[]", ("name",), "2026-11-22T08:00:00Z")
 ABSENT = Absent("2026-11-22T08:00:00Z")
 
 
@@ -162,7 +163,7 @@ async def test_entries_are_bounded_by_count() -> None:
 
 
 async def test_entries_are_bounded_by_weight() -> None:
-    heavy = Sealed("a" * 10_000, (), SEALED.as_of)
+    heavy = Sealed("a", bytes(10_000), (), SEALED.as_of)
     room = cache(Clock(), max_entries=1_000_000, max_bytes=100_000)
     for place in range(100):
         await room.load(numbered(place), certificate(), answering(heavy))
@@ -173,10 +174,36 @@ async def test_entries_are_bounded_by_weight() -> None:
 async def test_an_answer_that_can_never_fit_is_given_and_not_kept() -> None:
     room = cache(Clock(), max_entries=10, max_bytes=1_000)
     await room.load(numbered(1), certificate(), answering(ABSENT))
-    huge = Sealed("a" * 1_001, (), SEALED.as_of)
+    huge = Sealed("a", bytes(1_001), (), SEALED.as_of)
     assert await room.load(numbered(2), certificate(), answering(huge)) is huge
     assert room.get(numbered(2), None) is None
     assert room.get(numbered(1), None) is ABSENT
+
+
+async def test_what_has_ended_leaves_memory_within_seconds_though_nobody_asks() -> None:
+    room = cache(clock := Clock(), max_entries=10_000, max_bytes=1 << 24)
+    for place in range(5_000):
+        await room.load(numbered(place), certificate(600), answering(SEALED))
+    clock.now_s += 599.9
+    room.drop_ended()
+    assert room.state().entry_count == 5_000
+    clock.now_s += 0.1
+    left = []
+    for _ in range(3):
+        room.drop_ended()
+        left.append(room.state().entry_count)
+    assert left == [3_000, 1_000, 0]
+
+
+async def test_an_answer_is_peeked_at_as_long_as_it_may_be_given_and_not_counted() -> None:
+    room = cache(clock := Clock())
+    kind = msgspec.structs.replace(certificate(600), stale_s=60)
+    await room.load(numbered(1), kind, answering(SEALED))
+    clock.now_s += 659.9
+    assert room.peek(numbered(1)) is SEALED
+    clock.now_s += 0.1
+    assert room.peek(numbered(1)) is None
+    assert (room.hit_count, room.miss_count) == (0, 0)
 
 
 async def test_guessed_numbers_do_not_push_certificates_out() -> None:

@@ -14,7 +14,7 @@ from gateway.model.holder import Holder
 from gateway.ports import Cached
 from tests.unit.cache.test_memory import ABSENT, HOLDER, SEALED, Clock, answering, cache
 
-NEWER = Sealed("d.e.f~W11~", ("name",), "2026-11-22T09:00:00Z")
+NEWER = Sealed("d", bytes(64) + b"e\n[1]", ("name",), "2026-11-22T09:00:00Z")
 OTHER = Holder("cn-id", "140302198001010020")
 
 
@@ -201,7 +201,7 @@ async def test_the_state_counts_what_was_given() -> None:
     assert (state.entry_count, state.store_count) == (2, 2)
     assert (state.hit_count, state.miss_count, state.stale_count) == (2, 1, 1)
     assert (state.hit_age_s, state.forget_count) == (710, 1)
-    assert state.weight_bytes > len(SEALED.token)
+    assert state.weight_bytes > len(SEALED.content)
 
 
 async def test_an_older_answer_that_comes_late_does_not_take_a_newer_ones_place() -> None:

@@ -173,6 +173,67 @@ async def test_a_change_is_heard_of_after_the_cache_got_another_secret(
     assert answer["served_from"] == "source"
 
 
+async def remembered_after(corridor: Corridor, age_s: float) -> int:
+    """How many requests are remembered so long after the answer was asked for."""
+    await ask_often(corridor)
+    corridor.cache_clock_s += age_s
+    corridor.lookup.known.let_go()
+    return len(corridor.lookup.known)
+
+
+async def test_a_request_is_forgotten_when_its_answer_has_ended(corridor: Corridor) -> None:
+    assert await remembered_after(corridor, IDENTITY.ttl_s) == 0
+
+
+async def test_and_is_remembered_until_then(corridor: Corridor) -> None:
+    assert await remembered_after(corridor, IDENTITY.ttl_s - 0.001) == 1
+
+
+async def test_while_an_older_answer_may_stand_in_it_has_not_ended() -> None:
+    corridor = Corridor(certificate=msgspec.structs.replace(IDENTITY, stale_s=60))
+    assert await remembered_after(corridor, IDENTITY.ttl_s) == 1
+    assert await remembered_after(corridor, IDENTITY.ttl_s + 60) == 0
+
+
+async def test_a_request_is_forgotten_when_its_holder_has_changed(corridor: Corridor) -> None:
+    await ask_often(corridor)
+    corridor.cache.forget(Forget(tags=corridor.cache.tags("cn-id", NUMBER, (IDENTITY.name,))))
+    corridor.lookup.known.let_go()
+    assert len(corridor.lookup.known) == 0
+
+
+async def test_what_no_cache_keeps_is_not_remembered_for_long() -> None:
+    corridor = Corridor(certificate=msgspec.structs.replace(IDENTITY, cache_scope="never"))
+    assert await remembered_after(corridor, 0) == 0
+
+
+async def test_a_wording_is_forgotten_when_another_answer_took_its_answers_place(
+    corridor: Corridor,
+) -> None:
+    body = request_body()
+    await ask_often(corridor, body)
+    known = corridor.lookup.known.find(sha256(body))
+    assert known is not None
+    assert known.wording is not None
+    corridor.cache_clock_s += 1
+    await corridor.ask(max_age_s=0)  # other words about the same: the department is asked
+    corridor.lookup.known.let_go()
+    assert len(corridor.lookup.known) == 2
+    assert known.wording is None
+
+
+async def test_all_are_looked_at_in_turn(corridor: Corridor) -> None:
+    for number in range(600):
+        await corridor.ask(attribution__terminal=f"window-{number}")
+        corridor.now_ns += 1_000_000_000
+    corridor.cache_clock_s += IDENTITY.ttl_s
+    left = []
+    for _ in range(3):
+        corridor.lookup.known.let_go()
+        left.append(len(corridor.lookup.known))
+    assert left == [344, 88, 0]
+
+
 async def test_a_new_epoch_makes_new_words(corridor: Corridor) -> None:
     await ask_often(corridor)
     corridor.epochs.current = EpochCipher("2026-12", bytes(32))

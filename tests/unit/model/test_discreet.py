@@ -30,7 +30,7 @@ ATTRIBUTION = Attribution("item", "case", "purpose", OperatorReference("yq-0417"
         LookupRequest(REFERENCE, "a.b", ATTRIBUTION, claims={"name": NAME}),
         LookupAnswer("id", "found", "a.b", "", "source", "g@1", fields={"name": NAME}),
         Found({"name": NAME, "id_number": NUMBER}),
-        Sealed("jwt~WyJzYWx0Il0~", ("name",), ""),
+        Sealed("jwt", '["salt","name","测试甲"]'.encode(), ("name",), ""),
         Unsealed("iss", "a.b", "kid", "jti", 0, "", {"name": NAME}),
     ],
     ids=lambda value: type(value).__name__,

@@ -8,7 +8,7 @@ import pytest
 from gateway.crypto.keys import generate_private_key, load_signer, load_verifier, public_pem
 from gateway.crypto.sdjwt import issue_sd_jwt, verify_sd_jwt
 from gateway.errors import SetupError, Text
-from gateway.model.answer import Found
+from gateway.model.answer import Found, Sealed
 from gateway.model.certificate import CertificateType, Field
 from gateway.sealing.sealer import DepartmentSealer
 
@@ -33,15 +33,19 @@ def sealer() -> DepartmentSealer:
     )
 
 
+def token_of(sealed: Sealed) -> str:
+    return sealer().disclose(sealed, sealed.names)
+
+
 def test_disclosures_stand_in_the_order_of_the_certificate_type() -> None:
     found = Found({"balance": "1.00", "account_no": "A1", "name": "测试甲"})
     sealed = sealer().seal(ACCOUNT, "housing-fund", found)
-    assert list(sealed.disclosures) == ["name", "account_no", "balance"]
+    assert list(sealed.names) == ["name", "account_no", "balance"]
 
 
 def test_a_field_that_the_department_left_out_is_left_out() -> None:
     sealed = sealer().seal(ACCOUNT, "housing-fund", Found({"name": "测试甲"}))
-    assert list(sealed.disclosures) == ["name"]
+    assert list(sealed.names) == ["name"]
 
 
 def test_the_answer_is_as_of_now_unless_the_source_says_otherwise() -> None:
@@ -93,7 +97,7 @@ def test_a_published_key_that_is_not_p256_is_refused(pem: str) -> None:
 
 def test_what_another_node_sealed_is_recognised_as_it_was() -> None:
     sealed = sealer().seal(ACCOUNT, "housing-fund", Found({"name": "测试甲", "balance": "1.00"}))
-    assert sealer().recognise(sealed.token, ACCOUNT.name) == sealed
+    assert sealer().recognise(token_of(sealed), ACCOUNT.name) == sealed
 
 
 def test_what_is_changed_of_another_type_or_under_another_key_is_not() -> None:
@@ -107,7 +111,7 @@ def test_what_is_changed_of_another_type_or_under_another_key_is_not() -> None:
         issued_at_s=0,
         as_of=sealed.as_of,
     )
-    assert sealer().recognise(sealed.token, "housing_fund.loan") is None
-    assert sealer().recognise(sealed.token[:-2] + "~", ACCOUNT.name) is None
-    assert sealer().recognise(foreign.token, ACCOUNT.name) is None
+    assert sealer().recognise(token_of(sealed), "housing_fund.loan") is None
+    assert sealer().recognise(token_of(sealed)[:-2] + "~", ACCOUNT.name) is None
+    assert sealer().recognise(token_of(foreign), ACCOUNT.name) is None
     assert sealer().recognise("", ACCOUNT.name) is None

@@ -17,6 +17,7 @@ from gateway.web.respond import Answer
 
 GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
 LIMITS = Limits(max_body_bytes=1024)
+WHY = b'{"why":1}\r\n'
 
 
 class Desk:
@@ -40,8 +41,8 @@ class Desk:
 
     def refuse(self, error: RequestError) -> Answer:
         status = error.refusal.status
-        head = f"HTTP/1.1 {status} {error.code}\r\nContent-Length: 0\r\n"
-        return Answer(head, b"", close=True, may_linger=status != 408)
+        head = f"HTTP/1.1 {status} {error.code}\r\nContent-Length: {len(WHY)}\r\n"
+        return Answer(head, WHY, close=True, may_linger=status != 408)
 
     def reply(self) -> None:
         self._sends.pop(0)(answer_to(self.asked[-1 - len(self._sends)]))
@@ -185,6 +186,44 @@ async def test_who_is_wrong_here_hears_so_before_his_body_has_come(talk: Talk, r
     talk.say(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n" + rest)
     assert talk.heard() == ["404 PATH_UNKNOWN"]
     assert talk.wire.done == ["eof"]
+
+
+def said_to(talk: Talk) -> bytes:
+    """What stands behind the head of the one answer."""
+    return talk.wire.written.partition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST"])
+@pytest.mark.parametrize("came", [1, 800])
+async def test_a_refusal_before_all_of_a_body_has_come_has_a_body_unless_it_is_heads(
+    talk: Talk, method: str, came: int
+) -> None:
+    head = f"{method} /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n"
+    talk.say(head.encode() + b"x" * came)
+    assert talk.heard() == ["404 PATH_UNKNOWN"]
+    assert said_to(talk) == (b"" if method == "HEAD" else WHY)
+
+
+async def test_neither_has_the_refusal_of_a_head_or_a_body_that_is_late_or_too_large() -> None:
+    for sent in (
+        b"HEAD /a HT",
+        b"HEAD /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx",
+        b"HEAD /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n",
+        b"HEAD /a HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 20_000,
+    ):
+        talk = Talk()
+        talk.say(sent)
+        if not talk.wire.written:
+            talk.wait_until(talk.connection.due_s)
+        assert len(talk.heard()) == 1
+        assert said_to(talk) == b""
+
+
+async def test_garbage_behind_a_head_request_is_no_head_request(talk: Talk) -> None:
+    talk.desk.at_once = True
+    talk.say(b"HEAD /1 HTTP/1.1\r\nHost: a\r\n\r\n\x00\x01\r\n\r\n")
+    assert talk.heard() == ["200 /1", "400 HTTP_UNACCEPTABLE"]
+    assert talk.wire.written.endswith(WHY)
 
 
 async def test_endless_trailers_are_refused(talk: Talk) -> None:
@@ -339,3 +378,21 @@ async def test_beyond_the_last_place_a_connection_is_closed_at_once() -> None:
     Connection(talk.connections).connection_made(wire)
     assert wire.done == ["abort"]
     assert len(talk.connections.open) == 1
+
+
+async def test_a_peer_that_cannot_be_ended_keeps_no_other_from_being_looked_at(
+    talk: Talk,
+) -> None:
+    class Stubborn(Connection):
+        def expire(self, now_s: float) -> None:
+            raise RuntimeError("the handler is closed")
+
+    stubborn = Stubborn(talk.connections)
+    stubborn.connection_made(Wire())
+    for peer in (stubborn, talk.connection):
+        peer.due_s = 0.0
+    talk.connections._look()
+    assert talk.wire.done == ["close"]
+    assert talk.connections._next_look is not None
+    assert stubborn.due_s > time.monotonic()  # and is tried again, later
+    talk.connections.shutdown()

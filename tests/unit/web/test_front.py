@@ -28,13 +28,14 @@ class Crowd(Pressure):
     def __init__(self) -> None:
         self.is_full = False
         self.asked: list[str] = []
+        self.looked_up: list[int] = []
 
     def admits(self, agency: str) -> bool:
         self.asked.append(agency)
         return not self.is_full
 
-    def end_turn(self) -> None:
-        pass
+    def end_turn(self, looked_up_count: int) -> None:
+        self.looked_up.append(looked_up_count)
 
 
 class Signed(Examined):
@@ -73,7 +74,7 @@ class Door:
         self.crowd = Crowd()
         self.is_ready = True
         self.failure: Exception | None = None
-        self.examined = 0
+        self.examined = self.let_go_count = 0
         signer = load_signer(generate_private_key("ecdsa-p256-sha256"), "gateway")
         responder = Responder(signer, origin="test/log", clock=NOW.timestamp)
         metrics = LookupMetrics()
@@ -96,11 +97,15 @@ class Door:
             jwks=b'{"keys":[]}',
             pages=cast("Any", Pages(responder)),
             more={"/v1/invalidations": ("POST", self._broken)},
+            let_go=self._let_go,
         )
 
     def _examine(self, _signed: object, body: bytes, _address: str, _x509: object) -> Examined:
         self.examined += 1
         return Signed(self.corridor.caller(body), self.failure)
+
+    def _let_go(self) -> None:
+        self.let_go_count += 1
 
     async def _ready(self) -> tuple[bool, dict[str, str]]:
         return self.is_ready, {"audit": "up"}
@@ -272,6 +277,18 @@ async def test_who_fails_to_identify_is_taken_for_nobody(door: Door) -> None:
     door.failure = RequestError("BODY_MALFORMED")
     await door.look_up(peer)
     assert peer.agency == ""
+
+
+async def test_each_second_what_is_over_is_forgotten(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.web.front._TIDY_S", 0)
+    tidying = asyncio.create_task(door.front.tidy_forever())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    tidying.cancel()
+    await asyncio.wait({tidying})
+    assert door.let_go_count > 1
 
 
 async def test_pages_are_not_counted_as_lookups(door: Door) -> None:

@@ -5,11 +5,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.crypto.digest import sha256
 from gateway.crypto.keys import generate_private_key, load_signer
-from gateway.errors import AuditError, GatewayError, RequestError
+from gateway.errors import AuditError, RequestError
 from gateway.exchange.reply import JSON, Reply
 from gateway.httpsig import content_digest
 from gateway.ports import Caller, Examined, Pressure
@@ -41,13 +42,15 @@ class Open(Pressure):
 
     def __init__(self, diary: list[str]) -> None:
         self.is_full = False
+        self.looked_up_count = 0
         self._diary = diary
 
     def admits(self, agency: str) -> bool:
         self._diary.append(f"admit {agency}".strip())
         return not self.is_full
 
-    def end_turn(self) -> None:
+    def end_turn(self, looked_up_count: int) -> None:
+        self.looked_up_count += looked_up_count
         self._diary.append("end of turn")
 
 
@@ -61,6 +64,13 @@ class Excuses(Refusals):
     def excuse(self, error: Exception, request: Request, request_id: str) -> Answer:
         self.excused.append(error)
         return super().excuse(error, request, request_id)
+
+
+class Broken(list[Answer]):
+    """Where nothing can be sent to any more."""
+
+    def append(self, _answer: Answer) -> None:
+        raise RuntimeError("the handler is closed")
 
 
 class Desk:
@@ -134,12 +144,45 @@ async def test_what_is_recorded_is_signed_and_sent(desk: Desk) -> None:
     desk.ask()
     await asyncio.sleep(0)
     desk.told[0](reply())
-    assert desk.answers == []
-    await asyncio.sleep(0)
     [answer] = desk.answers
     sent = answer.encode(close=False)
     assert b'\r\nAudit-Receipt: log="o", index=7\r\n' in sent
     assert b"\r\nSignature: gateway=:" in sent
+
+
+async def test_answers_are_sent_together_once_all_that_was_given_to_the_log_is_recorded(
+    desk: Desk,
+) -> None:
+    for _ in range(3):
+        desk.ask()
+    await asyncio.sleep(0)
+    for done in desk.told[:2]:
+        done(reply())
+    assert desk.answers == []
+    desk.told[2](reply())
+    assert len(desk.answers) == 3
+
+
+async def test_and_without_waiting_for_those_that_take_longer(desk: Desk) -> None:
+    for _ in range(3):
+        desk.ask()
+    await asyncio.sleep(0)
+    for done in desk.told[:2]:
+        done(reply())
+    await asyncio.sleep(0)
+    assert len(desk.answers) == 2
+
+
+async def test_a_connection_that_breaks_takes_nobody_elses_answer_with_it(desk: Desk) -> None:
+    desk.ask()
+    desk.answers = Broken()
+    desk.ask()
+    desk.answers = []
+    desk.ask()
+    await asyncio.sleep(0)
+    for done in desk.told:
+        done(reply())
+    assert len(desk.answers) == 1
 
 
 async def test_without_a_record_a_signed_refusal_leaves_and_nothing_else(desk: Desk) -> None:
@@ -165,6 +208,7 @@ async def test_who_cannot_be_verified_is_no_caller_and_keeps_nobody_waiting(
     assert desk.refusals.excused == [error]
     assert len(desk.told) == 1
     assert desk.diary[-1] == "end of turn"
+    assert desk.pressure.looked_up_count == 1
 
 
 async def test_an_agency_is_known_on_a_connection_only_once_its_signature_held(desk: Desk) -> None:
@@ -193,9 +237,12 @@ async def test_a_fault_of_one_lookup_is_its_own(desk: Desk) -> None:
 
 async def test_who_is_too_much_is_refused_before_anything_is_examined(desk: Desk) -> None:
     desk.pressure.is_full = True
-    with pytest.raises(GatewayError) as caught:
-        desk.ask()
-    assert (caught.value.code, caught.value.retry_after_s) == ("GATEWAY_BUSY", 1)
+    desk.ask()
+    head, _, body = desk.answers[0].encode(close=False).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nRetry-After: 1" in head
+    assert msgspec.json.decode(body)["code"] == "GATEWAY_BUSY"
+    assert desk.diary == ["admit"]
     await asyncio.sleep(0)
     assert desk.diary == ["admit", "end of turn"]
 
