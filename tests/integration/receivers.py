@@ -2,6 +2,7 @@
 """Receivers of events over real sockets, which do what each test says."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -45,12 +46,12 @@ class Receiver:
         self.usual = usual
         self.answer_of: Callable[[OfficeEvent], Answer | None] = lambda _event: None
         self.requests: list[Delivered] = []
-        self.authority = ""
+        self.authority, self.scheme = "", "http"
         self.taken: list[OfficeEvent] = []
 
     @property
     def url(self) -> str:
-        return f"http://{self.authority}/oa/events?from=gateway"
+        return f"{self.scheme}://{self.authority}/oa/events?from=gateway"
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -86,7 +87,9 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(receiver: Receiver, port: int = 0) -> AsyncIterator[Receiver]:
+async def receiving(
+    receiver: Receiver, port: int = 0, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Receiver]:
     """Run it; connections that hang are cut at the end."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -95,7 +98,8 @@ async def receiving(receiver: Receiver, port: int = 0) -> AsyncIterator[Receiver
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(accept, "127.0.0.1", port)
+    server = await asyncio.start_server(accept, "127.0.0.1", port, ssl=tls)
+    receiver.scheme = "http" if tls is None else "https"
     receiver.authority = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield receiver

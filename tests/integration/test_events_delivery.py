@@ -2,6 +2,7 @@
 """Clause 4.8: events reach the systems that subscribed, over real sockets, whatever these do."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from gateway.office.outbox import EVERYBODY, put_event
 from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
 from tests.integration.receivers import Answer, Receiver, receiving, verify_by_peer
+from tests.integration.tls_files import Authority
 
 PRIVATE = generate_private_key("ecdsa-p256-sha256")
 LOOPBACK = ("127.0.0.0/8",)
@@ -69,13 +71,17 @@ class Office:
 
     @asynccontextmanager
     async def delivering_to(
-        self, wanted: Mapping[str, Subscription], section: EventsSection = QUICK
+        self,
+        wanted: Mapping[str, Subscription],
+        section: EventsSection = QUICK,
+        tls: ssl.SSLContext | None = None,
     ) -> AsyncIterator[None]:
         quit_event = asyncio.Event()
         async with Courier(
             load_signer(PRIVATE, "gateway-1"),
             AllowedAddresses(section.networks),
             timeout_s=section.timeout_s,
+            tls=tls,
         ) as courier:
             duty = Delivering(
                 self.deliveries(section),
@@ -257,3 +263,27 @@ async def test_nothing_is_sent_to_an_address_that_is_not_allowed(office: Office,
     (shown,) = office.deliveries().list_deliveries()
     assert shown.state == "pending"
     assert "not allowed" in shown.said
+
+
+async def test_clause_4_8_both_ends_know_each_other_by_x509_where_it_is_wanted(
+    office: Office, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path / "x509")
+    receivers = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    receivers.load_cert_chain(authority.folder / "tls.crt", authority.folder / "tls.key")
+    receivers.load_verify_locations(authority.folder / "ca.crt")
+    receivers.verify_mode = ssl.CERT_REQUIRED
+    authority.issue("gateway-out")
+    async with receiving(Receiver(), tls=receivers) as oa:
+        wanted = {AGENCY: Subscription(oa.url)}
+        for stranger in (None, authority.tls()):
+            async with office.delivering_to(wanted, tls=stranger):
+                await office.put(registered())
+                async with asyncio.timeout(20):
+                    while not office.results:  # noqa: ASYNC110 - others bring it about
+                        await asyncio.sleep(0.02)
+            assert set(office.results) == {"away"}
+            office.results.clear()
+        async with office.delivering_to(wanted, tls=authority.tls("gateway-out")):
+            await until_taken(oa, 2)
+    assert len(oa.requests) == 2
