@@ -168,5 +168,8 @@ class EventShelf(Protocol):
     async def wait(self, agency: str, after: int, wait_s: float) -> Sequence[OfficeEvent]:
         """The agency's next events; where there are none, the first that come within `wait_s`."""
 
+    def newest(self) -> int:
+        """The last `seq` that was ever given; 0 for none."""
+
     def kept_from(self) -> int:
         """The first `seq` that is kept, or the next one to come."""

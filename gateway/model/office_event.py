@@ -314,7 +314,8 @@ class EventPage(msgspec.Struct, frozen=True):
     Attributes:
         request_id: of the request.
         events: in the order of `seq`.
-        next: to be asked for as `after` next time.
+        next: to be asked for as `after` next time; 0 where `after` was beyond all events: the
+            gateway's store is another one then.
         kept_from: events before this `seq` are not kept any more; who has not come so far by
             `after` has missed some.
     """

@@ -107,10 +107,16 @@ class EventFeed(EventShelf):
             StoreError: OFFICE_UNAVAILABLE.
         """
         (first,) = self._store.select("SELECT min(seq) FROM events")[0]
-        if first is not None:
-            return int(first)
+        return self.newest() + 1 if first is None else int(first)
+
+    def newest(self) -> int:
+        """The last `seq` that was ever given; 0 for none.
+
+        Raises:
+            StoreError: OFFICE_UNAVAILABLE.
+        """
         last = self._store.select("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
-        return int(last[0][0]) + 1 if last else 1
+        return int(last[0][0]) if last else 0
 
     async def wait(self, agency: str, after: int, wait_s: float) -> Sequence[OfficeEvent]:
         """The next events; where there are none, the first that come within `wait_s`.

@@ -7,7 +7,9 @@ Rules:
 2. Where there is nothing yet, the request waits, `wait` at most and within the site's bounds. Only
    so many wait in one worker; who is one too many is answered at once, with nothing.
 3. What is answered is recorded first, as every identified request is.
-4. A cursor is a small number and stands in the URL; whom an event is about never does.
+4. A cursor beyond all events is of another store, such as an old copy that was put back: its reader
+   is told to begin anew.
+5. A cursor is a small number and stands in the URL; whom an event is about never does.
 """
 
 import re
@@ -133,6 +135,8 @@ class EventDesk:
         return held
 
     async def _page(self, agency: str, request_id: str, after: int, wait_s: float) -> EventPage:
+        if after > self._shelf.newest():  # of a store that was here before
+            return EventPage(request_id, (), 0, self._shelf.kept_from())
         waits = self._waits
         if waits[agency] >= _MAX_OWN_WAITS or waits.total() >= _MAX_WAITS:
             wait_s = 0.0

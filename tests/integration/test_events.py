@@ -157,6 +157,11 @@ async def test_clause_4_8_who_waits_hears_at_once_whichever_worker_was_told(own:
     assert page(own, newest(own), 1).events == ()
 
 
+def test_a_cursor_of_another_store_begins_anew(own: World) -> None:
+    found = page(own, 999_999_999, 15)
+    assert (found.events, found.next) == ((), 0)
+
+
 def test_a_request_that_comes_again_gets_nothing(own: World) -> None:
     draft, first = ask(own, "?after=0")
     again = send(own, draft)
@@ -199,6 +204,9 @@ async def test_clause_4_8_nothing_is_lost_when_the_clerk_is_killed_again_and_aga
     verify_by_peer(oa.requests[-1], f"gateway-{thumbprint(pem)[:16]}", pem)
     by_id = {event.id: event for event in oa.taken}
     assert all(by_id[event.id] == event for event in oa.taken)  # what came twice was the same
+    shown = send(own, Draft("/metrics", {"Host": "a"}, method="GET")).body
+    assert b'yizheng_event_attempts_total{result="taken"}' in shown
+    assert b"\nyizheng_events_oldest_seconds " in shown
     assert len({event.seq for event in by_id.values()}) == len(by_id)
 
 

@@ -73,7 +73,7 @@ async def test_clause_4_8_only_what_is_sure_is_told(store: OfficeStore) -> None:
         watch.note_state(ADAPTER, "open")
         await until(lambda: told(store) == [DepartmentDown])
         for state in ("half_open", "open", "half_open"):
-            watch.note_state(ADAPTER, state)  # type: ignore[arg-type] # of the three
+            watch.note_state(ADAPTER, state)
         watch.note_state(ADAPTER, "closed")
         await until(lambda: told(store) == [DepartmentDown, DepartmentUp])
 

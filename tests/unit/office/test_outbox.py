@@ -130,6 +130,12 @@ async def test_who_waits_hears_of_what_another_process_keeps(
     assert await EventFeed(store).wait(AGENCY, 2, 0.01) == []
 
 
+async def test_nobody_waits_for_a_worker_that_stops(store: OfficeStore) -> None:
+    feed = EventFeed(store, is_stopping=lambda: True)
+    async with asyncio.timeout(20):
+        assert await feed.wait(AGENCY, 0, 3600) == []
+
+
 async def test_old_events_leave_by_and_by_and_the_feed_says_so(store: OfficeStore) -> None:
     feed = EventFeed(store)
     assert feed.kept_from() == 1
@@ -143,6 +149,7 @@ async def test_old_events_leave_by_and_by_and_the_feed_says_so(store: OfficeStor
             soon(),
         )
         assert feed.kept_from() == (5 if late == 1 else 6)
+    assert feed.newest() == 7
     assert told(store) == [DepartmentDown("new")] * 2
 
 
