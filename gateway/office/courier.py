@@ -13,6 +13,7 @@ from typing import Final, Self, final
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from gateway.crypto.keys import Signer
 from gateway.httpsig.event import event_fields
@@ -116,24 +117,17 @@ class Courier:
                 asyncio.timeout(self._timeout_s),
                 self._session.post(
                     # As it stands: what was signed must be what is sent.
-                    _exact(url),
+                    URL(url, encoded=True),
                     data=body,
                     headers={"Host": authority, **fields, **_PLAIN},
                     allow_redirects=False,
                 ) as response,
             ):
-                status = response.status
-                response.close()  # what else it says is not read
+                status = response.status  # what else it says is not read
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Carried(is_taken=False, is_away=True, said=_why(error))
         is_away = status >= _FAULT or status == _TOO_MANY
         return Carried(is_taken=status in _OK, is_away=is_away, said=str(status))
-
-
-def _exact(url: str) -> "aiohttp.typedefs.StrOrURL":
-    from yarl import URL  # noqa: PLC0415 - part of aiohttp
-
-    return URL(url, encoded=True)
 
 
 def _why(error: Exception) -> str:

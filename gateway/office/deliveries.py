@@ -161,6 +161,32 @@ class Deliveries:
         await self._store.write(work, deadline)
         return state
 
+    async def expire(self, late_s: float, deadline: Deadline) -> int:
+        """Give up what is so late that nobody came to try it again; returns how many.
+
+        Args:
+            late_s: beyond their time.
+
+        Raises:
+            StoreError: OFFICE_UNAVAILABLE.
+        """
+        now_s = self._clock_s()
+        oldest = self._store.select(
+            "SELECT dead_at_s FROM deliveries WHERE state = 'pending' ORDER BY seq LIMIT 1"
+        )
+        if not oldest or now_s < oldest[0][0] + late_s:
+            return 0
+
+        def work(connection: sqlite3.Connection) -> int:
+            return connection.execute(
+                "UPDATE deliveries SET state = 'dead', ended_at_s = ?, "
+                "said = CASE attempts WHEN 0 THEN 'not tried in time' ELSE said END "
+                "WHERE state = 'pending' AND dead_at_s + ? <= ?",
+                (now_s, late_s, now_s),
+            ).rowcount
+
+        return await self._store.write(work, deadline)
+
     async def redeliver(self, agency: str, seqs: Sequence[int] | None, deadline: Deadline) -> int:
         """Have events delivered again, from the beginning; returns how many.
 

@@ -78,18 +78,21 @@ class Delivering:
         self._on_attempt: Final = on_attempt
         self._on_look: Final = on_look
         self._receivers: Final[dict[str, _Receiver]] = {}
+        self._wanted: Mapping[str, Subscription] = {}
         self._is_store_away = False
 
-    async def plan(self) -> Mapping[str, Subscription]:
-        """Put all new events before their receivers; returns the receivers.
+    async def plan(self) -> None:
+        """Put all new events before their receivers, and give up what is too old.
 
         Raises:
             StoreError: OFFICE_UNAVAILABLE.
         """
-        wanted = self._subscriptions()
-        while await self._deliveries.plan(wanted, Deadline.after(_WRITE_S)):
+        self._wanted = self._subscriptions()
+        while await self._deliveries.plan(self._wanted, Deadline.after(_WRITE_S)):
             pass
-        return wanted
+        late_s = self._section.max_pause_s  # each has had its last attempt, or none was left
+        if count := await self._deliveries.expire(late_s, Deadline.after(_WRITE_S)):
+            _log.error("events given up", count=count)
 
     async def run(self, quit_event: asyncio.Event) -> None:
         """Deliver until `quit_event`; what is on the way for too long then is delivered again."""
@@ -97,7 +100,8 @@ class Delivering:
             running: set[asyncio.Task[None]] = set()
             while not quit_event.is_set():
                 try:
-                    self._begin(await self.plan(), tasks, running, quit_event)
+                    await self.plan()
+                    self._begin(tasks, running, quit_event)
                     self._on_look(self._deliveries.backlog())
                     self._tell_store(None)
                 except StoreError as error:
@@ -112,32 +116,29 @@ class Delivering:
 
     def _begin(
         self,
-        wanted: Mapping[str, Subscription],
         tasks: asyncio.TaskGroup,
         running: set[asyncio.Task[None]],
         quit_event: asyncio.Event,
     ) -> None:
         now_s = asyncio.get_running_loop().time()
-        for agency, subscription in wanted.items():
+        for agency in self._wanted:
             receiver = self._receivers.setdefault(agency, _Receiver())
             if receiver.is_busy or now_s < receiver.next_at_s:
                 continue
             receiver.is_busy = True
-            task = tasks.create_task(self._serve(agency, subscription.url, receiver, quit_event))
+            task = tasks.create_task(self._serve(agency, receiver, quit_event))
             running.add(task)
             task.add_done_callback(running.discard)
 
-    async def _serve(
-        self, agency: str, url: str, receiver: _Receiver, quit_event: asyncio.Event
-    ) -> None:
-        """Deliver to one agency until nothing is due, or it is away."""
+    async def _serve(self, agency: str, receiver: _Receiver, quit_event: asyncio.Event) -> None:
+        """Deliver to one agency until nothing is due, it is away, or wants nothing any more."""
         try:
-            while not quit_event.is_set():
+            while (wanted := self._wanted.get(agency)) and not quit_event.is_set():
                 due = self._deliveries.due(agency, 1 if receiver.failures else _AT_ONCE)
                 if not due:
                     return
                 async with asyncio.TaskGroup() as group:
-                    tries = [group.create_task(self._try(each, url)) for each in due]
+                    tries = [group.create_task(self._try(each, wanted.url)) for each in due]
                 if self._is_away(agency, receiver, [each.result() for each in tries]):
                     return
         except* StoreError as errors:

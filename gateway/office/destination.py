@@ -26,6 +26,8 @@ from gateway.model.agency import Agency
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+#: What is wrong, and how to mend it.
+_Mistake = tuple[str, str]
 
 #: Where clouds tell a machine its secrets, outside link-local: Alibaba Cloud, AWS over IPv6.
 _METADATA: Final = frozenset(
@@ -113,22 +115,31 @@ def check_receivers(agencies: Iterable[Agency], *, deliver: bool, networks: Iter
     for agency in agencies:
         if agency.events is None:
             continue
-        parts = split_url(agency.events.url)
-        what = remedy = None
         if not deliver:
-            what, remedy = "events are not delivered", "set events.deliver in gateway.toml."
-        elif parts is None:
-            what, remedy = "is no URL of a host", "write https://host[:port]/path."
-        elif parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-            what, remedy = "is not https", "give the receiver TLS; only loopback goes without."
+            mistake: _Mistake | None = (
+                "events are not delivered",
+                "set events.deliver in gateway.toml.",
+            )
         else:
-            try:
-                allowed.check_literal(parts.hostname or "")
-            except DestinationRefused as error:
-                what, remedy = str(error), "list its network in events.networks of gateway.toml."
-        if what is not None and remedy is not None:
+            mistake = _mistake_in(agency.events.url, allowed)
+        if mistake is not None:
+            what, remedy = mistake
             where = f"agencies/{agency.id}.toml: $.events.url"
             raise SetupError(what, where=where, remedy=remedy)
+
+
+def _mistake_in(url: str, allowed: AllowedAddresses) -> _Mistake | None:
+    parts = split_url(url)
+    if parts is None:
+        return "is no URL of a host", "write https://host[:port]/path."
+    host = parts.hostname or ""
+    if parts.scheme == "http" and not _is_loopback(host):
+        return "is not https", "give the receiver TLS; only loopback goes without."
+    try:
+        allowed.check_literal(host)
+    except DestinationRefused as error:
+        return str(error), "list its network in events.networks of gateway.toml."
+    return None
 
 
 def split_url(url: str) -> SplitResult | None:

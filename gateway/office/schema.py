@@ -90,6 +90,7 @@ _EVENTS: Final = (
     "CREATE INDEX deliveries_by_seq ON deliveries (seq)",
     """CREATE INDEX deliveries_pending ON deliveries (agency, subject, seq)
         WHERE state = 'pending'""",
+    "CREATE INDEX deliveries_oldest ON deliveries (seq) WHERE state = 'pending'",
     "CREATE INDEX deliveries_dead ON deliveries (seq) WHERE state = 'dead'",
     # Which workers leave a department alone; where there is none, it works.
     """CREATE TABLE departments_down (

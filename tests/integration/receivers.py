@@ -79,6 +79,10 @@ class Receiver:
         if said == "reset":
             writer.transport.abort()
             return
+        if said == "endless":
+            self.taken.append(request.event)
+            writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 1000000000\r\n\r\nand so on")
+            await asyncio.Event().wait()
         more = f"Location: {self.url}\r\n" if isinstance(said, int) and said // 100 == 3 else ""
         if isinstance(said, int) and said // 100 == 2:
             self.taken.append(request.event)

@@ -152,6 +152,26 @@ async def test_clause_4_8_what_was_not_taken_comes_again_under_the_same_id(
     assert (shown.state, shown.attempts, shown.said) == ("delivered", 3, "204")
 
 
+async def test_what_a_receiver_says_besides_its_status_is_not_waited_for(office: Office) -> None:
+    async with receiving(Receiver("endless")) as oa, office.delivering(yq_gjj=oa):
+        await office.put(registered(), registered(version=2))
+        await until_taken(oa, 2)
+    assert office.results == ["taken", "taken"]
+    assert len(oa.requests) == 2
+
+
+async def test_what_waited_too_long_behind_others_is_dead_as_well(office: Office) -> None:
+    async with receiving(Receiver(usual=500)) as oa:
+        async with office.delivering(yq_gjj=oa):
+            await office.put(*(registered(f"YQ-{number:04}") for number in range(8)))
+        office.late_s = QUICK.dead_after_s + 10
+        async with office.delivering(yq_gjj=oa):
+            pass
+    shown = office.deliveries().list_deliveries()
+    assert {delivery.state for delivery in shown} == {"dead"}
+    assert {delivery.said for delivery in shown} <= {"500", "not tried in time"}
+
+
 async def test_clause_4_8_events_of_one_case_keep_their_order_and_hold_up_no_other(
     office: Office,
 ) -> None:
