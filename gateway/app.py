@@ -6,11 +6,11 @@ import gc
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import structlog
@@ -22,8 +22,6 @@ from gateway.admission.rate import AgencyLimits
 from gateway.admission.signer_door import OpenDoor
 from gateway.audit.client import SequencerClient
 from gateway.audit.epoch import LiveEpochs
-from gateway.audit.notary import serve_notary
-from gateway.audit.notary_plan import NotaryPlan, load_plan
 from gateway.audit.sequencer import serve as serve_sequencer
 from gateway.audit.space import Space
 from gateway.audit.store.sqlite import SqliteStore
@@ -31,11 +29,13 @@ from gateway.cache.memory import MemoryCache
 from gateway.caching import cache_secret, check_store, make_cache
 from gateway.casework import Casework
 from gateway.catalog.catalog import ItemCatalog
+from gateway.clerking import check_events
 from gateway.config import Site, load_site
 from gateway.crypto.sdjwt import RESERVED_NAMES
 from gateway.errors import SetupError
+from gateway.eventing import DepartmentWatch, Eventing
 from gateway.exchange.lookup import Lookup
-from gateway.office_port import CaseGate
+from gateway.followers import notary_plan
 from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
 from gateway.reading import Reading
@@ -48,7 +48,7 @@ from gateway.web.catalog_pages import CatalogPages
 from gateway.web.connections import Limits
 from gateway.web.front import Front
 from gateway.web.lookups import LookupDesk
-from gateway.web.metrics import AdapterMetrics, LookupMetrics, NotaryMetrics, RoomMetrics
+from gateway.web.metrics import AdapterMetrics, LookupMetrics, RoomMetrics
 from gateway.web.names import authorities_of, default_port
 from gateway.web.refusals import Refusals, report_fault
 from gateway.web.respond import Responder
@@ -64,6 +64,10 @@ _NONCE_MARGIN_S: Final = 5
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _nonce_life_s(site: Site) -> int:
+    return site.config.lookup.clock_window_s + _NONCE_MARGIN_S
 
 
 def check_site(site: Site) -> Departments:
@@ -93,7 +97,8 @@ def check_site(site: Site) -> Departments:
     keyring.check_epoch_key(site)
     keyring.office_cipher(site)
     check_store(site)
-    _notary_plan(site)
+    notary_plan(site)
+    check_events(site)
     open_tls(site)
     asyncio.run(_open_and_close(departments))
     return departments
@@ -119,6 +124,7 @@ def reread_site(site: Site) -> Site:
     certificates = load_departments(site).certificates
     check_grants(fresh.grants, certificates)
     check_shares(fresh.shares, certificates)
+    check_events(fresh)
     Admission(fresh.agencies, authorities=(), clock_window_s=1, clock=time.time)
     return fresh
 
@@ -146,7 +152,7 @@ async def run_sequencer(
         SqliteStore.open(site.state / "audit", signer.public),
         signer,
         socket_path=site.socket,
-        window_s=section.lookup.clock_window_s + _NONCE_MARGIN_S,
+        window_s=_nonce_life_s(site),
         utc_offset_h=section.site.utc_offset_h,
         quit_event=quit_event,
         on_ready=on_ready,
@@ -157,32 +163,6 @@ async def run_sequencer(
     )
 
 
-def followers(site: Site) -> Mapping[str, Callable[..., Awaitable[None]]]:
-    """What runs beside the sequencer and only reads the log, by the name of its process."""
-    section = site.config.audit
-    found = {}
-    if section.witness_policy is not None or section.timestamps is not None:
-        found["notary"] = run_notary
-    return found
-
-
-async def run_notary(
-    site: Site, *, quit_event: asyncio.Event, on_ready: Callable[[], None]
-) -> None:
-    """Collect cosignatures and timestamps until `quit_event`."""
-    await serve_notary(
-        site.state / "audit",
-        _notary_plan(site),
-        quit_event=quit_event,
-        on_ready=on_ready,
-        on_look=NotaryMetrics().show,
-    )
-
-
-def _notary_plan(site: Site) -> NotaryPlan:
-    return load_plan(site.config.audit, site.folder, keyring.log_signer(site).public)
-
-
 async def run_worker(
     site: Site,
     sock: socket.socket,
@@ -190,25 +170,32 @@ async def run_worker(
     tls: LiveTLS | None,
     quit_event: asyncio.Event,
     on_ready: Callable[[], None],
+    name: str = "worker-1",
 ) -> None:
-    """Serve lookups until `quit_event`, then drain."""
+    """Serve lookups until `quit_event`, then drain.
+
+    Args:
+        name: of the process; its successor has the same.
+    """
     async with AsyncExitStack() as stack:
-        departments = load_departments(site, observer=AdapterMetrics())
+        watch = DepartmentWatch(AdapterMetrics())
+        departments = load_departments(site, observer=watch)
         sealer = _make_sealer(site)
         cache = make_cache(site, sealer.recognise)
         audit = SequencerClient(site.socket, cache)
         stack.push_async_callback(audit.aclose)
         await audit.open()
         epochs = _make_epochs(site)
+        life_s = _nonce_life_s(site)
         signalling = Signalling(
-            site, departments, audit, cache, epochs=epochs, clock=_now,
-            nonce_life_s=site.config.lookup.clock_window_s + _NONCE_MARGIN_S,
-        )  # fmt: skip
-        casework = Casework(
-            site, audit, epochs=epochs, clock=_now,
-            nonce_life_s=site.config.lookup.clock_window_s + _NONCE_MARGIN_S,
-        )  # fmt: skip
+            site, departments, audit, cache, epochs=epochs, clock=_now, nonce_life_s=life_s
+        )
+        casework = Casework(site, audit, epochs=epochs, clock=_now, nonce_life_s=life_s)
         stack.callback(casework.store.close)
+        eventing = Eventing(
+            site, casework.store, audit, departments, watch, worker=name, clock=_now,
+            nonce_life_s=life_s, is_stopping=quit_event.is_set,
+        )  # fmt: skip
         stack.push_async_callback(departments.aclose)
         await departments.open(signalling.notice)
         open_door = _door_of(site, authorities=authorities_of(site.config.http, sock))
@@ -220,30 +207,32 @@ async def run_worker(
         await live.refresh()  # a worker that is started again must not know revoked keys
         await (catalog := CatalogPages(lambda: live.site)).refresh()
         front = _make_front(
-            site, live, departments, audit=audit, cache=cache, epochs=epochs, tls=tls,
-            sealer=sealer, open_door=open_door, signalling=signalling, catalog=catalog,
-            casework=casework,
+            _Rooms(
+                site, live, departments, audit, cache, epochs, tls,
+                sealer, open_door, signalling, catalog, casework, eventing,
+            )
         )  # fmt: skip
         gc.collect()
         gc.freeze()  # what start-up made stays; the collector need not look at it again
-        asyncio.get_running_loop().add_signal_handler(
-            signal.SIGHUP, _reload, live, departments, tls
-        )
-        async with asyncio.TaskGroup() as tasks:
-            watching = (live, epochs, signalling, catalog)
-            watchers = [tasks.create_task(each.watch()) for each in watching]
-            watchers += [tasks.create_task(front.tidy_forever()), tasks.create_task(cache.keep())]
-            await serve_http(
-                front,
-                sock,
-                limits=Limits.of(site.config.http, departments.connection_count),
-                quit_event=quit_event,
-                drain_s=site.config.http.drain_s,
-                on_ready=on_ready,
-                tls=tls,
-            )
-            for watcher in watchers:
-                watcher.cancel()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, _reload, live, departments, tls)
+        await _serve_watched(
+            serve_http(
+                front, sock, limits=Limits.of(site.config.http, departments.connection_count),
+                quit_event=quit_event, drain_s=site.config.http.drain_s, on_ready=on_ready, tls=tls,
+            ),
+            *(each.watch() for each in (live, epochs, signalling, catalog, eventing)),
+            *(front.tidy_forever(), cache.keep()),
+        )  # fmt: skip
+
+
+async def _serve_watched(serving: Awaitable[None], *watching: Coroutine[None, None, None]) -> None:
+    """Serve while others watch; they end with it."""
+    async with asyncio.TaskGroup() as tasks:
+        watchers = [tasks.create_task(each) for each in watching]
+        await serving
+        for watcher in watchers:
+            watcher.cancel()
 
 
 def _reload(live: LiveSite, departments: Departments, tls: LiveTLS | None) -> None:
@@ -281,40 +270,42 @@ def _make_sealer(site: Site) -> DepartmentSealer:
     )
 
 
-def _make_front(
-    site: Site,
-    live: LiveSite,
-    departments: Departments,
-    *,
-    audit: SequencerClient,
-    cache: MemoryCache,
-    epochs: LiveEpochs,
-    tls: LiveTLS | None,
-    sealer: DepartmentSealer,
-    open_door: OpenDoor,
-    signalling: Signalling,
-    catalog: CatalogPages,
-    casework: Casework,
-) -> Front:
+class _Rooms(NamedTuple):
+    """What a worker has opened, for those who join it to a front desk."""
+
+    site: Site
+    live: LiveSite
+    departments: Departments
+    audit: SequencerClient
+    cache: MemoryCache
+    epochs: LiveEpochs
+    tls: LiveTLS | None
+    sealer: DepartmentSealer
+    open_door: OpenDoor
+    signalling: Signalling
+    catalog: CatalogPages
+    casework: Casework
+    eventing: Eventing
+
+
+def _make_front(rooms: _Rooms) -> Front:
+    site, live, casework = rooms.site, rooms.live, rooms.casework
     config = site.config
     limits = AgencyLimits(config.limits, workers=config.http.workers)
     responder = Responder(keyring.gateway_signer(site), origin=config.site.origin, clock=time.time)
     reading = Reading(
-        site, live, audit, limits=limits, responder=responder, open_door=open_door, clock=_now,
-        nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
+        site, live, rooms.audit, limits=limits, responder=responder, open_door=rooms.open_door,
+        clock=_now, nonce_life_s=_nonce_life_s(site),
     )  # fmt: skip
     metrics = LookupMetrics()
     refusals = Refusals(
         responder, metrics, default_port=default_port(config.http),
         sandbox=config.site.mode == "sandbox",
     )  # fmt: skip
-    lookup = _make_lookup(
-        site, live, departments, audit=audit, cache=cache, epochs=epochs, sealer=sealer,
-        limits=limits, cases=casework.gate,
-    )  # fmt: skip
+    lookup = _make_lookup(rooms, limits)
 
     def let_go() -> None:
-        cache.drop_ended()
+        rooms.cache.drop_ended()
         lookup.known.let_go()
 
     desk = LookupDesk(
@@ -325,55 +316,45 @@ def _make_front(
 
     async def ready() -> tuple[bool, Mapping[str, str]]:
         return await readiness(
-            site, audit, departments, cache=cache, live=live, epochs=epochs, tls=tls,
-            office=casework.state,
+            site, rooms.audit, rooms.departments, cache=rooms.cache, live=live,
+            epochs=rooms.epochs, tls=rooms.tls, office=casework.state,
         )  # fmt: skip
 
     return Front(
         lookups=desk,
         refusals=refusals,
         metrics=metrics,
-        more={
-            **signalling.handlers(open_door, responder),
-            **reading.handlers(),
-            **catalog.handlers(responder),
-        },
+        more=rooms.signalling.handlers(rooms.open_door, responder)
+        | reading.handlers()
+        | rooms.eventing.handlers(live.identify, limits, responder)
+        | rooms.catalog.handlers(responder),
         pages=reading.pages,
-        folders=catalog.folders(responder)
+        folders=rooms.catalog.folders(responder)
         | casework.folders(live.identify, live, limits, responder),
         responder=responder,
         ready=ready,
-        jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
+        jwks=msgspec.json.encode(
+            {"keys": [keyring.gateway_jwk(site), *rooms.sealer.jwks()["keys"]]}
+        ),
         let_go=let_go,
     )
 
 
-def _make_lookup(
-    site: Site,
-    live: LiveSite,
-    departments: Departments,
-    *,
-    audit: SequencerClient,
-    cache: MemoryCache,
-    epochs: LiveEpochs,
-    sealer: DepartmentSealer,
-    limits: AgencyLimits,
-    cases: CaseGate,
-) -> Lookup:
-    config = site.config
+def _make_lookup(rooms: _Rooms, limits: AgencyLimits) -> Lookup:
+    config = rooms.site.config
     return Lookup(
-        catalog=live,
-        policy=live,
-        cache=cache,
-        departments=departments,
-        sealer=sealer,
-        audit=audit,
+        catalog=rooms.live,
+        policy=rooms.live,
+        cache=rooms.cache,
+        departments=rooms.departments,
+        sealer=rooms.sealer,
+        audit=rooms.audit,
         limits=limits,
-        epochs=epochs,
+        epochs=rooms.epochs,
         clock_s=time.time,
         utc_offset_h=config.site.utc_offset_h,
-        nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
+        nonce_life_s=_nonce_life_s(rooms.site),
         x509_required=config.http.client_x509 == "required",
-        cases=cases,
+        cases=rooms.casework.gate,
         on_fault=report_fault,
     )

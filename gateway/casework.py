@@ -13,6 +13,7 @@ from gateway.config import Site
 from gateway.errors import StoreError
 from gateway.exchange.cases import Cases
 from gateway.office.cases import SqliteCaseBook
+from gateway.office.store import FOLDER as OFFICE
 from gateway.office.store import OfficeStore
 from gateway.policy.cases import CasePolicy
 from gateway.ports import Catalog, Epochs, RateLimits
@@ -20,8 +21,6 @@ from gateway.web.cases import FOLDER, CaseDesk, Identify
 from gateway.web.front import Folder
 from gateway.web.names import default_port
 from gateway.web.respond import Responder
-
-OFFICE: Final = "office"
 
 
 def open_case_book(site: Site) -> tuple[OfficeStore, SqliteCaseBook]:

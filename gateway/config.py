@@ -35,6 +35,7 @@ from gateway.model.audit_site import AuditSection
 from gateway.model.auditor import Auditor
 from gateway.model.cache_section import CacheSection
 from gateway.model.department import Department
+from gateway.model.events_section import EventsSection
 from gateway.model.grant import Grant
 from gateway.model.grants_section import GrantsSection
 from gateway.model.http_section import HTTPSection
@@ -108,6 +109,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         office: the store of cases.
         cases: whether what is asked has to belong to a registered case.
         grants: how long a department may take over an application.
+        events: how agencies are told what happens.
         supervision: within how many working days complaints and the like are answered.
     """
 
@@ -120,6 +122,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     office: OfficeSection = OfficeSection()
     cases: CasesSection = CasesSection()
     grants: GrantsSection = GrantsSection()
+    events: EventsSection = EventsSection()
     supervision: SupervisionSection = SupervisionSection()
 
 

@@ -35,6 +35,7 @@ from gateway.cli import (
     config,
     department,
     evaluation,
+    event,
     explain,
     grant,
     grant_explain,
@@ -77,6 +78,7 @@ app.add_typer(auditor.app, name="auditor")
 app.add_typer(department.app, name="department")
 app.add_typer(cache.app, name="cache")
 app.add_typer(case.app, name="case")
+app.add_typer(event.app, name="event")
 app.add_typer(attribution.app, name="attribution")
 app.add_typer(kpi.app, name="kpi")
 app.add_typer(complaint.app, name="complaint")

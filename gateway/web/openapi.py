@@ -18,6 +18,7 @@ from gateway.model.case import CaseAnswer, CaseClosing, CaseRegistration
 from gateway.model.invalidation import Invalidated, Invalidation
 from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
 from gateway.model.offer import Offered
+from gateway.model.office_event import EventPage
 from gateway.model.published import PublishedItems, PublishedList
 from gateway.web.log_pages import OCTETS
 
@@ -51,6 +52,19 @@ _INDEX: Final = {
     "required": True,
     "description": "Of the record, as Audit-Receipt tells it.",
     "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999},
+}
+_AFTER: Final = {
+    "name": "after",
+    "in": "query",
+    "required": True,
+    "description": "`next` of the page before; at first 0.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999},
+}
+_WAIT: Final = {
+    "name": "wait",
+    "in": "query",
+    "description": "Seconds to wait for an event where there is none; follows `after`.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 99},
 }
 _CASE: Final = {
     "name": "case",
@@ -149,6 +163,7 @@ def document() -> dict[str, Any]:
             },
             "/v1/certificates": {"get": _certificates()},
             "/v1/receipts/{index}": {"get": _receipt()},
+            "/v1/events": {"get": _events()},
             "/log/checkpoint": {
                 "get": _log_page("checkpoint", "Newest checkpoint 最新检查点", "text/plain")
             },
@@ -181,6 +196,7 @@ def _schemas() -> dict[str, Any]:
             *(LookupRequest, LookupAnswer, Problem, Receipt, Invalidation, Invalidated),
             *(CaseRegistration, CaseClosing, CaseAnswer, Offered),
             *(PublishedItems, PublishedList),
+            EventPage,
         ),
         ref_template=_SCHEMA_PATH + "{name}",
     )
@@ -277,6 +293,18 @@ def _receipt() -> dict[str, Any]:
         "responses": {
             "200": _done(_content(JSON, "Receipt")),
             **_problems(_refusals(*_WHO, "RECORD_UNKNOWN"), headers=_reply_headers()),
+        },
+    }
+
+
+def _events() -> dict[str, Any]:
+    return {
+        "operationId": "events",
+        "summary": "Own events behind a cursor 本单位的事件",
+        "parameters": [_AFTER, _WAIT, *_signed_fields()],
+        "responses": {
+            "200": _done(_content(JSON, "EventPage")),
+            **_problems(_refusals(*_WHO, "OFFICE_UNAVAILABLE"), headers=_reply_headers()),
         },
     }
 
