@@ -21,6 +21,18 @@ from gateway.model.offer import Offered
 from gateway.model.office_event import EventPage
 from gateway.model.published import PublishedItems, PublishedList
 from gateway.web.log_pages import OCTETS
+from gateway.web.openapi_parameters import (
+    AFTER,
+    CASE,
+    CASE_CONTENT,
+    CODE,
+    FORMS,
+    INDEX,
+    LEVEL,
+    LIST,
+    TILE,
+    WAIT,
+)
 
 _SCHEMA_PATH: Final = "#/components/schemas/"
 # Of targets that are no operation of this document.
@@ -46,94 +58,6 @@ _WHO: Final = (
     "signature_input", "coverage", "authority", "key", "agency", "created", "digest", "signature",
     "x509", "rate", "nonce", "OVERLOADED",
 )  # fmt: skip
-_INDEX: Final = {
-    "name": "index",
-    "in": "path",
-    "required": True,
-    "description": "Of the record, as Audit-Receipt tells it.",
-    "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999},
-}
-_AFTER: Final = {
-    "name": "after",
-    "in": "query",
-    "required": True,
-    "description": "`next` of the page before; at first 0.",
-    "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999},
-}
-_WAIT: Final = {
-    "name": "wait",
-    "in": "query",
-    "description": "Seconds to wait for an event where there is none; follows `after`.",
-    "schema": {"type": "integer", "minimum": 0, "maximum": 99},
-}
-_CASE: Final = {
-    "name": "case",
-    "in": "path",
-    "required": True,
-    "description": "The agency's number of the case; `/` in it is written %2F.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._/-]{4,64}$"},
-}
-#: Codes of a registration's content.
-_CASE_CONTENT: Final = (
-    "CASE_MALFORMED", "HOLDER_INVALID", "ITEM_UNKNOWN", "OPERATOR_UNKNOWN", "OPERATOR_PLACEHOLDER",
-    "CASE_CLOSED", "CASE_ITEM_FIXED", "CASE_HOLDER_MISMATCH", "MANDATE_OUT_OF_SCOPE",
-    "MANDATE_EXPIRED",
-)  # fmt: skip
-_LEVEL: Final = {
-    "name": "level",
-    "in": "path",
-    "required": True,
-    "description": "Level of the tile.",
-    "schema": {"type": "integer", "minimum": 0, "maximum": 63},
-}
-_TILE: Final = {
-    "name": "index",
-    "in": "path",
-    "required": True,
-    "description": "Of the tile, in groups of three digits (`x001/234`); `.p/<width>` follows "
-    "where it is partial (c2sp.org/tlog-tiles).",
-    "schema": {"type": "string", "pattern": "^[0-9]{3}$"},
-}
-
-
-_CODE: Final = {
-    "name": "code",
-    "in": "path",
-    "required": True,
-    "description": "Of the item.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
-}
-_LIST: Final = {
-    "name": "name",
-    "in": "path",
-    "required": True,
-    "description": "Of the list.",
-    "schema": {"type": "string", "enum": ["one-id-items", "materials", "intermediaries"]},
-}
-#: How a form of a public document is chosen.
-_FORMS: Final = (
-    {
-        "name": "format",
-        "in": "query",
-        "required": False,
-        "description": "`json`, `csv` or `html`, before Accept; anything else counts for nothing.",
-        "schema": {"type": "string"},
-    },
-    {
-        "name": "lang",
-        "in": "query",
-        "required": False,
-        "description": "`zh` or `en`, before Accept-Language; anything else counts for nothing.",
-        "schema": {"type": "string"},
-    },
-    {
-        "name": "If-None-Match",
-        "in": "header",
-        "required": False,
-        "description": "RFC 9110; the ETag of what is kept.",
-        "schema": {"type": "string"},
-    },
-)
 
 
 def document() -> dict[str, Any]:
@@ -155,7 +79,7 @@ def document() -> dict[str, Any]:
                     "case_register",
                     "Register a case, or a change of it 登记或更新办件",
                     body="CaseRegistration",
-                    further=_CASE_CONTENT,
+                    further=CASE_CONTENT,
                 ),
             },
             "/v1/cases/{case}/close": {
@@ -168,7 +92,7 @@ def document() -> dict[str, Any]:
                 "get": _log_page("checkpoint", "Newest checkpoint 最新检查点", "text/plain")
             },
             "/log/tile/{level}/{index}": {
-                "get": _log_page("tile", "Hashes of the log 日志哈希", OCTETS, _LEVEL, _TILE)
+                "get": _log_page("tile", "Hashes of the log 日志哈希", OCTETS, LEVEL, TILE)
             },
             "/log/tile/entries/{index}": {"get": _bundle()},
             **_catalog(),
@@ -260,7 +184,7 @@ def _case(
     return {
         "operationId": name,
         "summary": summary,
-        "parameters": [_CASE, *signed],
+        "parameters": [CASE, *signed],
         **(
             {}
             if body is None
@@ -289,7 +213,7 @@ def _receipt() -> dict[str, Any]:
     return {
         "operationId": "receipt",
         "summary": "The record of an own access, with its proof 本单位一次用证的存证",
-        "parameters": [_INDEX, *_signed_fields()],
+        "parameters": [INDEX, *_signed_fields()],
         "responses": {
             "200": _done(_content(JSON, "Receipt")),
             **_problems(_refusals(*_WHO, "RECORD_UNKNOWN"), headers=_reply_headers()),
@@ -301,7 +225,7 @@ def _events() -> dict[str, Any]:
     return {
         "operationId": "events",
         "summary": "Own events behind a cursor 本单位的事件",
-        "parameters": [_AFTER, _WAIT, *_signed_fields()],
+        "parameters": [AFTER, WAIT, *_signed_fields()],
         "responses": {
             "200": _done(_content(JSON, "EventPage")),
             **_problems(_refusals(*_WHO, "OFFICE_UNAVAILABLE"), headers=_reply_headers()),
@@ -313,7 +237,7 @@ def _bundle() -> dict[str, Any]:
     return {
         "operationId": "entries",
         "summary": "Entries of the log, for auditors 日志条目（审计人员）",
-        "parameters": [_TILE, *_signed_fields()],
+        "parameters": [TILE, *_signed_fields()],
         "responses": {
             "200": _done({OCTETS: {}}),
             **_problems(
@@ -330,10 +254,10 @@ def _catalog() -> dict[str, Any]:
             "get": _public("items", "Items in force 已公布事项（一证通办清单）", "PublishedItems")
         },
         "/v1/items/{code}": {
-            "get": _public("item", "One item, with materials 事项与材料", "PublishedItem", _CODE)
+            "get": _public("item", "One item, with materials 事项与材料", "PublishedItem", CODE)
         },
         "/v1/lists/{name}": {
-            "get": _public("list", "A published list 已公布清单", "PublishedList", _LIST)
+            "get": _public("list", "A published list 已公布清单", "PublishedList", LIST)
         },
         "/assets/catalog.css": {"get": _page("style", "Style of the pages 页面样式", "text/css")},
     }
@@ -347,7 +271,7 @@ def _public(name: str, summary: str, schema: str, *parameters: dict[str, Any]) -
     return {
         "operationId": name,
         "summary": summary,
-        "parameters": [*parameters, *_FORMS],
+        "parameters": [*parameters, *FORMS],
         "responses": {
             "200": {"description": "The document.", "headers": tag, "content": content},
             "304": {"description": "Unchanged.", "headers": tag, "content": {}},
