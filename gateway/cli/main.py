@@ -33,6 +33,8 @@ from gateway.cli import (
     case,
     complaint,
     config,
+    correction,
+    corrective,
     department,
     evaluation,
     event,
@@ -81,6 +83,8 @@ app.add_typer(case.app, name="case")
 app.add_typer(event.app, name="event")
 app.add_typer(attribution.app, name="attribution")
 app.add_typer(kpi.app, name="kpi")
+app.add_typer(corrective.app, name="corrective")
+app.add_typer(correction.app, name="correction")
 app.add_typer(complaint.app, name="complaint")
 evaluation.app.add_typer(evaluation.ticket_app, name="ticket")
 app.add_typer(evaluation.app, name="evaluation")

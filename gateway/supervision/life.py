@@ -65,6 +65,11 @@ def advance(matter: Matter, step: StepDraft, at: str) -> Matter:
     )
 
 
+def is_better(metric: str, before: float, after: float) -> bool:
+    """Whether a figure has become better; the same is not better."""
+    return after > before if metric in MORE_IS_BETTER else after < before
+
+
 def _check(matter: Matter, step: StepDraft) -> None:
     kind = matter.draft.kind
     match step.step:
@@ -92,8 +97,7 @@ def _check_end(matter: Matter, step: StepDraft) -> None:
         return
     if after is None:
         raise _refused(f"the figure `{matter.draft.metric}` has to be measured again")
-    better = after > before if matter.draft.metric in MORE_IS_BETTER else after < before
-    if better != (step.result == "improved"):
+    if is_better(matter.draft.metric or "", before, after) != (step.result == "improved"):
         raise _refused(f"it was {before} and is {after}")
 
 

@@ -156,6 +156,26 @@ def test_clause_8_3_2_the_months_report_is_signed_with_the_published_key(own: Wo
     assert records(own)[made["act_index"]].id
 
 
+def test_clause_8_3_1_a_measure_whose_figure_is_not_better_goes_back_to_its_owner(
+    own: World,
+) -> None:
+    look_up(own, "YQ-2026-8311")
+    wait_for_index(own)
+    reading = ("--by", "lead", *own.auditing())
+    opened = command(
+        own, "corrective", "open", "yq-gjj", "public_security", "--metric", "availability",
+        "--source", "audit", "--words", "增加连接数", *reading,
+    )  # fmt: skip
+    assert opened["draft"]["before"] == 1.0
+    measure = opened["id"]
+    command(own, "corrective", "assign", measure, "operations", "--by", "lead")
+    command(own, "corrective", "reply", measure, "--words", "已增加", "--by", "operations")
+    verified = command(own, "corrective", "verify", measure, *reading)
+    assert verified["state"] == "assigned"
+    step = verified["steps"][-1]["draft"]
+    assert (step["result"], step["after"]) == ("not_improved", 1.0)
+
+
 def test_clause_8_1_3_a_department_that_is_away_is_told_from_a_window_that_did_not_ask(
     own: World,
 ) -> None:

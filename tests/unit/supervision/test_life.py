@@ -81,6 +81,18 @@ def test_clause_8_3_1_a_measure_ends_only_when_its_figure_is_better_than_before(
     assert back.state == "assigned"
 
 
+def test_a_correction_request_is_escalated_without_a_new_day_and_ends_by_a_verification() -> None:
+    assigned = after(matter(kind="correction"), ASSIGN)
+    above = after(assigned, StepDraft(step="escalate", by="lead", owner="director"))
+    assert (above.state, above.owner) == ("assigned", "director")
+    assert above.draft.due_on == assigned.draft.due_on
+    replied = after(above, StepDraft(step="reply", by="director", words="已更正"))
+    assert (
+        after(replied, StepDraft(step="verify", by="w", result="not_improved")).state == "assigned"
+    )
+    assert after(replied, StepDraft(step="verify", by="w", result="improved")).state == "closed"
+
+
 def test_a_matter_is_overdue_from_the_day_after_it_was_due_until_it_is_answered() -> None:
     assert not matter().is_overdue(date(2026, 12, 3))
     assert matter().is_overdue(date(2026, 12, 4))
