@@ -54,11 +54,14 @@ def open_complaint(
 
     from gateway.cli.period import parse_time
     from gateway.config import load_site
+    from gateway.errors import RequestError
     from gateway.model.instant import format_time_s
     from gateway.model.matter import MatterDraft
     from gateway.sdk import Deadline
 
     loaded = load_site(site)
+    if agency not in {each.id for each in loaded.agencies}:
+        raise RequestError("AGENCY_UNKNOWN")
     at = datetime.now(UTC) if demanded_at is None else parse_time(demanded_at)
 
     async def work(opened: "Supervision") -> "Matter":
