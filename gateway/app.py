@@ -303,7 +303,7 @@ def _make_front(
         site, live, audit, limits=limits, responder=responder, open_door=open_door, clock=_now,
         nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
     )  # fmt: skip
-    metrics = LookupMetrics()
+    metrics, office = LookupMetrics(), (live.identify, live, limits, responder)
     refusals = Refusals(
         responder, metrics, default_port=default_port(config.http),
         sandbox=config.site.mode == "sandbox",
@@ -336,11 +336,11 @@ def _make_front(
         more={
             **signalling.handlers(open_door, responder),
             **reading.handlers(),
+            **casework.handlers(*office, lookup=lookup, departments=departments),
             **catalog.handlers(responder),
-        },
+        },  # fmt: skip
         pages=reading.pages,
-        folders=catalog.folders(responder)
-        | casework.folders(live.identify, live, limits, responder),
+        folders=catalog.folders(responder) | casework.folders(*office),
         responder=responder,
         ready=ready,
         jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),

@@ -35,11 +35,12 @@ Action = Literal[
     "case_register",
     "case_show",
     "case_close",
+    "case_materials",
 ]
 
 #: Whose signature covers a holder's number, or may: it stands sealed (`gateway.audit.sealed`).
 SEALED_ACTIONS: Final[frozenset[Action]] = frozenset(
-    {"invalidate", "case_register", "case_show", "case_close"}
+    {"invalidate", "case_register", "case_show", "case_close", "case_materials"}
 )
 
 #: What happens by itself, or by the hand of whoever runs the gateway.

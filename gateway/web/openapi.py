@@ -18,6 +18,7 @@ from gateway.model.case import CaseAnswer, CaseClosing, CaseRegistration
 from gateway.model.invalidation import Invalidated, Invalidation
 from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
 from gateway.model.offer import Offered
+from gateway.model.plan import MaterialsAnswer, MaterialsRequest
 from gateway.model.published import PublishedItems, PublishedList
 from gateway.web.log_pages import OCTETS
 
@@ -38,8 +39,6 @@ _REPLY_FIELDS: Final = {
     "RateLimit-Policy": '`"agency";q=<requests>;w=<seconds>`; only where a limit is configured.',
     "Retry-After": "Seconds, where known.",
 }
-
-
 #: Checks of who asks, in requests without content.
 _WHO: Final = (
     "signature_input", "coverage", "authority", "key", "agency", "created", "digest", "signature",
@@ -65,6 +64,8 @@ _CASE_CONTENT: Final = (
     "CASE_CLOSED", "CASE_ITEM_FIXED", "CASE_HOLDER_MISMATCH", "MANDATE_OUT_OF_SCOPE",
     "MANDATE_EXPIRED",
 )  # fmt: skip
+_MATERIALS: Final = ("CASE_UNKNOWN", "CASE_CLOSED", "CASE_ITEM_MISMATCH", "ITEM_UNKNOWN",
+                     "SITUATION_UNKNOWN", "MATERIALS_TOO_MANY")  # fmt: skip
 _LEVEL: Final = {
     "name": "level",
     "in": "path",
@@ -80,8 +81,6 @@ _TILE: Final = {
     "where it is partial (c2sp.org/tlog-tiles).",
     "schema": {"type": "string", "pattern": "^[0-9]{3}$"},
 }
-
-
 _CODE: Final = {
     "name": "code",
     "in": "path",
@@ -147,6 +146,16 @@ def document() -> dict[str, Any]:
             "/v1/cases/{case}/close": {
                 "post": _case("case_close", "End a case 办结办件", body="CaseClosing")
             },
+            "/v1/materials": {
+                "post": _case(
+                    "materials",
+                    "All materials of a case 一次查齐事项材料",
+                    body="MaterialsRequest",
+                    further=_MATERIALS,
+                    answer="MaterialsAnswer",
+                    at=(),
+                )
+            },
             "/v1/certificates": {"get": _certificates()},
             "/v1/receipts/{index}": {"get": _receipt()},
             "/log/checkpoint": {
@@ -180,6 +189,7 @@ def _schemas() -> dict[str, Any]:
         (
             *(LookupRequest, LookupAnswer, Problem, Receipt, Invalidation, Invalidated),
             *(CaseRegistration, CaseClosing, CaseAnswer, Offered),
+            *(MaterialsRequest, MaterialsAnswer),
             *(PublishedItems, PublishedList),
         ),
         ref_template=_SCHEMA_PATH + "{name}",
@@ -232,26 +242,25 @@ def _invalidation() -> dict[str, Any]:
 
 
 def _case(
-    name: str, summary: str, *, body: str | None = None, further: tuple[str, ...] = ()
-) -> dict[str, Any]:
+    name: str, summary: str, *, body: str | None = None, further: tuple[str, ...] = (),
+    answer: str = "CaseAnswer", at: tuple[dict[str, Any], ...] = (_CASE,),
+) -> dict[str, Any]:  # fmt: skip
     """A request about a case; without a body it covers its target alone."""
     signed = _signed_fields()
+    asked: dict[str, Any] = {}
     about = ("ATTRIBUTION_PERSONAL", "CASE_ABSENT", "OFFICE_UNAVAILABLE", *further)
     if body is not None:
         about += ("BODY_MALFORMED", "BODY_TOO_LARGE", "REQUEST_TIMEOUT", "CONTENT_TYPE_UNSUPPORTED")
         digest = _field(_SIGNED_FIELDS["Content-Digest"], name="Content-Digest", required=True)
         signed = [digest | {"in": "header"}, *signed]
+        asked["requestBody"] = {"required": True, "content": _content(JSON, body)}
     return {
         "operationId": name,
         "summary": summary,
-        "parameters": [_CASE, *signed],
-        **(
-            {}
-            if body is None
-            else {"requestBody": {"required": True, "content": _content(JSON, body)}}
-        ),
+        "parameters": [*at, *signed],
+        **asked,
         "responses": {
-            "200": _done(_content(JSON, "CaseAnswer")),
+            "200": _done(_content(JSON, answer)),
             **_problems(_refusals(*_WHO, *about), headers=_reply_headers()),
         },
     }
