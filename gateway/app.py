@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import structlog
@@ -35,7 +35,6 @@ from gateway.config import Site, load_site
 from gateway.crypto.sdjwt import RESERVED_NAMES
 from gateway.errors import SetupError
 from gateway.exchange.lookup import Lookup
-from gateway.office_port import CaseGate
 from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
 from gateway.reading import Reading
@@ -64,6 +63,10 @@ _NONCE_MARGIN_S: Final = 5
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _nonce_life_s(site: Site) -> int:
+    return site.config.lookup.clock_window_s + _NONCE_MARGIN_S
 
 
 def check_site(site: Site) -> Departments:
@@ -146,7 +149,7 @@ async def run_sequencer(
         SqliteStore.open(site.state / "audit", signer.public),
         signer,
         socket_path=site.socket,
-        window_s=section.lookup.clock_window_s + _NONCE_MARGIN_S,
+        window_s=_nonce_life_s(site),
         utc_offset_h=section.site.utc_offset_h,
         quit_event=quit_event,
         on_ready=on_ready,
@@ -202,12 +205,11 @@ async def run_worker(
         epochs = _make_epochs(site)
         signalling = Signalling(
             site, departments, audit, cache, epochs=epochs, clock=_now,
-            nonce_life_s=site.config.lookup.clock_window_s + _NONCE_MARGIN_S,
+            nonce_life_s=_nonce_life_s(site),
         )  # fmt: skip
         casework = Casework(
-            site, audit, epochs=epochs, clock=_now,
-            nonce_life_s=site.config.lookup.clock_window_s + _NONCE_MARGIN_S,
-        )  # fmt: skip
+            site, audit, epochs=epochs, clock=_now, nonce_life_s=_nonce_life_s(site)
+        )
         stack.callback(casework.store.close)
         stack.push_async_callback(departments.aclose)
         await departments.open(signalling.notice)
@@ -220,19 +222,19 @@ async def run_worker(
         await live.refresh()  # a worker that is started again must not know revoked keys
         await (catalog := CatalogPages(lambda: live.site)).refresh()
         front = _make_front(
-            site, live, departments, audit=audit, cache=cache, epochs=epochs, tls=tls,
-            sealer=sealer, open_door=open_door, signalling=signalling, catalog=catalog,
-            casework=casework,
+            _Rooms(
+                site, live, departments, audit, cache, epochs, tls,
+                sealer, open_door, signalling, catalog, casework,
+            )
         )  # fmt: skip
         gc.collect()
         gc.freeze()  # what start-up made stays; the collector need not look at it again
-        asyncio.get_running_loop().add_signal_handler(
-            signal.SIGHUP, _reload, live, departments, tls
-        )
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, _reload, live, departments, tls)
         async with asyncio.TaskGroup() as tasks:
-            watching = (live, epochs, signalling, catalog)
-            watchers = [tasks.create_task(each.watch()) for each in watching]
-            watchers += [tasks.create_task(front.tidy_forever()), tasks.create_task(cache.keep())]
+            forever = [each.watch() for each in (live, epochs, signalling, catalog)]
+            forever += [front.tidy_forever(), cache.keep()]
+            watchers = [tasks.create_task(each) for each in forever]
             await serve_http(
                 front,
                 sock,
@@ -281,40 +283,41 @@ def _make_sealer(site: Site) -> DepartmentSealer:
     )
 
 
-def _make_front(
-    site: Site,
-    live: LiveSite,
-    departments: Departments,
-    *,
-    audit: SequencerClient,
-    cache: MemoryCache,
-    epochs: LiveEpochs,
-    tls: LiveTLS | None,
-    sealer: DepartmentSealer,
-    open_door: OpenDoor,
-    signalling: Signalling,
-    catalog: CatalogPages,
-    casework: Casework,
-) -> Front:
+class _Rooms(NamedTuple):
+    """What a worker has opened, for those who join it to a front desk."""
+
+    site: Site
+    live: LiveSite
+    departments: Departments
+    audit: SequencerClient
+    cache: MemoryCache
+    epochs: LiveEpochs
+    tls: LiveTLS | None
+    sealer: DepartmentSealer
+    open_door: OpenDoor
+    signalling: Signalling
+    catalog: CatalogPages
+    casework: Casework
+
+
+def _make_front(rooms: _Rooms) -> Front:
+    site, live, casework = rooms.site, rooms.live, rooms.casework
     config = site.config
     limits = AgencyLimits(config.limits, workers=config.http.workers)
     responder = Responder(keyring.gateway_signer(site), origin=config.site.origin, clock=time.time)
     reading = Reading(
-        site, live, audit, limits=limits, responder=responder, open_door=open_door, clock=_now,
-        nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
+        site, live, rooms.audit, limits=limits, responder=responder, open_door=rooms.open_door,
+        clock=_now, nonce_life_s=_nonce_life_s(site),
     )  # fmt: skip
     metrics, office = LookupMetrics(), (live.identify, live, limits, responder)
     refusals = Refusals(
         responder, metrics, default_port=default_port(config.http),
         sandbox=config.site.mode == "sandbox",
     )  # fmt: skip
-    lookup = _make_lookup(
-        site, live, departments, audit=audit, cache=cache, epochs=epochs, sealer=sealer,
-        limits=limits, cases=casework.gate,
-    )  # fmt: skip
+    lookup = _make_lookup(rooms, limits)
 
     def let_go() -> None:
-        cache.drop_ended()
+        rooms.cache.drop_ended()
         lookup.known.let_go()
 
     desk = LookupDesk(
@@ -325,55 +328,44 @@ def _make_front(
 
     async def ready() -> tuple[bool, Mapping[str, str]]:
         return await readiness(
-            site, audit, departments, cache=cache, live=live, epochs=epochs, tls=tls,
-            office=casework.state,
+            site, rooms.audit, rooms.departments, cache=rooms.cache, live=live,
+            epochs=rooms.epochs, tls=rooms.tls, office=casework.state,
         )  # fmt: skip
 
     return Front(
         lookups=desk,
         refusals=refusals,
         metrics=metrics,
-        more={
-            **signalling.handlers(open_door, responder),
-            **reading.handlers(),
-            **casework.handlers(*office, lookup=lookup, departments=departments),
-            **catalog.handlers(responder),
-        },  # fmt: skip
+        more=rooms.signalling.handlers(rooms.open_door, responder)
+        | reading.handlers()
+        | casework.handlers(*office, lookup=lookup, departments=rooms.departments)
+        | rooms.catalog.handlers(responder),
         pages=reading.pages,
-        folders=catalog.folders(responder) | casework.folders(*office),
+        folders=rooms.catalog.folders(responder) | casework.folders(*office),
         responder=responder,
         ready=ready,
-        jwks=msgspec.json.encode({"keys": [keyring.gateway_jwk(site), *sealer.jwks()["keys"]]}),
+        jwks=msgspec.json.encode(
+            {"keys": [keyring.gateway_jwk(site), *rooms.sealer.jwks()["keys"]]}
+        ),
         let_go=let_go,
     )
 
 
-def _make_lookup(
-    site: Site,
-    live: LiveSite,
-    departments: Departments,
-    *,
-    audit: SequencerClient,
-    cache: MemoryCache,
-    epochs: LiveEpochs,
-    sealer: DepartmentSealer,
-    limits: AgencyLimits,
-    cases: CaseGate,
-) -> Lookup:
-    config = site.config
+def _make_lookup(rooms: _Rooms, limits: AgencyLimits) -> Lookup:
+    config = rooms.site.config
     return Lookup(
-        catalog=live,
-        policy=live,
-        cache=cache,
-        departments=departments,
-        sealer=sealer,
-        audit=audit,
+        catalog=rooms.live,
+        policy=rooms.live,
+        cache=rooms.cache,
+        departments=rooms.departments,
+        sealer=rooms.sealer,
+        audit=rooms.audit,
         limits=limits,
-        epochs=epochs,
+        epochs=rooms.epochs,
         clock_s=time.time,
         utc_offset_h=config.site.utc_offset_h,
-        nonce_life_s=config.lookup.clock_window_s + _NONCE_MARGIN_S,
+        nonce_life_s=_nonce_life_s(rooms.site),
         x509_required=config.http.client_x509 == "required",
-        cases=cases,
+        cases=rooms.casework.gate,
         on_fault=report_fault,
     )

@@ -131,7 +131,8 @@ class CaseAct(msgspec.Struct, frozen=True, kw_only=True):
         id: of the request.
         number: of the case; empty where it was not well-formed.
         holder: of whom the case is, where that is known.
-        said: what was registered, or what became of each material, as canonical JSON; no personal data.
+        said: what was registered, or what became of each material, as canonical JSON; no
+            personal data.
         code: why it was refused; None for what is done.
     """
 

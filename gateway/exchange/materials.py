@@ -9,8 +9,8 @@
 
 1. The nonce is decided once, before any department is asked; a material's own claim counts against
    a daily cap and nothing else.
-2. Each material walks the corridor alone: policy, limits, cache, department, seal, and an entry that
-   names this call as its `plan`. All of them walk at once, within one deadline.
+2. Each material walks the corridor alone: policy, limits, cache, department, seal, and an entry
+   that names this call as its `plan`. All of them walk at once, within one deadline.
 3. No record, no answer: entries first, then one act with the digest of the whole answer, then the
    answer. If any of them cannot be made durable, nothing leaves.
 4. One that fails is that material's outcome, and never the others'.
@@ -35,8 +35,7 @@ from gateway.exchange.plan import Line, Plan, Planner
 from gateway.exchange.reply import JSON, Refused, Reply, problem_reply
 from gateway.model.holder import Holder
 from gateway.model.limits import Allowance
-from gateway.model.lookup import Attribution
-from gateway.model.plan import MaterialAnswer, MaterialsAnswer, MaterialsRequest
+from gateway.model.plan import MaterialAnswer, MaterialsAnswer
 from gateway.model.working_day import WorkingDays
 from gateway.office_port import CaseAct, CaseBook, CaseLog
 from gateway.ports import AdapterDirectory, Caller, Catalog, Claim, Held, RateLimits
@@ -139,11 +138,11 @@ class Materials:
         plan = self._planner.make(caller.agency.id, asked, today)
         handling.number = asked.attribution.case
         handling.holder = plan.applicant.holder
-        handling.said = _said(asked.attribution, plan, (), None)
+        handling.said = _said(plan, (), None)
         handling.held = await self._log.begin(caller, deadline)
         if handling.held is None:
             raise RequestError("NONCE_REPLAYED")
-        answers = await self._gather(handling, plan, asked.attribution, deadline)
+        answers = await self._gather(handling, plan, deadline)
         whole = _encode_answer(
             MaterialsAnswer(
                 request_id=handling.request_id,
@@ -155,18 +154,18 @@ class Materials:
             )
         )
         digest = sha256(whole)
-        handling.said = _said(asked.attribution, plan, answers, digest)
+        handling.said = _said(plan, answers, digest)
         return Reply(200, JSON, whole, digest, "materials")
 
     async def _gather(
-        self, handling: _Handling, plan: Plan, attribution: Attribution, deadline: Deadline
+        self, handling: _Handling, plan: Plan, deadline: Deadline
     ) -> tuple[MaterialAnswer, ...]:
         """Every material's answer, when the entries of all are durable."""
         sooner = Deadline(deadline.at_s - _RECORD_RESERVE_S)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
-                    group.create_task(self._ask(handling, plan, line, place, attribution, sooner))
+                    group.create_task(self._ask(handling, plan, line, place, sooner))
                     for place, line in enumerate(plan.lines)
                 ]
         except* AuditError as failed:
@@ -179,7 +178,6 @@ class Materials:
         plan: Plan,
         line: Line,
         place: int,
-        attribution: Attribution,
         deadline: Deadline,
     ) -> MaterialAnswer:
         reply = None
@@ -209,7 +207,7 @@ class Materials:
             outcome=outcome,
             holder=line.party.holder.masked if line.party else None,
             certificate=material.certificate or None,
-            source=self._source(line, attribution),
+            source=self._source(line),
             index=reply.index if reply else None,
             answer=msgspec.Raw(reply.body) if reply else msgspec.UNSET,
             code=code,
@@ -219,10 +217,10 @@ class Materials:
             commitment=offer_commitment(line, outcome),
         )
 
-    def _source(self, line: Line, attribution: Attribution) -> str | None:
-        if line.request is None:
+    def _source(self, line: Line) -> str | None:
+        if (asked := line.request) is None:
             return None
-        return self._departments.adapter_of(line.request.certificate, attribution.division)
+        return self._departments.adapter_of(asked.certificate, asked.attribution.division)
 
     def _today(self) -> date:
         return self._clock().astimezone(self._zone).date()
@@ -248,12 +246,12 @@ class Materials:
 
 
 def _said(
-    attribution: Attribution,
     plan: Plan,
     answers: tuple[MaterialAnswer, ...],
     digest: bytes | None,
 ) -> str:
     """What the record says of a call: the entries of its materials, and the answer's digest."""
+    attribution = plan.attribution
     said: dict[str, Any] = {
         "item": plan.item.code,
         "materials": [(answer.index, answer.outcome) for answer in answers],

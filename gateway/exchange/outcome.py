@@ -108,43 +108,39 @@ def todo_of(
     line: Line, outcome: MaterialOutcome, code: str | None, due_on: date | None
 ) -> Text | None:
     """What the applicant must still do, for people; None where nothing."""
-    material, role = line.material, _ROLES[line.material.holder]
+    material = line.material
     name = material.name
     match outcome:
         case "shared" | "verified":
             return None
         case "mismatch":
-            return Text(
+            en = (
                 "The department's record differs from what was stated. This refuses nobody: check "
-                "the statement, bring the document, or have the department correct its record.",
+                "the statement, bring the document, or have the department correct its record."
+            )
+            zh = (
                 f"部门记录与填报内容不一致，不得据此不予受理：请核对填报内容、提供《{name}》，"
-                "或申请部门更正记录。",
+                "或申请部门更正记录。"
             )
         case "not_found":
-            return Text(
-                "The department answered that it has no such record. Bring the document.",
-                f"部门答复无此记录，请提供《{name}》。",
-            )
+            en = "The department answered that it has no such record. Bring the document."
+            zh = f"部门答复无此记录，请提供《{name}》。"
         case "unavailable":
-            return Text(
+            en = (
                 "The department could not be asked, which says nothing of its record. Ask again "
-                "later, or bring the document.",
-                f"部门系统暂不能答复，不代表无此记录：请稍后再查，或提供《{name}》。",
+                "later, or bring the document."
             )
+            zh = f"部门系统暂不能答复，不代表无此记录：请稍后再查，或提供《{name}》。"
         case "deferrable":
-            by = due_on.isoformat() if due_on else _days_en(material)
-            by_zh = due_on.isoformat() if due_on else _days_zh(material)
-            return Text(
-                f"May be handed in later, by {by}, against the applicant's promise.",
-                f"可容缺受理：签署承诺后，于{by_zh}前补交《{name}》。",
-            )
+            by = _by(material, due_on)
+            en = f"May be handed in later, by {by.en}, against the applicant's promise."
+            zh = f"可容缺受理：签署承诺后，于{by.zh}前补交《{name}》。"
         case "promisable":
-            return Text(
-                "The applicant's written commitment may take its place.",
-                f"可实行告知承诺：签署承诺书后，无需提交《{name}》。",
-            )
+            en = "The applicant's written commitment may take its place."
+            zh = f"可实行告知承诺：签署承诺书后，无需提交《{name}》。"
         case "applicant_must_supply":
-            return _supply(name, role, code)
+            return _supply(name, _ROLES[material.holder], code)
+    return Text(en, zh)
 
 
 def _supply(name: str, role: Text, code: str | None) -> Text:
@@ -161,14 +157,13 @@ def _supply(name: str, role: Text, code: str | None) -> Text:
     return Text("Bring the document.", f"请提供《{name}》。")
 
 
-def _days_en(material: Material) -> str:
+def _by(material: Material, due_on: date | None) -> Text:
+    """By when a deferred material has to be there."""
+    if due_on is not None:
+        return Text(due_on.isoformat(), due_on.isoformat())
     assert material.deferral is not None  # it is deferrable
-    return f"{material.deferral.due_working_days} working days after acceptance"
-
-
-def _days_zh(material: Material) -> str:
-    assert material.deferral is not None  # it is deferrable
-    return f"受理之日起{material.deferral.due_working_days}个工作日"
+    count = material.deferral.due_working_days
+    return Text(f"{count} working days after acceptance", f"受理之日起{count}个工作日")
 
 
 def role_text(role: MaterialHolder) -> Text:

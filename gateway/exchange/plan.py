@@ -18,7 +18,7 @@ import msgspec
 from gateway.errors import RequestError
 from gateway.model.case import CaseRecord, Party
 from gateway.model.item import ServiceItem
-from gateway.model.lookup import HolderReference, LookupRequest
+from gateway.model.lookup import Attribution, HolderReference, LookupRequest
 from gateway.model.material import Material
 from gateway.model.plan import MAX_MATERIALS, MaterialsRequest
 from gateway.model.screening import screen_request
@@ -51,6 +51,7 @@ class Plan(msgspec.Struct, frozen=True):
         applicant: the first of the case, for its record.
     """
 
+    attribution: Attribution
     item: ServiceItem
     situation: str | None
     accepted_on: date
@@ -99,6 +100,7 @@ class Planner:
         if len(lines) > MAX_MATERIALS:
             raise RequestError("MATERIALS_TOO_MANY", f"{len(lines)} of {MAX_MATERIALS} at most")
         return Plan(
+            attribution=attribution,
             item=item,
             situation=situation,
             accepted_on=self._opened_on(record) or today,

@@ -86,7 +86,8 @@ class MaterialAnswer(Discreet, msgspec.Struct, frozen=True, omit_defaults=True, 
         index: of the entry that records this access; None where nobody was asked.
         answer: what `POST /v1/lookups` would have answered: a `LookupAnswer` or a `Problem`, to
             the byte what the entry's `response.digest` is the digest of.
-        code: why it could not be had; the code of the `Problem`, or one of docs/reference/materials.
+        code: why it could not be had; the code of the `Problem`, or what the plan
+            says (`NO_CERTIFICATE`, `HOLDER_NOT_IN_CASE`, `CLAIMS_MISSING`).
         todo: what the applicant must still do; None where nothing.
         correction: the department's record contradicts what was claimed, and may be corrected.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A corridor for plans: an item with eight materials, a married case, departments that do as told."""
+"""A window for plans: an item of ten materials, a case, departments that do as they are told."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
@@ -40,8 +40,10 @@ from gateway.sealing.sealer import DepartmentSealer
 from tests.unit.exchange.rooms import AGENCY, GRANT, NOW, NUMBER, Corridor, Month
 from tests.unit.office.drafts import CASE, SPOUSE, draft
 
-CHILDREN = (Holder("cn-id", "110105194912310021"), Holder("cn-id", "11010519491231002X"))
+CHILDREN = (Holder("cn-id", "110105194912310046"), Holder("cn-id", "11010519491231002X"))
 CERTIFICATES = ("a.identity", "a.account", "b.marriage", "b.title", "c.degree", "c.birth")
+#: Of a family's: materials that a department is asked about, once for each child.
+MOST_AT_ONCE = 8
 PROMISE = "本人承诺补交。"
 DEFERRAL = Deferral(due_working_days=2, promise=PROMISE)
 COMMITMENT = Commitment("本人承诺属实。", 30, ("有不良信用记录的申请人",))
@@ -157,6 +159,7 @@ class Departments(AdapterDirectory):
         self.hanging: set[str] = set()
         self.queries: list[Query] = []
         self.at_once = self.most_at_once = 0
+        self.all_asked = asyncio.Event()
 
     def adapter_of(self, certificate: str, division: str | None) -> str | None:
         return certificate.partition(".")[0]
@@ -171,6 +174,8 @@ class Departments(AdapterDirectory):
         self.queries.append(query)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
+        if self.at_once == MOST_AT_ONCE:
+            self.all_asked.set()
         try:
             await asyncio.sleep(3600 if query.certificate.name in self.hanging else 0.001)
         finally:

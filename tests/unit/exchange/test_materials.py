@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All materials of a case in one call: planned, asked for at once, recorded, and told as they are."""
+"""All materials of a case in one call: planned, asked for at once, recorded, told as they are."""
 
 import asyncio
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from tests.unit.exchange.planning import (
     CERTIFICATES,
     COMMITMENT,
     ITEM,
+    MOST_AT_ONCE,
     PROMISE,
     Counter,
     body_of,
@@ -144,7 +145,7 @@ async def test_a_request_that_comes_again_asks_nobody(counter: Counter) -> None:
     assert (await counter.send(caller, body)).status == 200
     asked = len(counter.departments.queries)
     again = await counter.send(caller, body)
-    assert (again.status, again.outcome) == (409, "NONCE_REPLAYED")
+    assert (again.status, again.outcome) == (401, "NONCE_REPLAYED")
     assert len(counter.departments.queries) == asked
     assert counter.log.acts[-1].code == "NONCE_REPLAYED"
 
@@ -332,15 +333,24 @@ async def test_a_log_that_began_anew_between_entries_and_act_gets_no_answer_out(
     assert not counter.log.acts
 
 
-async def test_a_call_that_is_cancelled_leaves_no_department_asked_on(counter: Counter) -> None:
+async def test_what_a_cancelled_call_asked_is_on_record_all_the_same(counter: Counter) -> None:
     await counter.register_family()
-    counter.departments.hanging = set(CERTIFICATES)
+    counter.departments.hanging, counter.deadline_s = set(CERTIFICATES), 0.9
+    recorded = asyncio.Event()
+
+    def look() -> None:
+        if len(counter.log.lines) == MOST_AT_ONCE - 1:  # this is the last
+            recorded.set()
+
+    counter.log.on_append = look
     call = asyncio.create_task(counter.ask())
-    while counter.departments.at_once < 8:
-        await asyncio.sleep(0)
-    call.cancel()
-    await asyncio.wait({call})
+    async with asyncio.timeout(5):
+        await counter.departments.all_asked.wait()
+        call.cancel()
+        await asyncio.wait({call})
+        await recorded.wait()
     assert call.cancelled()
+    assert not counter.log.acts
 
 
 @pytest.mark.parametrize(
