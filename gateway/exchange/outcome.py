@@ -33,6 +33,32 @@ _ROLES: Final[dict[MaterialHolder, Text]] = {
     "child": Text("child", "子女"),
     "legal_representative": Text("legal representative", "法定代表人"),
 }
+#: What is still to be done; `{by}` is a day, `{name}` the material.
+_TODO: Final[dict[MaterialOutcome, Text]] = {
+    "mismatch": Text(
+        "The department's record differs from what was stated. This refuses nobody: check the "
+        "statement, bring the document, or have the department correct its record.",
+        "部门记录与填报内容不一致，不得据此不予受理：请核对填报内容、提供《{name}》，"
+        "或申请部门更正记录。",
+    ),
+    "not_found": Text(
+        "The department answered that it has no such record. Bring the document.",
+        "部门答复无此记录，请提供《{name}》。",
+    ),
+    "unavailable": Text(
+        "The department could not be asked, which says nothing of its record. Ask again later, or "
+        "bring the document.",
+        "部门系统暂不能答复，不代表无此记录：请稍后再查，或提供《{name}》。",
+    ),
+    "deferrable": Text(
+        "May be handed in later, by {by}, against the applicant's promise.",
+        "可容缺受理：签署承诺后，于{by}前补交《{name}》。",
+    ),
+    "promisable": Text(
+        "The applicant's written commitment may take its place.",
+        "可实行告知承诺：签署承诺书后，无需提交《{name}》。",
+    ),
+}
 
 
 def judge(line: Line, reply: Reply | None) -> tuple[MaterialOutcome, str | None]:
@@ -108,39 +134,13 @@ def todo_of(
     line: Line, outcome: MaterialOutcome, code: str | None, due_on: date | None
 ) -> Text | None:
     """What the applicant must still do, for people; None where nothing."""
+    if outcome in SETTLED:
+        return None
     material = line.material
-    name = material.name
-    match outcome:
-        case "shared" | "verified":
-            return None
-        case "mismatch":
-            en = (
-                "The department's record differs from what was stated. This refuses nobody: check "
-                "the statement, bring the document, or have the department correct its record."
-            )
-            zh = (
-                f"部门记录与填报内容不一致，不得据此不予受理：请核对填报内容、提供《{name}》，"
-                "或申请部门更正记录。"
-            )
-        case "not_found":
-            en = "The department answered that it has no such record. Bring the document."
-            zh = f"部门答复无此记录，请提供《{name}》。"
-        case "unavailable":
-            en = (
-                "The department could not be asked, which says nothing of its record. Ask again "
-                "later, or bring the document."
-            )
-            zh = f"部门系统暂不能答复，不代表无此记录：请稍后再查，或提供《{name}》。"
-        case "deferrable":
-            by = _by(material, due_on)
-            en = f"May be handed in later, by {by.en}, against the applicant's promise."
-            zh = f"可容缺受理：签署承诺后，于{by.zh}前补交《{name}》。"
-        case "promisable":
-            en = "The applicant's written commitment may take its place."
-            zh = f"可实行告知承诺：签署承诺书后，无需提交《{name}》。"
-        case "applicant_must_supply":
-            return _supply(name, _ROLES[material.holder], code)
-    return Text(en, zh)
+    if outcome == "applicant_must_supply":
+        return _supply(material.name, _ROLES[material.holder], code)
+    by, todo = _by(material, due_on), _TODO[outcome]
+    return Text(todo.en.format(by=by.en), todo.zh.format(name=material.name, by=by.zh))
 
 
 def _supply(name: str, role: Text, code: str | None) -> Text:
@@ -158,11 +158,10 @@ def _supply(name: str, role: Text, code: str | None) -> Text:
 
 
 def _by(material: Material, due_on: date | None) -> Text:
-    """By when a deferred material has to be there."""
+    """By when a deferred material has to be there; of another one, nobody asks."""
     if due_on is not None:
         return Text(due_on.isoformat(), due_on.isoformat())
-    assert material.deferral is not None  # it is deferrable
-    count = material.deferral.due_working_days
+    count = 0 if material.deferral is None else material.deferral.due_working_days
     return Text(f"{count} working days after acceptance", f"受理之日起{count}个工作日")
 
 

@@ -30,6 +30,13 @@ MaterialOutcome = Literal[
     "promisable",
     "applicant_must_supply",
 ]
+#: What stands embedded as bytes, for the interface's document.
+_ANSWER_SCHEMA: Final = {
+    "anyOf": [
+        {"$ref": "#/components/schemas/LookupAnswer"},
+        {"$ref": "#/components/schemas/Problem"},
+    ]
+}
 #: Nothing is left to do about these.
 SETTLED: Final[frozenset[MaterialOutcome]] = frozenset({"shared", "verified"})
 
@@ -100,7 +107,7 @@ class MaterialAnswer(Discreet, msgspec.Struct, frozen=True, omit_defaults=True, 
     certificate: str | None = None
     source: str | None = None
     index: int | None = None
-    answer: msgspec.Raw | UnsetType = UNSET
+    answer: Annotated[msgspec.Raw, Meta(extra_json_schema=_ANSWER_SCHEMA)] | UnsetType = UNSET
     code: str | None = None
     todo: Text | None = None
     correction: bool = False
