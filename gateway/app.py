@@ -6,7 +6,7 @@ import gc
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -22,8 +22,6 @@ from gateway.admission.rate import AgencyLimits
 from gateway.admission.signer_door import OpenDoor
 from gateway.audit.client import SequencerClient
 from gateway.audit.epoch import LiveEpochs
-from gateway.audit.notary import serve_notary
-from gateway.audit.notary_plan import NotaryPlan, load_plan
 from gateway.audit.sequencer import serve as serve_sequencer
 from gateway.audit.space import Space
 from gateway.audit.store.sqlite import SqliteStore
@@ -31,10 +29,13 @@ from gateway.cache.memory import MemoryCache
 from gateway.caching import cache_secret, check_store, make_cache
 from gateway.casework import Casework
 from gateway.catalog.catalog import ItemCatalog
+from gateway.clerking import check_events
 from gateway.config import Site, load_site
 from gateway.crypto.sdjwt import RESERVED_NAMES
 from gateway.errors import SetupError
+from gateway.eventing import DepartmentWatch, Eventing
 from gateway.exchange.lookup import Lookup
+from gateway.followers import notary_plan
 from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
 from gateway.reading import Reading
@@ -47,7 +48,7 @@ from gateway.web.catalog_pages import CatalogPages
 from gateway.web.connections import Limits
 from gateway.web.front import Front
 from gateway.web.lookups import LookupDesk
-from gateway.web.metrics import AdapterMetrics, LookupMetrics, NotaryMetrics, RoomMetrics
+from gateway.web.metrics import AdapterMetrics, LookupMetrics, RoomMetrics
 from gateway.web.names import authorities_of, default_port
 from gateway.web.refusals import Refusals, report_fault
 from gateway.web.respond import Responder
@@ -96,7 +97,8 @@ def check_site(site: Site) -> Departments:
     keyring.check_epoch_key(site)
     keyring.office_cipher(site)
     check_store(site)
-    _notary_plan(site)
+    notary_plan(site)
+    check_events(site)
     open_tls(site)
     asyncio.run(_open_and_close(departments))
     return departments
@@ -122,6 +124,7 @@ def reread_site(site: Site) -> Site:
     certificates = load_departments(site).certificates
     check_grants(fresh.grants, certificates)
     check_shares(fresh.shares, certificates)
+    check_events(fresh)
     Admission(fresh.agencies, authorities=(), clock_window_s=1, clock=time.time)
     return fresh
 
@@ -160,32 +163,6 @@ async def run_sequencer(
     )
 
 
-def followers(site: Site) -> Mapping[str, Callable[..., Awaitable[None]]]:
-    """What runs beside the sequencer and only reads the log, by the name of its process."""
-    section = site.config.audit
-    found = {}
-    if section.witness_policy is not None or section.timestamps is not None:
-        found["notary"] = run_notary
-    return found
-
-
-async def run_notary(
-    site: Site, *, quit_event: asyncio.Event, on_ready: Callable[[], None]
-) -> None:
-    """Collect cosignatures and timestamps until `quit_event`."""
-    await serve_notary(
-        site.state / "audit",
-        _notary_plan(site),
-        quit_event=quit_event,
-        on_ready=on_ready,
-        on_look=NotaryMetrics().show,
-    )
-
-
-def _notary_plan(site: Site) -> NotaryPlan:
-    return load_plan(site.config.audit, site.folder, keyring.log_signer(site).public)
-
-
 async def run_worker(
     site: Site,
     sock: socket.socket,
@@ -193,24 +170,32 @@ async def run_worker(
     tls: LiveTLS | None,
     quit_event: asyncio.Event,
     on_ready: Callable[[], None],
+    name: str = "worker-1",
 ) -> None:
-    """Serve lookups until `quit_event`, then drain."""
+    """Serve lookups until `quit_event`, then drain.
+
+    Args:
+        name: of the process; its successor has the same.
+    """
     async with AsyncExitStack() as stack:
-        departments = load_departments(site, observer=AdapterMetrics())
+        watch = DepartmentWatch(AdapterMetrics())
+        departments = load_departments(site, observer=watch)
         sealer = _make_sealer(site)
         cache = make_cache(site, sealer.recognise)
         audit = SequencerClient(site.socket, cache)
         stack.push_async_callback(audit.aclose)
         await audit.open()
         epochs = _make_epochs(site)
+        life_s = _nonce_life_s(site)
         signalling = Signalling(
-            site, departments, audit, cache, epochs=epochs, clock=_now,
-            nonce_life_s=_nonce_life_s(site),
-        )  # fmt: skip
-        casework = Casework(
-            site, audit, epochs=epochs, clock=_now, nonce_life_s=_nonce_life_s(site)
+            site, departments, audit, cache, epochs=epochs, clock=_now, nonce_life_s=life_s
         )
+        casework = Casework(site, audit, epochs=epochs, clock=_now, nonce_life_s=life_s)
         stack.callback(casework.store.close)
+        eventing = Eventing(
+            site, casework.store, audit, departments, watch, worker=name, clock=_now,
+            nonce_life_s=life_s, is_stopping=quit_event.is_set,
+        )  # fmt: skip
         stack.push_async_callback(departments.aclose)
         await departments.open(signalling.notice)
         open_door = _door_of(site, authorities=authorities_of(site.config.http, sock))
@@ -224,28 +209,30 @@ async def run_worker(
         front = _make_front(
             _Rooms(
                 site, live, departments, audit, cache, epochs, tls,
-                sealer, open_door, signalling, catalog, casework,
+                sealer, open_door, signalling, catalog, casework, eventing,
             )
         )  # fmt: skip
         gc.collect()
         gc.freeze()  # what start-up made stays; the collector need not look at it again
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, _reload, live, departments, tls)
-        async with asyncio.TaskGroup() as tasks:
-            forever = [each.watch() for each in (live, epochs, signalling, catalog)]
-            forever += [front.tidy_forever(), cache.keep()]
-            watchers = [tasks.create_task(each) for each in forever]
-            await serve_http(
-                front,
-                sock,
-                limits=Limits.of(site.config.http, departments.connection_count),
-                quit_event=quit_event,
-                drain_s=site.config.http.drain_s,
-                on_ready=on_ready,
-                tls=tls,
-            )
-            for watcher in watchers:
-                watcher.cancel()
+        await _serve_watched(
+            serve_http(
+                front, sock, limits=Limits.of(site.config.http, departments.connection_count),
+                quit_event=quit_event, drain_s=site.config.http.drain_s, on_ready=on_ready, tls=tls,
+            ),
+            *(each.watch() for each in (live, epochs, signalling, catalog, eventing)),
+            *(front.tidy_forever(), cache.keep()),
+        )  # fmt: skip
+
+
+async def _serve_watched(serving: Awaitable[None], *watching: Coroutine[None, None, None]) -> None:
+    """Serve while others watch; they end with it."""
+    async with asyncio.TaskGroup() as tasks:
+        watchers = [tasks.create_task(each) for each in watching]
+        await serving
+        for watcher in watchers:
+            watcher.cancel()
 
 
 def _reload(live: LiveSite, departments: Departments, tls: LiveTLS | None) -> None:
@@ -298,6 +285,7 @@ class _Rooms(NamedTuple):
     signalling: Signalling
     catalog: CatalogPages
     casework: Casework
+    eventing: Eventing
 
 
 def _make_front(rooms: _Rooms) -> Front:
@@ -339,6 +327,7 @@ def _make_front(rooms: _Rooms) -> Front:
         more=rooms.signalling.handlers(rooms.open_door, responder)
         | reading.handlers()
         | casework.handlers(*office, lookup=lookup, departments=rooms.departments)
+        | rooms.eventing.handlers(live.identify, limits, responder)
         | rooms.catalog.handlers(responder),
         pages=reading.pages,
         folders=rooms.catalog.folders(responder) | casework.folders(*office),

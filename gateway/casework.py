@@ -16,6 +16,7 @@ from gateway.exchange.cases import Cases
 from gateway.exchange.lookup import Lookup
 from gateway.exchange.materials import Materials
 from gateway.office.cases import SqliteCaseBook
+from gateway.office.store import FOLDER as OFFICE
 from gateway.office.store import OfficeStore
 from gateway.policy.cases import CasePolicy
 from gateway.ports import AdapterDirectory, Catalog, Epochs, RateLimits
@@ -24,8 +25,6 @@ from gateway.web.cases import FOLDER, CaseDesk, Identify
 from gateway.web.front import Folder, Page
 from gateway.web.names import default_port
 from gateway.web.respond import Responder
-
-OFFICE: Final = "office"
 
 
 def open_case_book(site: Site) -> tuple[OfficeStore, SqliteCaseBook]:

@@ -35,6 +35,7 @@ from gateway.model.audit_site import AuditSection
 from gateway.model.auditor import Auditor
 from gateway.model.cache_section import CacheSection
 from gateway.model.department import Department
+from gateway.model.events_section import EventsSection
 from gateway.model.grant import Grant
 from gateway.model.grants_section import GrantsSection
 from gateway.model.http_section import HTTPSection
@@ -107,6 +108,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         office: the store of cases.
         cases: whether what is asked has to belong to a registered case.
         grants: how long a department may take over an application.
+        events: how agencies are told what happens.
     """
 
     site: SiteSection
@@ -118,6 +120,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     office: OfficeSection = OfficeSection()
     cases: CasesSection = CasesSection()
     grants: GrantsSection = GrantsSection()
+    events: EventsSection = EventsSection()
 
 
 class _Items(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The interfaces around cases: how rooms know the office store without knowing SQLite.
+"""The interfaces around cases and events: how rooms know the office store without knowing SQLite.
 
 A page of its own beside `gateway.ports`: another store (PostgreSQL, for several nodes) implements
 `CaseBook`, and nothing else changes.
@@ -24,6 +24,7 @@ from gateway.model.case import (
 from gateway.model.grant import Decision, Deny
 from gateway.model.holder import Holder
 from gateway.model.lookup import Attribution
+from gateway.model.office_event import OfficeEvent
 from gateway.ports import Caller, Held
 from gateway.sdk import Deadline
 
@@ -160,3 +161,16 @@ class CaseLog(Protocol):
 
     async def record_replay(self, caller: Caller, act: CaseAct, deadline: Deadline) -> int:
         """Record that a request came again, and was refused."""
+
+
+class EventShelf(Protocol):
+    """Events as agencies read them. Every method raises StoreError when the store cannot answer."""
+
+    async def wait(self, agency: str, after: int, wait_s: float) -> Sequence[OfficeEvent]:
+        """The agency's next events; where there are none, the first that come within `wait_s`."""
+
+    def newest(self) -> int:
+        """The last `seq` that was ever given; 0 for none."""
+
+    def kept_from(self) -> int:
+        """The first `seq` that is kept, or the next one to come."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Acts that were asked for by a signed HTTP request: a receipt, a bundle of entries, a list.
+"""Acts that were asked for by a signed HTTP request: a receipt, entries, a list, events.
 
 Rules:
 
@@ -24,16 +24,17 @@ from gateway.model.act import Act, Action, SignedTarget
 from gateway.model.agency import AgencyKey
 from gateway.model.instant import format_time_ms
 from gateway.model.record import format_record
-from gateway.ports import Appended, AuditLog, Caller, Claim
+from gateway.ports import Appended, AuditLog, Caller, Claim, Held
 from gateway.sdk import Deadline
 
 _SALT_BYTES: Final = 16
 _ID_BYTES: Final = 16
-#: What stands before the subject of an act in the path.
+#: Where the subject of an act stands in the target.
 _FOLDERS: Final[dict[Action, str]] = {
     "receipt": "/v1/receipts/",
     "entries": "/log/",
     "certificates": "/v1/certificates",  # and no subject follows
+    "events": "/v1/events",
 }
 _TARGET: Final = frozenset({'"@method"', '"@authority"', '"@path"', '"@query"'})
 
@@ -76,12 +77,13 @@ def verify_signed_act(act: Act, key: AgencyKey) -> None:
 
 def _base_of(request: SignedTarget) -> bytes:
     """The signature base (RFC 9421 §2.5), in the order in which the signer listed components."""
-    method, _, path = request.target.partition(" ")
+    method, _, target = request.target.partition(" ")
+    path, mark, query = target.partition("?")
     values = {
         '"@method"': method,
         '"@authority"': request.authority,
         '"@path"': path,
-        '"@query"': "?",
+        '"@query"': mark + query or "?",
     }
     listed = request.signature_input.partition(")")[0] + ")"
     components = [item.text for item in sfv.parse_items(listed)]
@@ -104,6 +106,15 @@ class SignedActs:
         self._clock: Final = clock
         self._nonce_life_s: Final = nonce_life_s
 
+    async def begin(self, caller: Caller, deadline: Deadline) -> Held | None:
+        """Decide the nonce of a request that is going to wait; None if it came before.
+
+        Raises:
+            AuditError: no decision.
+        """
+        held = await self._audit.claim(self._claim(caller), deadline)
+        return held if isinstance(held, Held) else None
+
     async def record(
         self,
         caller: Caller,
@@ -113,11 +124,13 @@ class SignedActs:
         subject: str,
         count: int | None = None,
         code: str | None = None,
+        held: Held | None = None,
     ) -> int | None:
         """Record an act; its result may leave when this returns an index.
 
         Args:
             code: why it was refused; None for what is done.
+            held: of `begin`, where the nonce was decided already.
 
         Returns:
             The index of the record; None for a request that was received before, of which
@@ -126,10 +139,10 @@ class SignedActs:
         Raises:
             AuditError: it could not be recorded.
         """
-        signature = caller.signature
-        claim = Claim(signature.keyid, signature.nonce, signature.created + self._nonce_life_s)
         act = self._act(caller, action, subject, count, code)
-        appended = await self._audit.append(format_record(act), deadline, claim=claim)
+        appended = await self._audit.append(
+            format_record(act), deadline, claim=self._claim(caller), held=held
+        )
         return appended.index if isinstance(appended, Appended) else None
 
     async def record_replay(
@@ -145,11 +158,16 @@ class SignedActs:
         assert isinstance(appended, Appended)  # without a claim there is no verdict
         return appended.index
 
+    def _claim(self, caller: Caller) -> Claim:
+        signature = caller.signature
+        return Claim(signature.keyid, signature.nonce, signature.created + self._nonce_life_s)
+
     def _act(
         self, caller: Caller, action: Action, subject: str, count: int | None, code: str | None
     ) -> Act:
         signature = caller.signature
         request = signature.request
+        query = "" if request.query == "?" else request.query
         return Act(
             id=secrets.token_hex(_ID_BYTES),
             salt=b64url_encode(secrets.token_bytes(_SALT_BYTES)),
@@ -162,7 +180,9 @@ class SignedActs:
             outcome="done" if code is None else "refused",
             code=code,
             request=SignedTarget(
-                request.authority, f"{request.method} {request.path}", signature.member
+                request.authority,
+                f"{request.method} {request.path}{query}",
+                signature.member,
             ),
             signature=b64url_encode(signature.value),
         )

@@ -33,6 +33,7 @@ from gateway.cli import (
     case,
     config,
     department,
+    event,
     explain,
     grant,
     grant_explain,
@@ -74,6 +75,7 @@ app.add_typer(auditor.app, name="auditor")
 app.add_typer(department.app, name="department")
 app.add_typer(cache.app, name="cache")
 app.add_typer(case.app, name="case")
+app.add_typer(event.app, name="event")
 app.add_typer(attribution.app, name="attribution")
 for review in (
     grant_review.supplement,

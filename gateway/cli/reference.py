@@ -25,6 +25,7 @@ def pages() -> dict[str, str]:
     """The generated pages by file name."""
     from gateway.cli.conformance_page import conformance_page
     from gateway.cli.departments_page import departments_page
+    from gateway.cli.events_page import events_page
     from gateway.cli.kits_pages import declarations_page, return_codes_page
     from gateway.web.openapi import encode_document
 
@@ -35,6 +36,7 @@ def pages() -> dict[str, str]:
         "config-grants.md": _grants_page(),
         "declarative-adapters.md": declarations_page(),
         "departments.md": departments_page(),
+        "events.md": events_page(),
         "conformance.md": conformance_page(),
         "openapi.json": encode_document().decode(),
         "return-codes.md": return_codes_page(),

@@ -13,8 +13,8 @@ from gateway.model.entry import HolderMark
 
 ACT_VERSION: Final = 1
 
-#: What can be done. `receipt`, `certificates` and `case_…` are an agency's own, `invalidate` a
-#: department's; the others are auditors'.
+#: What can be done. `receipt`, `certificates`, `events` and `case_…` are an agency's own,
+#: `invalidate` a department's; the others are auditors'.
 Action = Literal[
     "search",
     "view",
@@ -36,6 +36,7 @@ Action = Literal[
     "case_show",
     "case_close",
     "case_materials",
+    "events",
 ]
 
 #: Whose signature covers a holder's number, or may: it stands sealed (`gateway.audit.sealed`).
@@ -54,7 +55,7 @@ class SignedTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         authority: `@authority` as signed: the name by which the gateway was called.
-        target: method and path as signed, e.g. `GET /v1/receipts/7`; no query.
+        target: method and path as signed, e.g. `GET /v1/receipts/7`; a query only of `events`.
         signature_input: the signature's own member of Signature-Input, without its label.
     """
 

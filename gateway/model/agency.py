@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from gateway.model.events_section import Subscription
 from gateway.model.limits import Burst, PerSecond
 
 Algorithm = Literal["ecdsa-p256-sha256", "ed25519"]
@@ -63,6 +64,7 @@ class Agency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         burst: requests at once under `per_s`; 0 is one second's worth.
         x509_sha256: of the X.509 certificates (DER) that its connections may present. Where there
             are any, a request over another connection is refused.
+        events: where its events are delivered; it can always fetch them.
     """
 
     id: Name
@@ -75,3 +77,4 @@ class Agency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     per_s: PerSecond | None = None
     burst: Burst = 0
     x509_sha256: tuple[Fingerprint, ...] = ()
+    events: Subscription | None = None

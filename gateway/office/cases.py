@@ -9,6 +9,7 @@ Rules:
    its holders: else an agency could look first and fit the case to it later.
 3. What a lookup is checked against is remembered by case as long as nobody writes to the store.
 4. Content is compared by its keyed digest, since the holders in it are only kept sealed.
+5. What changes a case puts its event beside it (`gateway.office.outbox`); nothing else does.
 """
 
 import sqlite3
@@ -31,6 +32,8 @@ from gateway.model.case import (
 )
 from gateway.model.holder import Holder
 from gateway.model.instant import format_unix_s
+from gateway.model.office_event import CaseClosed, CaseRegistered
+from gateway.office.outbox import put_event
 from gateway.office.store import OfficeStore
 from gateway.office_port import CaseBook
 from gateway.sdk import Deadline
@@ -177,13 +180,20 @@ class SqliteCaseBook(CaseBook):
         """
 
         def work(connection: sqlite3.Connection) -> None:
-            changed = connection.execute(
-                "UPDATE cases SET state = 'closed', closed_at = coalesce(closed_at, ?) "
-                "WHERE agency = ? AND number = ?",
+            known = connection.execute(
+                "SELECT item, state FROM cases WHERE agency = ? AND number = ?", (agency, number)
+            ).fetchone()
+            if known is None:
+                raise RequestError("CASE_ABSENT")
+            item, state = known
+            if state == "closed":
+                return
+            connection.execute(
+                "UPDATE cases SET state = 'closed', closed_at = ? WHERE agency = ? AND number = ?",
                 (closed_at, agency, number),
             )
-            if not changed.rowcount:
-                raise RequestError("CASE_ABSENT")
+            closed = CaseClosed(number, item, closed_at)
+            put_event(connection, closed, agency=agency, now_s=self._clock_s())
 
         await self._store.write(work, deadline)
         return self._known(agency, number)
@@ -193,6 +203,7 @@ class SqliteCaseBook(CaseBook):
         known = _state_of(connection, draft)
         if known is None:
             self._add(connection, draft, "open", 1)
+            self._tell(connection, draft, 1)
             return
         state, version, item, digest = known
         if state == "closed":
@@ -207,6 +218,11 @@ class SqliteCaseBook(CaseBook):
             (version + 1, draft.agency, draft.number),
         )
         self._add_version(connection, draft, version + 1)
+        self._tell(connection, draft, version + 1)
+
+    def _tell(self, connection: sqlite3.Connection, draft: CaseDraft, version: int) -> None:
+        registered = CaseRegistered(draft.number, draft.item, version)
+        put_event(connection, registered, agency=draft.agency, now_s=self._clock_s())
 
     def _refuse_left_out(
         self, connection: sqlite3.Connection, draft: CaseDraft, version: int

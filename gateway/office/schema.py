@@ -57,5 +57,49 @@ _CASES: Final = (
     "CREATE INDEX case_holders_by_ix ON case_holders (ix)",
 )
 
+_EVENTS: Final = (
+    # What happened, for whom (empty: for all); never changed. `seq` is where the feed stands.
+    """CREATE TABLE events (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        time_s INTEGER NOT NULL,
+        agency TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        what TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX events_by_agency ON events (agency, seq)",
+    # Up to where events were put into each subscriber's `deliveries`.
+    """CREATE TABLE subscribers (
+        agency TEXT NOT NULL PRIMARY KEY,
+        planned_seq INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE deliveries (
+        agency TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        subject TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'dead')),
+        attempts INTEGER NOT NULL,
+        next_at_s REAL NOT NULL,
+        dead_at_s REAL NOT NULL,
+        ended_at_s REAL,
+        said TEXT NOT NULL,
+        PRIMARY KEY (agency, seq),
+        FOREIGN KEY (seq) REFERENCES events (seq) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX deliveries_by_seq ON deliveries (seq)",
+    """CREATE INDEX deliveries_pending ON deliveries (agency, subject, seq)
+        WHERE state = 'pending'""",
+    "CREATE INDEX deliveries_oldest ON deliveries (seq) WHERE state = 'pending'",
+    "CREATE INDEX deliveries_dead ON deliveries (seq) WHERE state = 'dead'",
+    # Which workers leave a department alone; where there is none, it works.
+    """CREATE TABLE departments_down (
+        adapter TEXT NOT NULL,
+        worker TEXT NOT NULL,
+        since_s INTEGER NOT NULL,
+        PRIMARY KEY (adapter, worker)
+    ) STRICT, WITHOUT ROWID""",
+)
+
 #: Statements that lead from version n to n + 1, at n.
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_CASES,)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_CASES, _EVENTS)

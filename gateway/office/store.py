@@ -33,6 +33,8 @@ from gateway.sdk import Deadline
 
 T = TypeVar("T")
 
+#: Of the site's state.
+FOLDER: Final = "office"
 DATABASE: Final = "office.sqlite"
 _LOCK: Final = "office.lock"
 #: For as long another process's transaction is waited for: they are short.

@@ -42,7 +42,9 @@ class Supervisor:
     def __init__(
         self, site: Site, sock: socket.socket, *, workers: int, on_ready: Callable[[], None]
     ) -> None:
-        from gateway import app  # noqa: PLC0415 - after the metrics folder is named, see `serve`
+        # After the metrics folder is named, see `serve`.
+        from gateway import app  # noqa: PLC0415
+        from gateway.followers import followers  # noqa: PLC0415
 
         host, port = sock.getsockname()[:2]
         names = [f"worker-{number}" for number in range(1, workers + 1)]
@@ -59,7 +61,7 @@ class Supervisor:
         ]
         self._followers: Final = [
             Child(name, partial(self._run_follower, run))
-            for name, run in {**app.followers(site), **indexer_of(site)}.items()
+            for name, run in {**followers(site), **indexer_of(site)}.items()
         ]
         self._children: Final = [self._sequencer, *self._followers, *self._workers]
         self._state_file: Final = site.state / "processes.json"
@@ -123,7 +125,7 @@ class Supervisor:
         ready: Callable[[], None],
     ) -> Awaitable[None]:
         sock = self._listeners[name].open()
-        return run(self._site, sock, tls=self._tls, quit_event=stop, on_ready=ready)
+        return run(self._site, sock, tls=self._tls, quit_event=stop, on_ready=ready, name=name)
 
     def _run_follower(
         self, run: Callable[..., Awaitable[None]], stop: asyncio.Event, ready: Callable[[], None]

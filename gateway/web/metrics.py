@@ -23,6 +23,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from gateway.errors import REFUSALS
 from gateway.model.forget import CacheState
+from gateway.office.deliveries import Backlog
 from gateway.registry.observer import STATES, AdapterObserver, Outcome, State
 from gateway.registry.quarantine import Offence
 
@@ -241,6 +242,37 @@ class NotaryMetrics:
         """Show the latest measurement."""
         self._unwitnessed_s(unwitnessed_s)
         self._unstamped_s(unstamped_s)
+
+
+class EventMetrics:
+    """Tells how far deliveries of events are behind; set by the clerk."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self._attempts: Final = Counter(
+            "yizheng_event_attempts",
+            "Attempts to deliver an event: taken, refused, away, or dead (given up)",
+            ["result"],
+            registry=registry,
+        )
+        self._pending, self._dead, self._oldest_s = (
+            Gauge(name, text, multiprocess_mode="mostrecent", registry=registry).set
+            for name, text in (
+                ("yizheng_events_pending", "Events that are still to be delivered"),
+                ("yizheng_events_dead", "Events that were given up and not delivered again"),
+                ("yizheng_events_oldest_seconds", "Age of the oldest event to be delivered"),
+            )
+        )
+
+    def count(self, result: str) -> None:
+        """Count an attempt."""
+        self._attempts.labels(result=result).inc()
+
+    def show(self, backlog: Backlog) -> None:
+        """Show the latest backlog."""
+        self._pending(backlog.pending_count)
+        self._dead(backlog.dead_count)
+        self._oldest_s(backlog.oldest_s)
 
 
 class IndexMetrics:

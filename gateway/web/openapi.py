@@ -18,9 +18,21 @@ from gateway.model.case import CaseAnswer, CaseClosing, CaseRegistration
 from gateway.model.invalidation import Invalidated, Invalidation
 from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
 from gateway.model.offer import Offered
+from gateway.model.office_event import EventPage
 from gateway.model.plan import MaterialsAnswer, MaterialsRequest
 from gateway.model.published import PublishedItems, PublishedList
 from gateway.web.log_pages import OCTETS
+from gateway.web.openapi_parameters import (
+    AFTER,
+    CASE,
+    CODE,
+    FORMS,
+    INDEX,
+    LEVEL,
+    LIST,
+    TILE,
+    WAIT,
+)
 
 _SCHEMA_PATH: Final = "#/components/schemas/"
 # Of targets that are no operation of this document.
@@ -44,20 +56,6 @@ _WHO: Final = (
     "signature_input", "coverage", "authority", "key", "agency", "created", "digest", "signature",
     "x509", "rate", "nonce", "OVERLOADED",
 )  # fmt: skip
-_INDEX: Final = {
-    "name": "index",
-    "in": "path",
-    "required": True,
-    "description": "Of the record, as Audit-Receipt tells it.",
-    "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999},
-}
-_CASE: Final = {
-    "name": "case",
-    "in": "path",
-    "required": True,
-    "description": "The agency's number of the case; `/` in it is written %2F.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._/-]{4,64}$"},
-}
 #: Codes of a registration's content.
 _CASE_CONTENT: Final = (
     "CASE_MALFORMED", "HOLDER_INVALID", "ITEM_UNKNOWN", "OPERATOR_UNKNOWN", "OPERATOR_PLACEHOLDER",
@@ -66,59 +64,6 @@ _CASE_CONTENT: Final = (
 )  # fmt: skip
 _MATERIALS: Final = ("CASE_UNKNOWN", "CASE_CLOSED", "CASE_ITEM_MISMATCH", "ITEM_UNKNOWN",
                      "SITUATION_UNKNOWN", "MATERIALS_TOO_MANY")  # fmt: skip
-_LEVEL: Final = {
-    "name": "level",
-    "in": "path",
-    "required": True,
-    "description": "Level of the tile.",
-    "schema": {"type": "integer", "minimum": 0, "maximum": 63},
-}
-_TILE: Final = {
-    "name": "index",
-    "in": "path",
-    "required": True,
-    "description": "Of the tile, in groups of three digits (`x001/234`); `.p/<width>` follows "
-    "where it is partial (c2sp.org/tlog-tiles).",
-    "schema": {"type": "string", "pattern": "^[0-9]{3}$"},
-}
-_CODE: Final = {
-    "name": "code",
-    "in": "path",
-    "required": True,
-    "description": "Of the item.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
-}
-_LIST: Final = {
-    "name": "name",
-    "in": "path",
-    "required": True,
-    "description": "Of the list.",
-    "schema": {"type": "string", "enum": ["one-id-items", "materials", "intermediaries"]},
-}
-#: How a form of a public document is chosen.
-_FORMS: Final = (
-    {
-        "name": "format",
-        "in": "query",
-        "required": False,
-        "description": "`json`, `csv` or `html`, before Accept; anything else counts for nothing.",
-        "schema": {"type": "string"},
-    },
-    {
-        "name": "lang",
-        "in": "query",
-        "required": False,
-        "description": "`zh` or `en`, before Accept-Language; anything else counts for nothing.",
-        "schema": {"type": "string"},
-    },
-    {
-        "name": "If-None-Match",
-        "in": "header",
-        "required": False,
-        "description": "RFC 9110; the ETag of what is kept.",
-        "schema": {"type": "string"},
-    },
-)
 
 
 def document() -> dict[str, Any]:
@@ -158,11 +103,12 @@ def document() -> dict[str, Any]:
             },
             "/v1/certificates": {"get": _certificates()},
             "/v1/receipts/{index}": {"get": _receipt()},
+            "/v1/events": {"get": _events()},
             "/log/checkpoint": {
                 "get": _log_page("checkpoint", "Newest checkpoint 最新检查点", "text/plain")
             },
             "/log/tile/{level}/{index}": {
-                "get": _log_page("tile", "Hashes of the log 日志哈希", OCTETS, _LEVEL, _TILE)
+                "get": _log_page("tile", "Hashes of the log 日志哈希", OCTETS, LEVEL, TILE)
             },
             "/log/tile/entries/{index}": {"get": _bundle()},
             **_catalog(),
@@ -191,6 +137,7 @@ def _schemas() -> dict[str, Any]:
             *(CaseRegistration, CaseClosing, CaseAnswer, Offered),
             *(MaterialsRequest, MaterialsAnswer),
             *(PublishedItems, PublishedList),
+            EventPage,
         ),
         ref_template=_SCHEMA_PATH + "{name}",
     )
@@ -243,7 +190,7 @@ def _invalidation() -> dict[str, Any]:
 
 def _case(
     name: str, summary: str, *, body: str | None = None, further: tuple[str, ...] = (),
-    answer: str = "CaseAnswer", at: tuple[dict[str, Any], ...] = (_CASE,),
+    answer: str = "CaseAnswer", at: tuple[dict[str, Any], ...] = (CASE,),
 ) -> dict[str, Any]:  # fmt: skip
     """A request about a case; without a body it covers its target alone."""
     signed = _signed_fields()
@@ -282,10 +229,22 @@ def _receipt() -> dict[str, Any]:
     return {
         "operationId": "receipt",
         "summary": "The record of an own access, with its proof 本单位一次用证的存证",
-        "parameters": [_INDEX, *_signed_fields()],
+        "parameters": [INDEX, *_signed_fields()],
         "responses": {
             "200": _done(_content(JSON, "Receipt")),
             **_problems(_refusals(*_WHO, "RECORD_UNKNOWN"), headers=_reply_headers()),
+        },
+    }
+
+
+def _events() -> dict[str, Any]:
+    return {
+        "operationId": "events",
+        "summary": "Own events behind a cursor 本单位的事件",
+        "parameters": [AFTER, WAIT, *_signed_fields()],
+        "responses": {
+            "200": _done(_content(JSON, "EventPage")),
+            **_problems(_refusals(*_WHO, "OFFICE_UNAVAILABLE"), headers=_reply_headers()),
         },
     }
 
@@ -294,7 +253,7 @@ def _bundle() -> dict[str, Any]:
     return {
         "operationId": "entries",
         "summary": "Entries of the log, for auditors 日志条目（审计人员）",
-        "parameters": [_TILE, *_signed_fields()],
+        "parameters": [TILE, *_signed_fields()],
         "responses": {
             "200": _done({OCTETS: {}}),
             **_problems(
@@ -311,10 +270,10 @@ def _catalog() -> dict[str, Any]:
             "get": _public("items", "Items in force 已公布事项（一证通办清单）", "PublishedItems")
         },
         "/v1/items/{code}": {
-            "get": _public("item", "One item, with materials 事项与材料", "PublishedItem", _CODE)
+            "get": _public("item", "One item, with materials 事项与材料", "PublishedItem", CODE)
         },
         "/v1/lists/{name}": {
-            "get": _public("list", "A published list 已公布清单", "PublishedList", _LIST)
+            "get": _public("list", "A published list 已公布清单", "PublishedList", LIST)
         },
         "/assets/catalog.css": {"get": _page("style", "Style of the pages 页面样式", "text/css")},
     }
@@ -328,7 +287,7 @@ def _public(name: str, summary: str, schema: str, *parameters: dict[str, Any]) -
     return {
         "operationId": name,
         "summary": summary,
-        "parameters": [*parameters, *_FORMS],
+        "parameters": [*parameters, *FORMS],
         "responses": {
             "200": {"description": "The document.", "headers": tag, "content": content},
             "304": {"description": "Unchanged.", "headers": tag, "content": {}},

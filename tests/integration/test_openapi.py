@@ -163,8 +163,9 @@ def test_every_public_page_is_there_and_of_its_declared_type(
     lookup = sign(world, msgspec.json.encode(lookup_body(world, citizen.id_number)))
     assert send(world, lookup).status == 200  # so that the log has a checkpoint
     for path, methods in contract["paths"].items():
-        if "get" not in methods or "{" in path or "parameters" in methods["get"]:
-            continue  # what takes parameters is signed, or names a part of the log
+        signed = {each["name"] for each in methods.get("get", {}).get("parameters", ())}
+        if "get" not in methods or "{" in path or "Signature" in signed:
+            continue
         answer = send(world, Draft(path, {"Host": "a"}, method="GET"))
         assert answer.status == 200, path
         kind = answer.fields["content-type"].partition(";")[0]

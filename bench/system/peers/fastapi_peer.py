@@ -77,6 +77,7 @@ class Attribution(_Strict):
     operator: Operator
     terminal: str | None = None
     division: str | None = None
+    mandate: str | None = None
 
 
 class Lookup(_Strict):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.model.agency import Agency, AgencyKey, Operator
 from gateway.model.agency_file import format_agency, parse_agency
+from gateway.model.events_section import Subscription
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 LABELS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=64)
@@ -40,6 +41,12 @@ AGENCIES = st.builds(
     per_s=st.none() | st.floats(0, 1_000_000),
     burst=st.integers(0, 1_000_000),
     x509_sha256=st.lists(st.from_regex(r"[0-9a-f]{64}", fullmatch=True), max_size=2).map(tuple),
+    events=st.none()
+    | st.builds(
+        Subscription,
+        st.from_regex(r"https://[a-z]{1,20}/[!-\"$-~]{0,40}", fullmatch=True),
+        st.lists(st.sampled_from(["case.closed", "department.down"])).map(tuple),
+    ),
 )
 
 

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parameters of the interface's document, each as OpenAPI 3.1 writes it."""
+
+from typing import Final
+
+INDEX: Final = {
+    "name": "index",
+    "in": "path",
+    "required": True,
+    "description": "Of the record, as Audit-Receipt tells it.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999},
+}
+AFTER: Final = {
+    "name": "after",
+    "in": "query",
+    "required": True,
+    "description": "`next` of the page before; at first 0.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999},
+}
+WAIT: Final = {
+    "name": "wait",
+    "in": "query",
+    "description": "Seconds to wait for an event where there is none; follows `after`.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 99},
+}
+CASE: Final = {
+    "name": "case",
+    "in": "path",
+    "required": True,
+    "description": "The agency's number of the case; `/` in it is written %2F.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._/-]{4,64}$"},
+}
+LEVEL: Final = {
+    "name": "level",
+    "in": "path",
+    "required": True,
+    "description": "Level of the tile.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 63},
+}
+TILE: Final = {
+    "name": "index",
+    "in": "path",
+    "required": True,
+    "description": "Of the tile, in groups of three digits (`x001/234`); `.p/<width>` follows "
+    "where it is partial (c2sp.org/tlog-tiles).",
+    "schema": {"type": "string", "pattern": "^[0-9]{3}$"},
+}
+CODE: Final = {
+    "name": "code",
+    "in": "path",
+    "required": True,
+    "description": "Of the item.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
+}
+LIST: Final = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "description": "Of the list.",
+    "schema": {"type": "string", "enum": ["one-id-items", "materials", "intermediaries"]},
+}
+#: How a form of a public document is chosen.
+FORMS: Final = (
+    {
+        "name": "format",
+        "in": "query",
+        "required": False,
+        "description": "`json`, `csv` or `html`, before Accept; anything else counts for nothing.",
+        "schema": {"type": "string"},
+    },
+    {
+        "name": "lang",
+        "in": "query",
+        "required": False,
+        "description": "`zh` or `en`, before Accept-Language; anything else counts for nothing.",
+        "schema": {"type": "string"},
+    },
+    {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": "RFC 9110; the ETag of what is kept.",
+        "schema": {"type": "string"},
+    },
+)

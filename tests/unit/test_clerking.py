@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who wants events is what `agencies/` says now, and the last good word of it."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway import clerking
+from gateway.clerking import Subscriptions
+from gateway.config import GatewayConfig, Site, SiteSection
+from gateway.model.agency import Agency
+from gateway.model.agency_file import format_agency
+from gateway.model.events_section import EventsSection, Subscription
+
+OA = Subscription("https://oa.example/events", kinds=("case.closed",))
+PORTAL = Subscription("https://portal.example/")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.setattr(clerking, "_REREAD_S", 0.0)
+    (tmp_path / "agencies").mkdir()
+    config = GatewayConfig(
+        SiteSection("演示", "https://gw.example", "gw.example/log"),
+        events=EventsSection(deliver=True),
+    )
+    return Site(tmp_path, config, (), (), (), ())
+
+
+def write(site: Site, agency: Agency) -> None:
+    file = site.folder / f"agencies/{agency.id}.toml"
+    draft = file.with_suffix(".new")
+    draft.write_text(format_agency(agency))
+    draft.replace(file)
+
+
+def test_a_receiver_is_taken_changed_and_let_go_without_a_restart(site: Site) -> None:
+    subscriptions = Subscriptions(site)
+    assert subscriptions.now() == {}
+    write(site, Agency("yq-gjj", "公积金", events=OA))
+    write(site, Agency("quiet", "不订阅"))
+    assert subscriptions.now() == {"yq-gjj": OA}
+    write(site, Agency("yq-gjj", "公积金", events=PORTAL))
+    assert subscriptions.now() == {"yq-gjj": PORTAL}
+    write(site, Agency("yq-gjj", "公积金", active=False, events=PORTAL))
+    assert subscriptions.now() == {}
+
+
+@pytest.mark.parametrize("url", ["http://oa.example/", "https://169.254.169.254/"])
+def test_a_receiver_that_must_not_be_used_leaves_the_last_good_one(site: Site, url: str) -> None:
+    subscriptions = Subscriptions(site)
+    write(site, Agency("yq-gjj", "公积金", events=OA))
+    assert subscriptions.now() == {"yq-gjj": OA}
+    write(site, Agency("yq-gjj", "公积金", events=Subscription(url)))
+    assert subscriptions.now() == {"yq-gjj": OA}
+    write(site, Agency("yq-gjj", "公积金", events=PORTAL))
+    assert subscriptions.now() == {"yq-gjj": PORTAL}
+
+
+def test_the_folder_is_not_read_at_each_look(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clerking, "_REREAD_S", 3600.0)
+    subscriptions = Subscriptions(site)
+    assert subscriptions.now() == {}
+    write(site, Agency("yq-gjj", "公积金", events=OA))
+    assert subscriptions.now() == {}
