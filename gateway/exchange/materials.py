@@ -218,8 +218,9 @@ class Materials:
         )
 
     def _source(self, line: Line) -> str | None:
-        if (asked := line.request) is None:
-            return None
+        asked = line.request
+        if asked is None or asked.certificate not in self._departments.certificates:
+            return None  # nobody answers for it here
         return self._departments.adapter_of(asked.certificate, asked.attribution.division)
 
     def _today(self) -> date:

@@ -9,6 +9,7 @@ what six accesses cost a worker is all there is.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -60,7 +61,7 @@ async def _round(
     for _ in range(count):
         times[0].append(await _timed(call))
         for place, request in enumerate(singles, 1):
-            times[place].append(await _timed(lambda request=request: window.lookup(request)))
+            times[place].append(await _timed(partial(window.lookup, request)))
     medians = [percentile(sorted(each), 0.5) for each in times]
     return medians[0], max(medians[1:])
 

@@ -162,7 +162,7 @@ class Departments(AdapterDirectory):
         self.all_asked = asyncio.Event()
 
     def adapter_of(self, certificate: str, division: str | None) -> str | None:
-        return certificate.partition(".")[0]
+        return self.certificates[certificate].name.partition(".")[0]  # as the real one: no guess
 
     def certificates_of(self, adapter: str) -> frozenset[str]:
         return frozenset(name for name in CERTIFICATES if name.startswith(f"{adapter}."))

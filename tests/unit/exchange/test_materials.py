@@ -278,6 +278,17 @@ async def test_what_is_not_granted_is_the_applicants_and_on_record(tmp_path: Pat
     counter.store.close()
 
 
+async def test_what_nobody_answers_for_here_is_its_own_materials_outcome(tmp_path: Path) -> None:
+    strange = msgspec.structs.replace(ITEM.materials[0], name="另一证", certificate="z.strange")
+    item = msgspec.structs.replace(ITEM, materials=(*ITEM.materials, strange))
+    counter = Counter(tmp_path / "office", item=item)
+    await counter.register_family()
+    said = named((await counter.ask())[1], "另一证")
+    assert (said["outcome"], said["code"]) == ("applicant_must_supply", "CERTIFICATE_UNKNOWN")
+    assert "source" not in said
+    counter.store.close()
+
+
 async def test_what_was_had_in_this_case_is_not_asked_again_and_recorded_anew(
     counter: Counter,
 ) -> None:
