@@ -212,8 +212,7 @@ async def run_worker(
                 sealer, open_door, signalling, catalog, casework, eventing,
             )
         )  # fmt: skip
-        gc.collect()
-        gc.freeze()  # what start-up made stays; the collector need not look at it again
+        _freeze()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, _reload, live, departments, tls)
         await _serve_watched(
@@ -233,6 +232,12 @@ async def _serve_watched(serving: Awaitable[None], *watching: Coroutine[None, No
         await serving
         for watcher in watchers:
             watcher.cancel()
+
+
+def _freeze() -> None:
+    """What start-up made stays: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _reload(live: LiveSite, departments: Departments, tls: LiveTLS | None) -> None:

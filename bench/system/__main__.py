@@ -85,7 +85,10 @@ def measure(run: Run, names: Sequence[str]) -> None:
         with Stage(folder, with_peers=_WITH_PEERS in due) as stage:
             for name in due:
                 began_s = time.monotonic()
-                chosen[name](run, stage)
+                try:
+                    chosen[name](run, stage)
+                except WrongAnswer as error:  # what the others found is not lost for it
+                    run.failures.append(f"{name}: a shot was wrong: {error}")
                 run.tell(f"  {name}: {time.monotonic() - began_s:.1f} s")
             stage.check()
         shutil.rmtree(folder)
@@ -96,6 +99,8 @@ def measure(run: Run, names: Sequence[str]) -> None:
 
 def conclude(run: Run) -> Results:
     """Make the results of what was found."""
+    for failure in run.failures:
+        run.findings.note(failure)
     if count := run.gun.patience.disturbed_count:
         run.findings.note(
             f"{count} shots count although others used the machine: it did not become idle"
@@ -147,11 +152,13 @@ def main() -> int:
         shutil.rmtree(folder, ignore_errors=True)
     if not options.only:
         publish(results, FOLDER)
+    for failure in run.failures:
+        print(failure, file=sys.stderr)
     if options.json:
         sys.stdout.buffer.write(msgspec.json.encode(results) + b"\n")
     else:
         show_table(results, Console())
-    return 0
+    return 1 if run.failures else 0
 
 
 def _options() -> argparse.Namespace:

@@ -49,13 +49,18 @@ QUICK: Final = Sizes("quick", 1, 3, 1, 1, 1, 80, 1, 10_000, 6, 40, 6, 3)
 
 
 class Run:
-    """One run of the benchmark."""
+    """One run of the benchmark.
+
+    Attributes:
+        failures: scenarios that ended early, each with the reason.
+    """
 
     def __init__(self, sizes: Sizes, gun: Gun, folder: Path) -> None:
         self.sizes: Final = sizes
         self.gun: Final = gun
         self.folder: Final = folder
         self.findings: Final = Findings()
+        self.failures: Final[list[str]] = []
 
     def tell(self, text: str) -> None:
         """Say on stderr what is being done."""

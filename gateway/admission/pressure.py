@@ -19,7 +19,8 @@ So a turn is given a budget of work:
 5. What is cheap must not make answers look cheap: refusals, and what was admitted and failed before
    it was looked up (strangers' signatures). Each counts as a part of a request, and a turn in which
    more failed than were looked up teaches nothing.
-6. Waiting for a department takes no time of the loop. It is bounded there (`gateway.registry`).
+6. What holds the loop once closes no door: one turn makes requests dearer by a part at most.
+7. Waiting for a department takes no time of the loop. It is bounded there (`gateway.registry`).
 """
 
 import time
@@ -31,6 +32,8 @@ from gateway.ports import Pressure
 #: Seconds of work for one request before any was seen, and as if so many had been.
 _FIRST_COST_S: Final = 0.0002
 _FIRST_COUNT: Final = 16
+#: A turn that cost many times what was usual had something else to do: a reload, an adapter's code.
+_DEAREST: Final = 3.0
 #: How much of what earlier turns said still counts after one more.
 _MEMORY: Final = 0.9
 #: Costs as parts of an answer's: of a refusal, and of what fails before it is looked up.
@@ -96,6 +99,8 @@ class TurnPressure(Pressure):
         refused_count = self._count - self._admitted_count
         charged_count = looked_up_count + _FAILURE_PART * failed_count
         charged_count += _REFUSAL_PART * refused_count
+        usual_s = charged_count * self._recent_s / self._recent_count
+        took_s = min(took_s, _DEAREST * usual_s)
         self._recent_s = _MEMORY * self._recent_s + took_s
         self._recent_count = _MEMORY * self._recent_count + charged_count
 

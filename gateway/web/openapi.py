@@ -25,11 +25,13 @@ from gateway.web.log_pages import OCTETS
 from gateway.web.openapi_parameters import (
     AFTER,
     CASE,
+    CASE_CONTENT,
     CODE,
     FORMS,
     INDEX,
     LEVEL,
     LIST,
+    MATERIALS_CONTENT,
     TILE,
     WAIT,
 )
@@ -51,19 +53,13 @@ _REPLY_FIELDS: Final = {
     "RateLimit-Policy": '`"agency";q=<requests>;w=<seconds>`; only where a limit is configured.',
     "Retry-After": "Seconds, where known.",
 }
+
+
 #: Checks of who asks, in requests without content.
 _WHO: Final = (
     "signature_input", "coverage", "authority", "key", "agency", "created", "digest", "signature",
     "x509", "rate", "nonce", "OVERLOADED",
 )  # fmt: skip
-#: Codes of a registration's content.
-_CASE_CONTENT: Final = (
-    "CASE_MALFORMED", "HOLDER_INVALID", "ITEM_UNKNOWN", "OPERATOR_UNKNOWN", "OPERATOR_PLACEHOLDER",
-    "CASE_CLOSED", "CASE_ITEM_FIXED", "CASE_HOLDER_MISMATCH", "MANDATE_OUT_OF_SCOPE",
-    "MANDATE_EXPIRED",
-)  # fmt: skip
-_MATERIALS: Final = ("CASE_UNKNOWN", "CASE_CLOSED", "CASE_ITEM_MISMATCH", "ITEM_UNKNOWN",
-                     "SITUATION_UNKNOWN", "MATERIALS_TOO_MANY")  # fmt: skip
 
 
 def document() -> dict[str, Any]:
@@ -85,7 +81,7 @@ def document() -> dict[str, Any]:
                     "case_register",
                     "Register a case, or a change of it 登记或更新办件",
                     body="CaseRegistration",
-                    further=_CASE_CONTENT,
+                    further=CASE_CONTENT,
                 ),
             },
             "/v1/cases/{case}/close": {
@@ -96,7 +92,7 @@ def document() -> dict[str, Any]:
                     "materials",
                     "All materials of a case 一次查齐事项材料",
                     body="MaterialsRequest",
-                    further=_MATERIALS,
+                    further=MATERIALS_CONTENT,
                     answer="MaterialsAnswer",
                     at=(),
                 )
@@ -189,23 +185,30 @@ def _invalidation() -> dict[str, Any]:
 
 
 def _case(
-    name: str, summary: str, *, body: str | None = None, further: tuple[str, ...] = (),
-    answer: str = "CaseAnswer", at: tuple[dict[str, Any], ...] = (CASE,),
-) -> dict[str, Any]:  # fmt: skip
+    name: str,
+    summary: str,
+    *,
+    body: str | None = None,
+    further: tuple[str, ...] = (),
+    answer: str = "CaseAnswer",
+    at: tuple[dict[str, Any], ...] = (CASE,),
+) -> dict[str, Any]:
     """A request about a case; without a body it covers its target alone."""
     signed = _signed_fields()
-    asked: dict[str, Any] = {}
     about = ("ATTRIBUTION_PERSONAL", "CASE_ABSENT", "OFFICE_UNAVAILABLE", *further)
     if body is not None:
         about += ("BODY_MALFORMED", "BODY_TOO_LARGE", "REQUEST_TIMEOUT", "CONTENT_TYPE_UNSUPPORTED")
         digest = _field(_SIGNED_FIELDS["Content-Digest"], name="Content-Digest", required=True)
         signed = [digest | {"in": "header"}, *signed]
-        asked["requestBody"] = {"required": True, "content": _content(JSON, body)}
     return {
         "operationId": name,
         "summary": summary,
         "parameters": [*at, *signed],
-        **asked,
+        **(
+            {}
+            if body is None
+            else {"requestBody": {"required": True, "content": _content(JSON, body)}}
+        ),
         "responses": {
             "200": _done(_content(JSON, answer)),
             **_problems(_refusals(*_WHO, *about), headers=_reply_headers()),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parameters of the interface's document, each as OpenAPI 3.1 writes it."""
+"""Parameters of the interface, for `gateway.web.openapi`."""
 
 from typing import Final
 
@@ -30,6 +30,17 @@ CASE: Final = {
     "description": "The agency's number of the case; `/` in it is written %2F.",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._/-]{4,64}$"},
 }
+#: Codes of a registration's content.
+CASE_CONTENT: Final = (
+    "CASE_MALFORMED", "HOLDER_INVALID", "ITEM_UNKNOWN", "OPERATOR_UNKNOWN", "OPERATOR_PLACEHOLDER",
+    "CASE_CLOSED", "CASE_ITEM_FIXED", "CASE_HOLDER_MISMATCH", "MANDATE_OUT_OF_SCOPE",
+    "MANDATE_EXPIRED",
+)  # fmt: skip
+#: Codes of a request for all materials of a case.
+MATERIALS_CONTENT: Final = (
+    "CASE_UNKNOWN", "CASE_CLOSED", "CASE_ITEM_MISMATCH", "ITEM_UNKNOWN", "SITUATION_UNKNOWN",
+    "MATERIALS_TOO_MANY",
+)  # fmt: skip
 LEVEL: Final = {
     "name": "level",
     "in": "path",
@@ -45,6 +56,8 @@ TILE: Final = {
     "where it is partial (c2sp.org/tlog-tiles).",
     "schema": {"type": "string", "pattern": "^[0-9]{3}$"},
 }
+
+
 CODE: Final = {
     "name": "code",
     "in": "path",
