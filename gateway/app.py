@@ -302,7 +302,7 @@ def _make_front(rooms: _Rooms) -> Front:
         site, live, rooms.audit, limits=limits, responder=responder, open_door=rooms.open_door,
         clock=_now, nonce_life_s=_nonce_life_s(site),
     )  # fmt: skip
-    metrics = LookupMetrics()
+    metrics, office = LookupMetrics(), (live.identify, live, limits, responder)
     refusals = Refusals(
         responder, metrics, default_port=default_port(config.http),
         sandbox=config.site.mode == "sandbox",
@@ -331,11 +331,11 @@ def _make_front(rooms: _Rooms) -> Front:
         metrics=metrics,
         more=rooms.signalling.handlers(rooms.open_door, responder)
         | reading.handlers()
+        | casework.handlers(*office, lookup=lookup, departments=rooms.departments)
         | rooms.eventing.handlers(live.identify, limits, responder)
         | rooms.catalog.handlers(responder),
         pages=reading.pages,
-        folders=rooms.catalog.folders(responder)
-        | casework.folders(live.identify, live, limits, responder),
+        folders=rooms.catalog.folders(responder) | casework.folders(*office),
         responder=responder,
         ready=ready,
         jwks=msgspec.json.encode(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a worker needs for cases: the office store, the rules, the record, the desk."""
+"""What a worker needs for cases: the office store, the rules, the record, the desks."""
 
 import time
 from collections.abc import Callable
@@ -9,16 +9,20 @@ from typing import Final
 from gateway import keyring
 from gateway.audit.cases import CaseActs
 from gateway.audit.client import SequencerClient
+from gateway.calendars import load_working_days
 from gateway.config import Site
 from gateway.errors import StoreError
 from gateway.exchange.cases import Cases
+from gateway.exchange.lookup import Lookup
+from gateway.exchange.materials import Materials
 from gateway.office.cases import SqliteCaseBook
 from gateway.office.store import FOLDER as OFFICE
 from gateway.office.store import OfficeStore
 from gateway.policy.cases import CasePolicy
-from gateway.ports import Catalog, Epochs, RateLimits
+from gateway.ports import AdapterDirectory, Catalog, Epochs, RateLimits
+from gateway.web import materials
 from gateway.web.cases import FOLDER, CaseDesk, Identify
-from gateway.web.front import Folder
+from gateway.web.front import Folder, Page
 from gateway.web.names import default_port
 from gateway.web.respond import Responder
 
@@ -61,6 +65,7 @@ class Casework:
     ) -> None:
         self._site: Final = site
         self._clock: Final = clock
+        self._nonce_life_s: Final = nonce_life_s
         self.store, self.book = open_case_book(site)
         section = site.config.cases
         self.gate: Final = CasePolicy(
@@ -104,3 +109,40 @@ class Casework:
             default_port=default_port(config.http),
         )
         return {FOLDER: desk}
+
+    def handlers(
+        self,
+        identify: Identify,
+        catalog: Catalog,
+        limits: RateLimits,
+        responder: Responder,
+        *,
+        lookup: Lookup,
+        departments: AdapterDirectory,
+    ) -> dict[str, tuple[str, Page]]:
+        """What the front desk has to know besides, by path.
+
+        Raises:
+            SetupError: the calendar cannot be used.
+        """
+        config = self._site.config
+        desk = materials.MaterialsDesk(
+            identify,
+            Materials(
+                lookup=lookup,
+                log=self._acts,
+                book=self.book,
+                catalog=catalog,
+                departments=departments,
+                limits=limits,
+                days=load_working_days(self._site.folder),
+                clock=self._clock,
+                utc_offset_h=config.site.utc_offset_h,
+                nonce_life_s=self._nonce_life_s,
+                x509_required=config.http.client_x509 == "required",
+            ),
+            responder=responder,
+            deadline_s=config.lookup.deadline_s,
+            default_port=default_port(config.http),
+        )
+        return {materials.PATH: ("POST", desk)}

@@ -18,8 +18,8 @@ import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Self
-from urllib.parse import urlsplit
+from typing import Final, Self, TypeVar
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 import msgspec
@@ -35,7 +35,11 @@ from gateway.httpsig import (
     request_signature_headers,
     verify_response_signature,
 )
+from gateway.model.case import CaseAnswer, CaseRegistration
 from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
+from gateway.model.plan import MaterialsAnswer, MaterialsRequest
+
+T = TypeVar("T")
 
 _PATH: Final = "/v1/lookups"
 _NONCE_BYTES: Final = 18
@@ -43,6 +47,8 @@ _MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 
 _encode = msgspec.json.Encoder().encode
 _parse_answer = msgspec.json.Decoder(LookupAnswer).decode
+_parse_materials = msgspec.json.Decoder(MaterialsAnswer).decode
+_parse_case = msgspec.json.Decoder(CaseAnswer).decode
 _parse_problem = msgspec.json.Decoder(Problem).decode
 
 
@@ -62,6 +68,21 @@ class SignedAnswer(msgspec.Struct, frozen=True):
     """
 
     answer: LookupAnswer
+    receipt: Receipt
+    body: bytes
+
+
+class SignedMaterials(msgspec.Struct, frozen=True):
+    """What became of each material, proved to come from the gateway.
+
+    Attributes:
+        answer: with the one-off notice; one that holds `answer` members decodes them as
+            `LookupAnswer` or `Problem`.
+        receipt: the act that recorded the call.
+        body: the bytes that were signed.
+    """
+
+    answer: MaterialsAnswer
     receipt: Receipt
     body: bytes
 
@@ -171,20 +192,48 @@ class GatewayClient:
             TrustError: the answer is not a signed answer to this request.
             GatewayError: GATEWAY_UNREACHABLE.
         """
+        return SignedAnswer(*await self._exchange("POST", _PATH, request, _parse_answer))
+
+    async def materials(self, request: MaterialsRequest) -> SignedMaterials:
+        """Ask for everything that an item requires of the holders of a registered case.
+
+        Raises:
+            GatewayError: as `lookup`.
+        """
+        return SignedMaterials(
+            *await self._exchange("POST", "/v1/materials", request, _parse_materials)
+        )
+
+    async def register_case(self, number: str, registration: CaseRegistration) -> Receipt:
+        """Register a case, or what has changed of it.
+
+        Args:
+            number: the agency's own.
+
+        Raises:
+            GatewayError: as `lookup`.
+        """
+        path = f"/v1/cases/{quote(number, safe='')}"
+        return (await self._exchange("PUT", path, registration, _parse_case))[1]
+
+    async def _exchange(
+        self, method: str, path: str, request: object, parse: Callable[[bytes], T]
+    ) -> tuple[T, Receipt, bytes]:
+        """One signed request, and its signed answer."""
         body = _encode(request)
-        headers, signature = self._sign(body)
+        headers, signature = self._sign(method, path, body)
         if self._session is None:
             raise GatewayError("GATEWAY_UNREACHABLE", "the client is not open: use `async with`")
         try:
-            async with self._session.post(
-                self._url + _PATH, data=body, headers=headers, allow_redirects=False
+            async with self._session.request(
+                method, self._url + path, data=body, headers=headers, allow_redirects=False
             ) as response:
                 content = await _read_answer(response)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise GatewayError("GATEWAY_UNREACHABLE", type(error).__name__) from None
-        return self._accept(response, content, signature)
+        return self._accept(response, content, signature, parse)
 
-    def _sign(self, body: bytes) -> tuple[dict[str, str], RequestSignature]:
+    def _sign(self, method: str, path: str, body: bytes) -> tuple[dict[str, str], RequestSignature]:
         headers = {
             "Content-Type": "application/json",
             "Content-Digest": content_digest(body),
@@ -192,9 +241,9 @@ class GatewayClient:
         }
         lines = {name.lower(): (value,) for name, value in headers.items()}
         request = SignedRequest(
-            method="POST",
+            method=method,
             authority=self._authority,
-            path=_PATH,
+            path=path,
             query="?",
             lines=lambda name: lines.get(name, ()),
             has_body=True,
@@ -209,8 +258,12 @@ class GatewayClient:
         return headers | added, parse_request_signature(request)
 
     def _accept(
-        self, response: aiohttp.ClientResponse, body: bytes, signature: RequestSignature
-    ) -> SignedAnswer:
+        self,
+        response: aiohttp.ClientResponse,
+        body: bytes,
+        signature: RequestSignature,
+        parse: Callable[[bytes], T],
+    ) -> tuple[T, Receipt, bytes]:
         ok = response.status == 200  # noqa: PLR2004 - HTTP
         is_signed = "Signature" in response.headers
         if ok or is_signed:
@@ -225,7 +278,7 @@ class GatewayClient:
         receipt = _parse_receipt(response.headers.get("Audit-Receipt"))
         try:
             if ok and receipt is not None:
-                return SignedAnswer(_parse_answer(body), receipt, body)
+                return parse(body), receipt, body
             problem = _parse_problem(body)
         except msgspec.MsgspecError:
             raise TrustError("RESPONSE_UNTRUSTED", "the body is not of this protocol") from None

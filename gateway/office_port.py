@@ -132,12 +132,13 @@ class CaseAct(msgspec.Struct, frozen=True, kw_only=True):
         id: of the request.
         number: of the case; empty where it was not well-formed.
         holder: of whom the case is, where that is known.
-        said: what was registered, as canonical JSON; no personal data.
+        said: what was registered, or what became of each material, as canonical JSON; no
+            personal data.
         code: why it was refused; None for what is done.
     """
 
     id: str
-    action: Literal["case_register", "case_show", "case_close"]
+    action: Literal["case_register", "case_show", "case_close", "case_materials"]
     number: str
     holder: Holder | None = None
     said: str | None = None

@@ -32,6 +32,7 @@ from bench.system.scenarios import (
     hit,
     hung_department,
     invalidation,
+    materials,
     miss,
     overload,
     slow_body,
@@ -62,6 +63,7 @@ ONCE: Final[dict[str, Callable[[Run, Stage], None]]] = {
     "hung_department": hung_department.measure,
     "slow_body": slow_body.measure,
     "bad_adapter": bad_adapter.measure,
+    "materials": materials.measure,
 }
 NAMES: Final = (*EACH_START, *ONCE, "cache")
 _WITH_PEERS: Final = "hit"

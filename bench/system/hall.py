@@ -271,11 +271,13 @@ class Front:
     Attributes:
         times_s: monotonic instants.
         is_slow: answers go on byte by byte, and take longer than anybody waits.
+        delay_s: that each piece of an answer comes later.
     """
 
     def __init__(self, port: int) -> None:
         self.times_s: Final[list[float]] = []
         self.is_slow = False
+        self.delay_s = 0.0
         self._port: Final = port
 
     @classmethod
@@ -313,6 +315,8 @@ class Front:
         with suppress(OSError):
             while chunk := await reader.read(1 << 16):
                 if not self.is_slow:
+                    if self.delay_s:
+                        await asyncio.sleep(self.delay_s)
                     writer.write(chunk)
                     continue
                 for byte in chunk:

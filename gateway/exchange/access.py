@@ -27,7 +27,8 @@ from gateway.ports import Cached, Caller, Claim, Held
 class Access:
     """One identified request. The only mutable thing in the corridor; owned by one task.
 
-    `request` is set only after it was screened, so nothing unscreened can be recorded.
+    `request` is set only after it was screened, so nothing unscreened can be recorded. `plan` is
+    the id of the request for all materials that it is a part of; None for a lookup by itself.
     """
 
     __slots__ = (
@@ -43,14 +44,18 @@ class Access:
         "known",
         "limits",
         "permit",
+        "plan",
         "request",
         "request_id",
         "served_from",
     )
 
-    def __init__(self, caller: Caller, request_id: str, claim: Claim) -> None:
+    def __init__(
+        self, caller: Caller, request_id: str, claim: Claim, plan: str | None = None
+    ) -> None:
         self.caller: Final = caller
         self.request_id: Final = request_id
+        self.plan: Final = plan
         self.claim: Claim | None = claim
         self.held: Held | None = None
         self.request: LookupRequest | None = None
@@ -101,6 +106,7 @@ class Access:
             case=attribution.case if attribution else None,
             purpose=attribution.purpose if attribution else None,
             mandate=(attribution.mandate if attribution else None) or UNSET,
+            plan=self.plan or UNSET,
             holder=self._holder_mark(cipher),
             certificate=request.certificate if request else None,
             operation=request.operation if request else None,

@@ -16,6 +16,7 @@ from gateway.errors import RequestError
 from gateway.model.case import CaseClosing, CaseRegistration
 from gateway.model.invalidation import Invalidation
 from gateway.model.lookup import LookupRequest
+from gateway.model.plan import MaterialsRequest
 
 T = TypeVar("T")
 
@@ -23,6 +24,7 @@ _parse = msgspec.json.Decoder(LookupRequest).decode
 _parse_change = msgspec.json.Decoder(Invalidation).decode
 _parse_registration = msgspec.json.Decoder(CaseRegistration).decode
 _parse_closing = msgspec.json.Decoder(CaseClosing).decode
+_parse_materials = msgspec.json.Decoder(MaterialsRequest).decode
 _parse_members = msgspec.json.Decoder(dict[str, Any]).decode
 _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 
@@ -86,6 +88,17 @@ def parse_closing(body: bytes) -> CaseClosing:
     closing = _decoded(_parse_closing, body)
     _refuse_repeated(body, _count_members(_parse_members(body)))
     return closing
+
+
+def parse_materials(body: bytes) -> MaterialsRequest:
+    """Decode a request for all materials of a case strictly.
+
+    Raises:
+        RequestError: as `parse_lookup`.
+    """
+    asked = _decoded(_parse_materials, body)
+    _refuse_repeated(body, _count_members(_parse_members(body)))
+    return asked
 
 
 def _count_members(value: Any) -> int:

@@ -42,7 +42,7 @@ from gateway.model.asked import asked_fields, keys_of
 from gateway.model.certificate import CertificateType
 from gateway.model.grant import Decision, Deny, Permit
 from gateway.model.ids import parse_holder
-from gateway.model.lookup import LookupAnswer
+from gateway.model.lookup import LookupAnswer, LookupRequest
 from gateway.model.screening import screen_request
 from gateway.office_port import CaseGate
 from gateway.ports import (
@@ -141,6 +141,41 @@ class Lookup:
             outcome = self._at_once(access, body)
         except Exception as error:  # noqa: BLE001 - rule 2
             outcome = self._excuse(error)
+        self._go_on(access, outcome, deadline, done)
+
+    async def material(self, access: Access, request: LookupRequest, deadline: Deadline) -> Reply:
+        """Answer one material of a plan whose nonce is held; it has an entry of its own.
+
+        Args:
+            access: its claim counts against the daily cap of the grant, if that has one.
+            request: made here, not read; who asks has been counted and screened with the plan.
+
+        Raises:
+            AuditError: the access could not be recorded.
+        """
+        replied: asyncio.Future[Reply | AuditError] = asyncio.get_running_loop().create_future()
+        outcome: LookupAnswer | Wording | Refused | Known
+        try:
+            known = self._decided(access, request, self._day.today())
+            outcome = known if isinstance(known, Refused) else self._known_at_once(access, known)
+        except Exception as error:  # noqa: BLE001 - rule 2
+            outcome = self._excuse(error)
+        if access.claim is not None and access.claim.quota is None:
+            access.claim = None
+        self._go_on(access, outcome, deadline, partial(_settle, replied))
+        reply = await replied
+        if isinstance(reply, AuditError):
+            raise reply
+        return reply
+
+    def _go_on(
+        self,
+        access: Access,
+        outcome: LookupAnswer | Wording | Refused | Known,
+        deadline: Deadline,
+        done: Done,
+    ) -> None:
+        """Record what is answered at once; for the rest a department is asked."""
         if isinstance(outcome, Known):
             miss = asyncio.create_task(self._miss(access, outcome, deadline, done))
             self._misses.add(miss)
@@ -157,8 +192,12 @@ class Lookup:
         known = self._recall(access, today) or self._understand(access, body, today)
         if isinstance(known, Refused):
             return known
-        access.keep_within(self._limits.take_department(caller.agency, known.adapter))
-        self._permit(access, known.permit, today)
+        return self._known_at_once(access, known)
+
+    def _known_at_once(self, access: Access, known: Known) -> LookupAnswer | Wording | Known:
+        """Answer a permitted request from the cache, if that can."""
+        access.keep_within(self._limits.take_department(access.caller.agency, known.adapter))
+        self._permit(access, known.permit, known.today)
         access.known = known
         if known.is_watched and self._opens_case(access):
             return known  # it is opened before anything is answered
@@ -183,10 +222,17 @@ class Lookup:
         return known
 
     def _understand(self, access: Access, body: bytes, today: date) -> Known | Refused:
-        """From bytes to a permit."""
-        caller, version = access.caller, self._policy.version
+        """From bytes to a permit, which is remembered."""
         request = parse_lookup(body)
         screen_request(request)
+        known = self._decided(access, request, today)
+        if isinstance(known, Known) and not known.permit.is_timed:
+            self.known.remember(access.caller.digest, known)
+        return known
+
+    def _decided(self, access: Access, request: LookupRequest, today: date) -> Known | Refused:
+        """From a request, screened, to a permit."""
+        caller, version = access.caller, self._policy.version
         access.request, access.asked = request, tuple(request.fields or request.claims)
         holder = access.holder = parse_holder(request.holder, today=today)
         certificate = self._departments.certificates.get(request.certificate)
@@ -234,8 +280,6 @@ class Lookup:
             verifies,
         )
         known.is_watched = self._cases is not None and self._cases.watches(attribution)
-        if not decision.is_timed:
-            self.known.remember(caller.digest, known)
         return known
 
     def _narrow(self, access: Access, decision: Decision, today: date) -> Decision:
@@ -305,13 +349,13 @@ class Lookup:
         self, access: Access, known: Known, deadline: Deadline
     ) -> LookupAnswer | Refused:
         """Ask the department, once the sequencer has accepted the claim."""
-        assert access.claim is not None
         # A claim that came late would leave the department no time, and the blame for it.
         half = deadline.within(deadline.remaining_s / 2)
-        held = await self._audit.claim(access.claim, half)
-        if not isinstance(held, Held):
-            return self._recorder.refuse_by(held, access)
-        access.held = held
+        if access.claim is not None:  # a material without a cap has none: the plan's is held
+            held = await self._audit.claim(access.claim, half)
+            if not isinstance(held, Held):
+                return self._recorder.refuse_by(held, access)
+            access.held = held
         if known.is_watched and (refused := await self._admit(access, known, half)) is not None:
             return refused
         return await self._source.answer(access, known, deadline)

@@ -35,12 +35,13 @@ Action = Literal[
     "case_register",
     "case_show",
     "case_close",
+    "case_materials",
     "events",
 ]
 
 #: Whose signature covers a holder's number, or may: it stands sealed (`gateway.audit.sealed`).
 SEALED_ACTIONS: Final[frozenset[Action]] = frozenset(
-    {"invalidate", "case_register", "case_show", "case_close"}
+    {"invalidate", "case_register", "case_show", "case_close", "case_materials"}
 )
 
 #: What happens by itself, or by the hand of whoever runs the gateway.

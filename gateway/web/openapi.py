@@ -19,6 +19,7 @@ from gateway.model.invalidation import Invalidated, Invalidation
 from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
 from gateway.model.offer import Offered
 from gateway.model.office_event import EventPage
+from gateway.model.plan import MaterialsAnswer, MaterialsRequest
 from gateway.model.published import PublishedItems, PublishedList
 from gateway.web.log_pages import OCTETS
 from gateway.web.openapi_parameters import (
@@ -30,6 +31,7 @@ from gateway.web.openapi_parameters import (
     INDEX,
     LEVEL,
     LIST,
+    MATERIALS_CONTENT,
     TILE,
     WAIT,
 )
@@ -85,6 +87,16 @@ def document() -> dict[str, Any]:
             "/v1/cases/{case}/close": {
                 "post": _case("case_close", "End a case 办结办件", body="CaseClosing")
             },
+            "/v1/materials": {
+                "post": _case(
+                    "materials",
+                    "All materials of a case 一次查齐事项材料",
+                    body="MaterialsRequest",
+                    further=MATERIALS_CONTENT,
+                    answer="MaterialsAnswer",
+                    at=(),
+                )
+            },
             "/v1/certificates": {"get": _certificates()},
             "/v1/receipts/{index}": {"get": _receipt()},
             "/v1/events": {"get": _events()},
@@ -119,6 +131,7 @@ def _schemas() -> dict[str, Any]:
         (
             *(LookupRequest, LookupAnswer, Problem, Receipt, Invalidation, Invalidated),
             *(CaseRegistration, CaseClosing, CaseAnswer, Offered),
+            *(MaterialsRequest, MaterialsAnswer),
             *(PublishedItems, PublishedList),
             EventPage,
         ),
@@ -172,7 +185,13 @@ def _invalidation() -> dict[str, Any]:
 
 
 def _case(
-    name: str, summary: str, *, body: str | None = None, further: tuple[str, ...] = ()
+    name: str,
+    summary: str,
+    *,
+    body: str | None = None,
+    further: tuple[str, ...] = (),
+    answer: str = "CaseAnswer",
+    at: tuple[dict[str, Any], ...] = (CASE,),
 ) -> dict[str, Any]:
     """A request about a case; without a body it covers its target alone."""
     signed = _signed_fields()
@@ -184,14 +203,14 @@ def _case(
     return {
         "operationId": name,
         "summary": summary,
-        "parameters": [CASE, *signed],
+        "parameters": [*at, *signed],
         **(
             {}
             if body is None
             else {"requestBody": {"required": True, "content": _content(JSON, body)}}
         ),
         "responses": {
-            "200": _done(_content(JSON, "CaseAnswer")),
+            "200": _done(_content(JSON, answer)),
             **_problems(_refusals(*_WHO, *about), headers=_reply_headers()),
         },
     }

@@ -36,6 +36,11 @@ CASE_CONTENT: Final = (
     "CASE_CLOSED", "CASE_ITEM_FIXED", "CASE_HOLDER_MISMATCH", "MANDATE_OUT_OF_SCOPE",
     "MANDATE_EXPIRED",
 )  # fmt: skip
+#: Codes of a request for all materials of a case.
+MATERIALS_CONTENT: Final = (
+    "CASE_UNKNOWN", "CASE_CLOSED", "CASE_ITEM_MISMATCH", "ITEM_UNKNOWN", "SITUATION_UNKNOWN",
+    "MATERIALS_TOO_MANY",
+)  # fmt: skip
 LEVEL: Final = {
     "name": "level",
     "in": "path",

@@ -59,6 +59,7 @@ _ROWS: Final = (
     ("case", "办件", "case"),
     ("purpose", "用途", "purpose"),
     ("mandate", "委托", "mandate"),
+    ("request for all materials", "材料查询编号", "plan"),
     ("holder (masked)", "持证主体（掩码）", "holder"),
     ("certificate", "电子证照", "certificate"),
     ("operation", "操作", "operation"),
@@ -111,8 +112,8 @@ def _value(entry: Entry, member: str) -> object:
     match member:
         case "holder":
             return entry.holder.masked if entry.holder else None
-        case "mandate":
-            return entry.mandate or None  # left out where none was named
+        case "mandate" | "plan":
+            return getattr(entry, member) or None  # left out where there is none
         case "decision":
             return f"{entry.decision.result} ({entry.decision.rule})"
         case _:

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`POST /v1/materials`: everything that an item requires of a case's holders, in one call.
+
+::
+
+    Caller ─▶ limit ─▶ plan ─▶ nonce ─▶ ┬ corridor: material 1 ─▶ entry ┐
+                                        ├ corridor: material 2 ─▶ entry ┼─▶ notice ─▶ act ─▶ Reply
+                                        └ …                             ┘
+
+1. The nonce is decided once, before any department is asked; a material's own claim counts against
+   a daily cap and nothing else.
+2. Each material walks the corridor alone: policy, limits, cache, department, seal, and an entry
+   that names this call as its `plan`. All of them walk at once, within one deadline.
+3. No record, no answer: entries first, then one act with the digest of the whole answer, then the
+   answer. If any of them cannot be made durable, nothing leaves.
+4. One that fails is that material's outcome, and never the others'.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import date, datetime, timedelta, timezone
+from typing import Any, Final, final
+
+import msgspec
+
+from gateway.crypto.digest import sha256
+from gateway.crypto.random import random_piece
+from gateway.errors import AuditError, RequestError, StoreError, TrustError
+from gateway.exchange.access import Access, check_limit, check_x509
+from gateway.exchange.body import parse_materials
+from gateway.exchange.lookup import Lookup
+from gateway.exchange.one_off import make_notice
+from gateway.exchange.outcome import judge, offer_commitment, offer_deferral, todo_of
+from gateway.exchange.plan import Line, Plan, Planner
+from gateway.exchange.reply import JSON, Refused, Reply, problem_reply
+from gateway.model.holder import Holder
+from gateway.model.limits import Allowance
+from gateway.model.plan import MaterialAnswer, MaterialsAnswer
+from gateway.model.working_day import WorkingDays
+from gateway.office_port import CaseAct, CaseBook, CaseLog
+from gateway.ports import AdapterDirectory, Caller, Catalog, Claim, Held, RateLimits
+from gateway.sdk import Deadline
+
+#: Seconds of the deadline that materials leave to the record of the whole.
+_RECORD_RESERVE_S: Final = 0.25
+
+_encode_said = msgspec.json.Encoder(order="deterministic").encode
+_encode_answer = msgspec.json.Encoder().encode
+
+
+class _Handling:
+    """One request: what is known of it so far. Owned by one task."""
+
+    def __init__(self, caller: Caller, request_id: str) -> None:
+        self.caller: Final = caller
+        self.request_id: Final = request_id
+        self.held: Held | None = None
+        self.number = ""
+        self.holder: Holder | None = None
+        self.said: str | None = None
+        self.limits: tuple[Allowance, ...] = ()
+
+    def act(self, code: str | None) -> CaseAct:
+        """What is recorded of it."""
+        return CaseAct(
+            id=self.request_id,
+            action="case_materials",
+            number=self.number,
+            holder=self.holder,
+            said=self.said,
+            code=code,
+        )
+
+
+@final
+class Materials:
+    """Requests for all materials of a case, from an identified agency to a recorded reply.
+
+    Args:
+        lookup: the corridor.
+        days: the site's calendar.
+        clock: aware UTC now.
+        utc_offset_h: hours east of UTC of the site's days.
+        nonce_life_s: seconds after `created` at which a signature is too old by itself.
+        x509_required: agencies that registered no X.509 certificate are refused as well.
+    """
+
+    def __init__(
+        self,
+        *,
+        lookup: Lookup,
+        log: CaseLog,
+        book: CaseBook,
+        catalog: Catalog,
+        departments: AdapterDirectory,
+        limits: RateLimits,
+        days: WorkingDays,
+        clock: Callable[[], datetime],
+        utc_offset_h: float,
+        nonce_life_s: int,
+        x509_required: bool = False,
+    ) -> None:
+        self._lookup: Final = lookup
+        self._log: Final = log
+        self._departments: Final = departments
+        self._limits: Final = limits
+        self._days: Final = days
+        self._clock: Final = clock
+        self._zone: Final = timezone(timedelta(hours=utc_offset_h))
+        self._planner: Final = Planner(catalog, book, self._zone)
+        self._nonce_life_s: Final = nonce_life_s
+        self._x509_required: Final = x509_required
+
+    async def __call__(
+        self, caller: Caller, request_id: str, body: bytes, deadline: Deadline
+    ) -> Reply:
+        """Answer one request.
+
+        Raises:
+            AuditError: an entry or the act could not be recorded; the caller gets 503 and nothing
+                else.
+        """
+        handling, code = _Handling(caller, request_id), None
+        try:
+            check_x509(caller, required=self._x509_required)
+            limit = self._limits.take_agency(caller.agency)
+            if limit is not None:
+                handling.limits = (limit,)
+                check_limit(limit)
+            reply = await self._work(handling, body, deadline)
+        except (RequestError, StoreError, TrustError) as error:
+            reply, code = problem_reply(Refused.because(error), request_id), error.code
+        return await self._record(handling, reply, code, deadline)
+
+    async def _work(self, handling: _Handling, body: bytes, deadline: Deadline) -> Reply:
+        caller, today = handling.caller, self._today()
+        asked = parse_materials(body)
+        plan = self._planner.make(caller.agency.id, asked, today)
+        handling.number = asked.attribution.case
+        handling.holder = plan.applicant.holder
+        handling.said = _said(plan, (), None)
+        handling.held = await self._log.begin(caller, deadline)
+        if handling.held is None:
+            raise RequestError("NONCE_REPLAYED")
+        answers = await self._gather(handling, plan, deadline)
+        whole = _encode_answer(
+            MaterialsAnswer(
+                request_id=handling.request_id,
+                case=handling.number,
+                item=plan.item.code,
+                situation=plan.situation,
+                materials=answers,
+                notice=make_notice(plan.item, handling.number, answers, issued_on=today),
+            )
+        )
+        digest = sha256(whole)
+        handling.said = _said(plan, answers, digest)
+        return Reply(200, JSON, whole, digest, "materials")
+
+    async def _gather(
+        self, handling: _Handling, plan: Plan, deadline: Deadline
+    ) -> tuple[MaterialAnswer, ...]:
+        """Every material's answer, when the entries of all are durable."""
+        sooner = Deadline(deadline.at_s - _RECORD_RESERVE_S)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._ask(handling, plan, line, place, sooner))
+                    for place, line in enumerate(plan.lines)
+                ]
+        except* AuditError as failed:
+            raise _first(failed) from None
+        return tuple(task.result() for task in tasks)
+
+    async def _ask(
+        self,
+        handling: _Handling,
+        plan: Plan,
+        line: Line,
+        place: int,
+        deadline: Deadline,
+    ) -> MaterialAnswer:
+        reply = None
+        if line.request is not None:
+            signature = handling.caller.signature
+            # No signer can write this nonce, for `.` is not in its alphabet.
+            claim = Claim(
+                signature.keyid,
+                f"{signature.nonce}.{place}",
+                signature.created + self._nonce_life_s,
+            )
+            access = Access(handling.caller, random_piece().hex(), claim, plan=handling.request_id)
+            reply = await self._lookup.material(access, line.request, deadline)
+        outcome, code = judge(line, reply)
+        deferral = offer_deferral(
+            line,
+            outcome,
+            accepted_on=plan.accepted_on,
+            limit=plan.item.limit,
+            days=self._days,
+        )
+        material = line.material
+        return MaterialAnswer(
+            material=material.name,
+            role=material.holder,
+            necessity=material.necessity,
+            outcome=outcome,
+            holder=line.party.holder.masked if line.party else None,
+            certificate=material.certificate or None,
+            source=self._source(line),
+            index=reply.index if reply else None,
+            answer=msgspec.Raw(reply.body) if reply else msgspec.UNSET,
+            code=code,
+            todo=todo_of(line, outcome, code, deferral.due_on if deferral else None),
+            correction=outcome == "mismatch",
+            deferral=deferral,
+            commitment=offer_commitment(line, outcome),
+        )
+
+    def _source(self, line: Line) -> str | None:
+        asked = line.request
+        if asked is None or asked.certificate not in self._departments.certificates:
+            return None  # nobody answers for it here
+        return self._departments.adapter_of(asked.certificate, asked.attribution.division)
+
+    def _today(self) -> date:
+        return self._clock().astimezone(self._zone).date()
+
+    async def _record(
+        self, handling: _Handling, reply: Reply, code: str | None, deadline: Deadline
+    ) -> Reply:
+        caller, index = handling.caller, None
+        if code != "NONCE_REPLAYED":
+            act = handling.act(code)
+            index = await self._log.record(caller, act, deadline, held=handling.held)
+            if index is None and handling.held is not None:
+                # The nonce was held, and the log has begun anew since: it knows it from an entry of
+                # this very call. Departments were asked on record; the whole is not, and is lost.
+                raise AuditError("AUDIT_UNAVAILABLE", "the log began anew meanwhile")
+        if index is None:
+            replayed = RequestError("NONCE_REPLAYED")
+            reply = problem_reply(Refused.because(replayed), handling.request_id)
+            handling.said = None
+            act = handling.act(replayed.code)
+            index = await self._log.record_replay(caller, act, deadline)
+        return msgspec.structs.replace(reply, index=index, limits=handling.limits)
+
+
+def _said(
+    plan: Plan,
+    answers: tuple[MaterialAnswer, ...],
+    digest: bytes | None,
+) -> str:
+    """What the record says of a call: the entries of its materials, and the answer's digest."""
+    attribution = plan.attribution
+    said: dict[str, Any] = {
+        "item": plan.item.code,
+        "materials": [(answer.index, answer.outcome) for answer in answers],
+        "operator": attribution.operator.id,
+    }
+    if plan.situation is not None:
+        said["situation"] = plan.situation
+    if attribution.mandate is not None:
+        said["mandate"] = attribution.mandate
+    if digest is not None:
+        said["response"] = digest.hex()
+    return _encode_said(said).decode()
+
+
+def _first(failed: BaseExceptionGroup[AuditError]) -> AuditError:
+    """One of those that failed; they say the same."""
+    found: BaseException = failed
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    assert isinstance(found, AuditError)
+    return found
