@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -76,7 +77,8 @@ async def test_every_answer_for_all_materials_is_in_the_log_whatever_is_killed(
             await asyncio.sleep(dice.uniform(0.02, 0.25))
             name = dice.choice(["sequencer", "sequencer", "worker-1"])
             pids = tough.pids()
-            os.kill(pids.get(name) or pids["sequencer"], signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it is being started again
+                os.kill(pids.get(name) or pids["sequencer"], signal.SIGKILL)
             await until_more(answers)
         for caller in callers:
             caller.cancel()

@@ -38,7 +38,7 @@ MAX_WAIT_MS: Final = 3
 CONNECTIONS: Final = 100
 RUSHES: Final = 20
 #: Rushes of which the quiet one may be a victim: the first, and one that came in two turns.
-ROUGH: Final = 4
+ROUGH: Final = 8
 _LIMIT_S: Final = 60.0
 
 

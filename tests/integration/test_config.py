@@ -178,7 +178,7 @@ def test_a_site_without_mistakes_is_counted(make_site: Callable[[], Path]) -> No
     assert msgspec.json.decode(done.stdout) == {
         "ok": True,
         "agencies": 1,
-        "items": 2,
+        "items": 15,
         "grants": 2,
         "adapters": 2,
         "certificates": 3,

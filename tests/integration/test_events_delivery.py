@@ -229,10 +229,10 @@ async def test_clause_4_8_what_nobody_takes_is_dead_in_time_and_is_sent_again_by
     async with receiving(Receiver(usual=500)) as oa, office.delivering(dying, yq_gjj=oa):
         await office.put(registered())
         await office.put(registered(version=2))
-        async with asyncio.timeout(20):
-            while office.results.count("dead") < 2:  # noqa: ASYNC110 - others bring it about
-                await asyncio.sleep(0.02)
         deliveries = office.deliveries(dying)
+        async with asyncio.timeout(20):
+            while deliveries.backlog().dead_count < 2:  # noqa: ASYNC110 - others bring it about
+                await asyncio.sleep(0.02)
         assert [shown.state for shown in deliveries.list_deliveries(AGENCY)] == ["dead", "dead"]
         assert deliveries.backlog().dead_count == 2
         oa.usual = 200

@@ -24,7 +24,10 @@ from gateway.sdk.kits.sm_envelope import SmDepartment, SmEnvelope
 from tests.unit.sdk.http_department import NUMBER, Answer, department
 
 QUESTION = {"zjhm": NUMBER}
-NOW_MS = time.time_ns() // 1_000_000
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def pem(folder: Path, name: str) -> tuple[str, str]:
@@ -56,7 +59,7 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> Ends:
 
 def test_a_question_and_its_answer_come_through(ends: Ends) -> None:
     sealed = ends.envelope().seal(b"question")
-    received = ends.department().receive(sealed.headers, sealed.body, NOW_MS)
+    received = ends.department().receive(sealed.headers, sealed.body, now_ms())
     assert received is not None
     assert received.body == b"question"
     assert sealed.open(received.answer(b"answer")) == b"answer"
@@ -87,7 +90,7 @@ def test_a_call_that_was_changed_is_not_received(ends: Ends, member: str) -> Non
     call: dict[str, Any] = json.loads(sealed.body)
     other = json.loads(ends.envelope().seal(b"question").body)
     call[member] = other[member]
-    received = ends.department().receive(sealed.headers, json.dumps(call).encode(), NOW_MS)
+    received = ends.department().receive(sealed.headers, json.dumps(call).encode(), now_ms())
     assert received is None or (member == "iv" and received.body != b"question")
 
 
@@ -97,14 +100,14 @@ def test_a_call_that_was_changed_is_not_received(ends: Ends, member: str) -> Non
         {"appId": "other"},
         {"nonce": "other"},
         {"nonce": ""},
-        {"timestamp": str(NOW_MS - 1)},
+        {"timestamp": str(now_ms() - 1)},
         {"timestamp": "soon"},
         {"timestamp": ""},
     ],
 )
 def test_nor_is_one_under_other_headers(ends: Ends, changes: dict[str, str]) -> None:
     sealed = ends.envelope().seal(b"question")
-    assert ends.department().receive({**sealed.headers, **changes}, sealed.body, NOW_MS) is None
+    assert ends.department().receive({**sealed.headers, **changes}, sealed.body, now_ms()) is None
 
 
 @pytest.mark.parametrize("skew_ms", [-1, 1])
@@ -117,12 +120,12 @@ def test_nor_is_an_old_one(ends: Ends, skew_ms: int) -> None:
 @pytest.mark.parametrize("body", [b"", b"{}", b"question", b'{"encData":1}'])
 def test_nor_is_what_is_no_call(ends: Ends, body: bytes) -> None:
     headers = ends.envelope().seal(b"question").headers
-    assert ends.department().receive(headers, body, NOW_MS) is None
+    assert ends.department().receive(headers, body, now_ms()) is None
 
 
 def test_an_answer_of_somebody_else_is_not_opened(ends: Ends) -> None:
     sealed = ends.envelope().seal(b"question")
-    received = ends.department().receive(sealed.headers, sealed.body, NOW_MS)
+    received = ends.department().receive(sealed.headers, sealed.body, now_ms())
     assert received is not None
     answer = msgspec.structs.replace(received, department=load_sm2_key_pair(ends.ours[0]))
     with pytest.raises(AdapterContractBroken, match="PROVIDER_ERROR") as caught:
@@ -138,7 +141,7 @@ def test_an_answer_that_is_not_sealed_is_a_breach(ends: Ends, answer: bytes) -> 
 
 def test_the_answer_to_another_call_is_not_this_ones(ends: Ends) -> None:
     calls = [ends.envelope().seal(b"question") for _ in range(2)]
-    received = ends.department().receive(calls[0].headers, calls[0].body, NOW_MS)
+    received = ends.department().receive(calls[0].headers, calls[0].body, now_ms())
     assert received is not None
     with suppress(AdapterContractBroken):  # but for one time in 256, its padding is none
         assert calls[1].open(received.answer(b"answer")) != b"answer"
@@ -146,7 +149,7 @@ def test_the_answer_to_another_call_is_not_this_ones(ends: Ends) -> None:
 
 def test_nothing_of_it_is_in_a_repr(ends: Ends) -> None:
     sealed = ends.envelope().seal(b"question")
-    received = ends.department().receive(sealed.headers, sealed.body, NOW_MS)
+    received = ends.department().receive(sealed.headers, sealed.body, now_ms())
     assert repr(sealed) == "SmSealedCall(…)"
     assert repr(received) == "SmReceivedCall(…)"
 
