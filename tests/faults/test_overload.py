@@ -37,7 +37,7 @@ FLOOD: Final = "yq-flood"
 MAX_WAIT_MS: Final = 3
 CONNECTIONS: Final = 100
 RUSHES: Final = 20
-#: Rushes of which the quiet one may be a victim: the first, and one that came in two turns.
+#: Rushes of which the quiet one may be a victim: the first, and those that came in two turns.
 ROUGH: Final = 8
 _LIMIT_S: Final = 60.0
 
