@@ -9,7 +9,6 @@ from typing import Final
 from gateway import keyring
 from gateway.audit.cases import CaseActs
 from gateway.audit.client import SequencerClient
-from gateway.calendars import load_working_days
 from gateway.config import Site
 from gateway.errors import StoreError
 from gateway.exchange.cases import Cases
@@ -20,11 +19,11 @@ from gateway.office.store import FOLDER as OFFICE
 from gateway.office.store import OfficeStore
 from gateway.policy.cases import CasePolicy
 from gateway.ports import AdapterDirectory, Catalog, Epochs, RateLimits
-from gateway.web import materials
-from gateway.web.cases import FOLDER, CaseDesk, Identify
+from gateway.web.cases import FOLDER, CaseDesk
 from gateway.web.front import Folder, Page
 from gateway.web.names import default_port
 from gateway.web.respond import Responder
+from gateway.web.signed_posts import MATERIALS, Identify, SignedPost
 
 
 def open_case_book(site: Site) -> tuple[OfficeStore, SqliteCaseBook]:
@@ -120,13 +119,10 @@ class Casework:
         lookup: Lookup,
         departments: AdapterDirectory,
     ) -> dict[str, tuple[str, Page]]:
-        """What the front desk has to know besides, by path.
-
-        Raises:
-            SetupError: the calendar cannot be used.
-        """
+        """What the front desk has to know besides, by path."""
         config = self._site.config
-        desk = materials.MaterialsDesk(
+        desk = SignedPost(
+            MATERIALS,
             identify,
             Materials(
                 lookup=lookup,
@@ -135,7 +131,7 @@ class Casework:
                 catalog=catalog,
                 departments=departments,
                 limits=limits,
-                days=load_working_days(self._site.folder),
+                days=self._site.calendar,
                 clock=self._clock,
                 utc_offset_h=config.site.utc_offset_h,
                 nonce_life_s=self._nonce_life_s,
@@ -145,4 +141,4 @@ class Casework:
             deadline_s=config.lookup.deadline_s,
             default_port=default_port(config.http),
         )
-        return {materials.PATH: ("POST", desk)}
+        return {MATERIALS[0]: ("POST", desk)}

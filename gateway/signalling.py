@@ -16,10 +16,10 @@ from gateway.exchange.invalidate import Invalidate
 from gateway.exchange.notice import Notice
 from gateway.ports import AdapterDirectory, Epochs
 from gateway.web.front import Page
-from gateway.web.invalidations import PATH, InvalidationDesk
 from gateway.web.metrics import CacheMetrics
 from gateway.web.names import default_port
 from gateway.web.respond import Responder
+from gateway.web.signed_posts import INVALIDATIONS, SignedPost
 
 #: Seconds between two looks at what the cache has counted.
 _SHOW_S: Final = 1.0
@@ -71,14 +71,15 @@ class Signalling:
             clock_window_s=config.lookup.clock_window_s,
             x509_required=config.http.client_x509 == "required",
         )
-        desk = InvalidationDesk(
-            door,
+        desk = SignedPost(
+            INVALIDATIONS,
+            door.identify,
             invalidate,
             responder=responder,
             deadline_s=config.lookup.deadline_s,
             default_port=default_port(config.http),
         )
-        return {PATH: ("POST", desk)}
+        return {INVALIDATIONS[0]: ("POST", desk)}
 
     async def watch(self) -> None:
         """Show what the cache counts, until cancelled."""

@@ -6,7 +6,6 @@ is refused at the door, before anybody is identified, and a number has one spell
 """
 
 import re
-from collections.abc import Callable
 from http import HTTPMethod
 from typing import Final
 from urllib.parse import quote, unquote
@@ -14,21 +13,18 @@ from urllib.parse import quote, unquote
 from gateway.errors import AuditError, RequestError
 from gateway.exchange.cases import Cases
 from gateway.exchange.reply import Refused, problem_reply
-from gateway.httpsig import SignedRequest
 from gateway.model.screening import holds_identifier
-from gateway.ports import Caller
 from gateway.sdk import Deadline
 from gateway.web.edge import check_json, signed_view, x509_of
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Responder
+from gateway.web.signed_posts import Identify
 
 FOLDER: Final = "/v1/cases/"
 #: Sixteen holders with long names, and a mandate.
 MAX_BODY_BYTES: Final = 16_384
 _CLOSE_TAIL: Final = "/close"
 _NUMBER: Final = re.compile(r"[A-Za-z0-9._/-]{4,64}")
-
-Identify = Callable[[SignedRequest, bytes, str, str | None], Caller]
 
 
 class CaseDesk:
