@@ -131,6 +131,8 @@ class SharedCache(MemoryCache):
         if (answer := self.look_again(key, max_age_s)) is not None:
             return Obtained(answer, is_kept=True)
         seen = await self._looks.run(key, lambda: self._look(key, certificate))
+        if (answer := self.look_again(key, max_age_s)) is not None:
+            return Obtained(answer, is_kept=True)  # it was loaded while the store was asked
         if (answer := self._take(key, certificate, seen, max_age_s)) is not None:
             self._shared_hit_count += 1
             return Obtained(answer, is_kept=True)

@@ -103,7 +103,11 @@ async def settled(holds: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def node(
-    server: StoreServer, *, ahead_s: float = 0.0, key: bytes = KEY
+    server: StoreServer,
+    *,
+    ahead_s: float = 0.0,
+    key: bytes = KEY,
+    clock_s: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[SharedCache]:
     """A process of another node, its clock on the wall ahead of ours."""
     room = SharedCache(
@@ -112,6 +116,7 @@ async def node(
         cipher=SharedCipher(key),
         store=store_at(server.port),
         recognise=recognise,
+        clock_s=clock_s,
         unix_s=lambda: time.time() + ahead_s,
     )
     keeper = asyncio.create_task(room.keep())

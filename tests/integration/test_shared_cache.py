@@ -20,6 +20,7 @@ from tests.integration.caches import (
     HOLDER,
     IDENTITY,
     KEY,
+    LIMIT_S,
     NEWER,
     OTHER,
     SEALED,
@@ -46,6 +47,13 @@ def server(tmp_path: Path) -> Iterator[StoreServer]:
     own.stop()
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for the store on a busy machine, too; what comes late is the other page's subject."""
+    monkeypatch.setattr("gateway.cache.shared.LATE_S", LIMIT_S)
+    monkeypatch.setattr("gateway.cache.store.LATE_S", LIMIT_S)
+
+
 async def test_what_one_node_asked_the_others_need_not_ask(server: StoreServer) -> None:
     source = Source()
     async with node(server) as one, node(server) as two:
@@ -62,11 +70,40 @@ async def test_what_one_node_asked_the_others_need_not_ask(server: StoreServer) 
 
 async def test_of_many_who_ask_at_once_one_asks_store_and_department(server: StoreServer) -> None:
     source = Source()
-    async with node(server) as one, asyncio.TaskGroup() as group:
+    standing_s = time.monotonic()  # so that a pause of the machine does not end the trust
+    async with node(server, clock_s=lambda: standing_s) as one, asyncio.TaskGroup() as group:
         asked = [group.create_task(origin(one, source)) for _ in range(1000)]
     assert source.count == 1
     assert {task.result() for task in asked} == {"source"}
     assert server.ask("INFO", "commandstats").count(b"cmdstat_mget:calls=1,") == 1
+
+
+async def test_who_asks_the_store_while_another_is_answered_gets_that_answer(
+    server: StoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, release = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> Cached:
+        started.set()
+        await release.wait()
+        return SEALED
+
+    source = Source(NEWER)
+    async with node(server) as one, asyncio.TaskGroup() as group:
+        first = group.create_task(origin(one, slow))
+        await started.wait()
+        look = one._look  # noqa: SLF001 - the moment between two of its steps
+
+        async def answered_meanwhile(*asked: object) -> object:
+            seen = await look(*asked)  # type: ignore[arg-type]
+            release.set()
+            await first
+            return seen
+
+        monkeypatch.setattr(one, "_look", answered_meanwhile)
+        assert await origin(one, source) == "store"  # kept, that is: by this node
+        assert await first == "source"
+    assert source.count == 0
 
 
 async def test_the_age_goes_with_the_answer(server: StoreServer) -> None:
