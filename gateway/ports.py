@@ -244,7 +244,13 @@ class Examined(Protocol):
 
 
 class Pressure(Protocol):
-    """Whether there is more to do than can be done in time."""
+    """Whether there is more to do than can be done in time.
+
+    Attributes:
+        limit: how many requests a turn of the event loop may take.
+    """
+
+    limit: int
 
     def admits(self, agency: str) -> bool:
         """Count one request, unless it has to be refused.

@@ -77,6 +77,36 @@ def test_who_comes_new_into_a_crowd_gets_a_share(turns: Turns) -> None:
     assert admitted["new"] == 10
 
 
+@pytest.mark.parametrize("calm_turns", [1, 10])
+def test_a_quiet_agency_keeps_its_places_between_the_waves_of_a_flood(
+    turns: Turns, calm_turns: int
+) -> None:
+    wave = [*repeat("flood", 300), "quiet", "quiet"]
+    turns.turn(wave)
+    for _ in range(calm_turns):
+        turns.turn(["flood"])
+        assert turns.turn(wave)["quiet"] >= 1
+        turns.turn(["flood"])
+
+
+def test_places_that_a_flood_has_left_are_soon_anybodys(turns: Turns) -> None:
+    turns.turn(repeat("flood", 300))
+    assert turns.turn(repeat("b", 30)) == {"b": 30}  # within an equal share, as who comes new
+    for _ in range(8):
+        turns.turn(["b"])
+    assert turns.turn(repeat("b", 90)) == {"b": 90}
+    for _ in range(16):
+        turns.turn(["b"])
+    assert turns.turn(repeat("c", 100)) == {"c": 100}
+
+
+def test_a_turn_in_which_nobody_came_changes_nothing(turns: Turns) -> None:
+    turns.turn([*repeat("flood", 300), "quiet"])
+    for _ in range(20):
+        turns.pressure.end_turn(0)
+    assert turns.turn([*repeat("flood", 300), "quiet"])["quiet"] == 1
+
+
 def test_dearer_requests_get_fewer_places(turns: Turns) -> None:
     for _ in range(200):
         turns.turn(repeat("a", 25), cost_s=4 * COST_S)
