@@ -29,7 +29,7 @@ from gateway.errors import GatewayError
 from tests.integration.conftest import FRAGILE_DEADLINE_S
 from tests.integration.wire import log_entries, lookup_body, send, sign
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 ACCOUNT = {"certificate": "housing_fund.account", "fields": ("account_status",)}
 
 
