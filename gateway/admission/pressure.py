@@ -17,6 +17,8 @@ So a turn is given a budget of work:
    not to be claimed by others. All connections that have shown nothing yet count as one.
 4. Work is the thread's own time: a machine that stands still for a moment has not more to do. All
    of it counts, from one turn's end to the next: answers are signed and sent between them.
+   But not where the loop was idle most of the time and few came: then what it did besides (a look
+   at files, a heartbeat) would make a lone request dear, and close the door to the next ten.
 5. What is cheap must not make answers look cheap: refusals, and what was admitted and failed before
    it was looked up (strangers' signatures). Each counts as a part of a request, and a turn in which
    more failed than were looked up teaches nothing.
@@ -35,6 +37,9 @@ _FIRST_COST_S: Final = 0.0002
 _FIRST_COUNT: Final = 16
 #: A turn that cost many times what was usual had something else to do: a reload, an adapter's code.
 _DEAREST: Final = 3.0
+#: A turn of fewer teaches nothing unless the loop worked for more than this part of the time.
+_FEW: Final = 8
+_BUSY_PART: Final = 0.5
 #: Turns that refuse nobody, after which all places are anybody's again.
 _CALM_COUNT: Final = 16
 #: How much of what earlier turns said still counts after one more.
@@ -50,6 +55,7 @@ class TurnPressure(Pressure):
     Args:
         budget_s: seconds of work that one turn may take.
         work_s: seconds that the thread has worked.
+        clock_s: monotonic seconds.
 
     Attributes:
         limit: how many requests the turn may take.
@@ -60,9 +66,12 @@ class TurnPressure(Pressure):
         budget_s: float,
         *,
         work_s: Callable[[], float] = time.thread_time,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._budget_s: Final = budget_s
         self._work_s: Final = work_s
+        self._clock_s: Final = clock_s
+        self._ended_at_s = clock_s()
         self._recent_s = _FIRST_COUNT * _FIRST_COST_S
         self._recent_count: float = _FIRST_COUNT
         self._ended_s: float | None = None
@@ -88,10 +97,12 @@ class TurnPressure(Pressure):
 
     def end_turn(self, looked_up_count: int) -> None:
         """Learn what a request costs; deal out the next places if this turn had too few."""
-        now_s = self._work_s()
+        now_s, at_s = self._work_s(), self._clock_s()
         if self._ended_s is not None:
-            self._learn(now_s - self._ended_s, looked_up_count)
-        self._ended_s = now_s
+            took_s, lasted_s = now_s - self._ended_s, at_s - self._ended_at_s
+            if self._count >= _FEW or took_s >= _BUSY_PART * lasted_s:
+                self._learn(took_s, looked_up_count)
+        self._ended_s, self._ended_at_s = now_s, at_s
         if not self._count:
             return  # those who had been refused before were told so
         self.limit = self._places(self._count)

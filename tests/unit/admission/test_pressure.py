@@ -21,9 +21,13 @@ class Turns:
     """A loop whose turns end when the test says so."""
 
     def __init__(self, budget_s: float) -> None:
-        self.worked_s = 0.0
+        self.worked_s = self.idle_s = 0.0
         self.junk_part = JUNK_PART
-        self.pressure = TurnPressure(budget_s, work_s=lambda: self.worked_s)
+        self.pressure = TurnPressure(
+            budget_s,
+            work_s=lambda: self.worked_s,
+            clock_s=lambda: self.worked_s + self.idle_s,
+        )
 
     def turn(self, agencies: Iterable[str], cost_s: float = COST_S) -> Counter[str]:
         """Who was admitted of those who came in this order; `JUNK` fails when it is verified."""
@@ -41,6 +45,21 @@ class Turns:
 @pytest.fixture
 def turns() -> Turns:
     return Turns(100.5 * COST_S)  # sums of costs are rounded
+
+
+def test_what_an_idle_loop_does_besides_does_not_make_a_lone_request_dear(turns: Turns) -> None:
+    for _ in range(100):
+        turns.idle_s += 0.2
+        turns.worked_s += 0.01  # files looked at, departments pinged
+        assert turns.turn(["a"]) == {"a": 1}
+    assert turns.turn(repeat("a", 100)) == {"a": 100}
+
+
+def test_many_at_once_teach_what_they_cost_even_after_a_pause(turns: Turns) -> None:
+    for _ in range(50):
+        turns.idle_s += 10.0
+        turns.turn(repeat("a", 20), cost_s=10 * COST_S)
+    assert turns.turn(repeat("a", 20), cost_s=10 * COST_S).total() <= 12
 
 
 def test_who_comes_within_the_budget_is_admitted(turns: Turns) -> None:
