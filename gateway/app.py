@@ -36,6 +36,7 @@ from gateway.errors import SetupError
 from gateway.eventing import DepartmentWatch, Eventing
 from gateway.exchange.lookup import Lookup
 from gateway.followers import notary_plan
+from gateway.overseeing import Overseeing
 from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
 from gateway.reading import Reading
@@ -204,12 +205,15 @@ async def run_worker(
             certificates=departments.certificates,
             open_door=lambda agencies, records_of: open_door(agencies, records_of=records_of),
         )
+        overseeing = Overseeing(
+            site, live, casework.store, audit, epochs=epochs, clock=_now, nonce_life_s=life_s
+        )
         await live.refresh()  # a worker that is started again must not know revoked keys
         await (catalog := CatalogPages(lambda: live.site)).refresh()
         front = _make_front(
             _Rooms(
                 site, live, departments, audit, cache, epochs, tls,
-                sealer, open_door, signalling, catalog, casework, eventing,
+                sealer, open_door, signalling, catalog, casework, eventing, overseeing,
             )
         )  # fmt: skip
         _freeze()
@@ -291,6 +295,7 @@ class _Rooms(NamedTuple):
     catalog: CatalogPages
     casework: Casework
     eventing: Eventing
+    overseeing: Overseeing
 
 
 def _make_front(rooms: _Rooms) -> Front:
@@ -335,7 +340,9 @@ def _make_front(rooms: _Rooms) -> Front:
         | rooms.eventing.handlers(live.identify, limits, responder)
         | rooms.catalog.handlers(responder),
         pages=reading.pages,
-        folders=rooms.catalog.folders(responder) | casework.folders(*office),
+        folders=rooms.catalog.folders(responder)
+        | casework.folders(*office)
+        | rooms.overseeing.folders(rooms.open_door, limits, responder),
         responder=responder,
         ready=ready,
         jwks=msgspec.json.encode(

@@ -125,20 +125,31 @@ class CaseGate(Protocol):
         """Refuse a registration whose number, operator or mandate says nothing."""
 
 
+CaseAction = Literal[
+    "case_register",
+    "case_show",
+    "case_close",
+    "case_materials",
+    "matter_open",
+    "matter_step",
+    "evaluation_give",
+]
+
+
 class CaseAct(msgspec.Struct, frozen=True, kw_only=True):
-    """What is recorded of a request about a case.
+    """What is recorded of a request about a case, or about a matter of supervision.
 
     Attributes:
         id: of the request.
-        number: of the case; empty where it was not well-formed.
+        number: of the case or matter; empty where it was not well-formed, or there is none yet.
         holder: of whom the case is, where that is known.
-        said: what was registered, or what became of each material, as canonical JSON; no
-            personal data.
+        said: what was registered, what became of each material, or which step was taken, as
+            canonical JSON; no personal data.
         code: why it was refused; None for what is done.
     """
 
     id: str
-    action: Literal["case_register", "case_show", "case_close", "case_materials"]
+    action: CaseAction
     number: str
     holder: Holder | None = None
     said: str | None = None

@@ -71,6 +71,19 @@ class UnitEvaluation(msgspec.Struct, frozen=True):
     words: str
 
 
+class EvaluationTotal(msgspec.Struct, frozen=True):
+    """How the cases of one unit, item and month were rated.
+
+    Attributes:
+        counts: of each level, from 1 非常不满意 to 5 非常满意.
+    """
+
+    agency: str
+    item: str
+    month: str
+    counts: tuple[int, int, int, int, int]
+
+
 def for_unit(evaluation: Evaluation) -> UnitEvaluation:
     """Leave out by what the unit could tell who it was."""
     return UnitEvaluation(

@@ -144,7 +144,8 @@ class CorrectionAnswered(msgspec.Struct, frozen=True, tag_field="kind", tag="cor
 
     Attributes:
         correction: its id.
-        certificate: type of the certificate that was said to be wrong.
+        certificate: type of the certificate that was said to be wrong; the department where
+            whoever asked named none.
         answer: the record was corrected, was right, or the department does not decide.
         case: in which it was noticed; None for none.
     """

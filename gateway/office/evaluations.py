@@ -7,7 +7,8 @@ from datetime import date, datetime
 from typing import Final, final
 
 from gateway.errors import RequestError
-from gateway.model.evaluation import LEVELS, Evaluation, EvaluationDraft
+from gateway.matter_port import EvaluationShelf
+from gateway.model.evaluation import LEVELS, Evaluation, EvaluationDraft, EvaluationTotal
 from gateway.model.instant import format_time_s
 from gateway.model.matter import MatterDraft
 from gateway.model.screening import holds_identifier
@@ -15,9 +16,18 @@ from gateway.office.matters import add_matter
 from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
 
+_TOTALS: Final = """
+    SELECT agency, item, substr(given_at, 1, 7),
+        sum(level = 1), sum(level = 2), sum(level = 3), sum(level = 4), sum(level = 5)
+    FROM evaluations WHERE coalesce(?, agency) = agency
+    GROUP BY 1, 2, 3 ORDER BY 3 DESC, 1, 2 LIMIT ?
+"""
+#: Most rows of totals; the oldest are left out.
+_TOTAL_COUNT: Final = 1000
+
 
 @final
-class EvaluationBook:
+class EvaluationBook(EvaluationShelf):
     """The evaluations of a site.
 
     Args:
@@ -79,6 +89,19 @@ class EvaluationBook:
             )
             for unit, item, level, given_at, words, number, ticket, is_known in rows
         ]  # fmt: skip
+
+    def totals(self, agency: str | None) -> Sequence[EvaluationTotal]:
+        """Counts by unit, item and month, newest month first; of one agency or of all.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return [
+            EvaluationTotal(unit, item, month, (one, two, three, four, five))
+            for unit, item, month, one, two, three, four, five in self._store.select(
+                _TOTALS, agency, _TOTAL_COUNT
+            )
+        ]
 
 
 def _ticket(draft: EvaluationDraft, due_on: date) -> MatterDraft:

@@ -13,7 +13,7 @@ Rules:
 
 from typing import Final
 
-from gateway.office.supervision_schema import SUPERVISION
+from gateway.office.supervision_schema import MATTER_CONTENT, SUPERVISION
 
 _CASES: Final = (
     # The state of each case. `version` leads to its newest content; 0 is what a lookup told.
@@ -104,4 +104,9 @@ _EVENTS: Final = (
 )
 
 #: Statements that lead from version n to n + 1, at n.
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_CASES, _EVENTS, SUPERVISION)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    _CASES,
+    _EVENTS,
+    SUPERVISION,
+    MATTER_CONTENT,
+)

@@ -43,3 +43,10 @@ SUPERVISION: Final = (
         FOREIGN KEY (ticket) REFERENCES matters (id)
     ) STRICT, WITHOUT ROWID""",
 )
+
+#: What was asked over HTTP: a digest of the body and of who signed, so that a request whose answer
+#: was lost can be sent again and opens nothing twice.
+MATTER_CONTENT: Final = (
+    "ALTER TABLE matters ADD COLUMN content BLOB",
+    "CREATE INDEX matters_by_content ON matters (content) WHERE content IS NOT NULL",
+)

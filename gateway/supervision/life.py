@@ -81,6 +81,9 @@ def _check(matter: Matter, step: StepDraft) -> None:
                 raise _refused("a reply needs words")
             if (kind == "complaint") != (step.cause is not None):
                 raise _refused("a complaint's reply says the cause, and no other does")
+            if (kind == "correction") != (step.answer is not None):
+                raise _refused("a correction's reply says corrected, confirmed or declined, and"
+                               " no other does")  # fmt: skip
         case "call_back" | "verify":
             if _ENDS[kind] != step.step:
                 raise _refused(f"a {kind} ends by `{_ENDS[kind]}`")
