@@ -205,15 +205,12 @@ async def run_worker(
             certificates=departments.certificates,
             open_door=lambda agencies, records_of: open_door(agencies, records_of=records_of),
         )
-        overseeing = Overseeing(
-            site, live, casework.store, audit, epochs=epochs, clock=_now, nonce_life_s=life_s
-        )
         await live.refresh()  # a worker that is started again must not know revoked keys
         await (catalog := CatalogPages(lambda: live.site)).refresh()
         front = _make_front(
             _Rooms(
                 site, live, departments, audit, cache, epochs, tls,
-                sealer, open_door, signalling, catalog, casework, eventing, overseeing,
+                sealer, open_door, signalling, catalog, casework, eventing,
             )
         )  # fmt: skip
         _freeze()
@@ -295,7 +292,6 @@ class _Rooms(NamedTuple):
     catalog: CatalogPages
     casework: Casework
     eventing: Eventing
-    overseeing: Overseeing
 
 
 def _make_front(rooms: _Rooms) -> Front:
@@ -306,6 +302,10 @@ def _make_front(rooms: _Rooms) -> Front:
     reading = Reading(
         site, live, rooms.audit, limits=limits, responder=responder, open_door=rooms.open_door,
         clock=_now, nonce_life_s=_nonce_life_s(site),
+    )  # fmt: skip
+    overseeing = Overseeing(
+        site, live, casework.store, rooms.audit, epochs=rooms.epochs, clock=_now,
+        nonce_life_s=_nonce_life_s(site),
     )  # fmt: skip
     metrics, office = LookupMetrics(), (live.identify, live, limits, responder)
     refusals = Refusals(
@@ -342,7 +342,7 @@ def _make_front(rooms: _Rooms) -> Front:
         pages=reading.pages,
         folders=rooms.catalog.folders(responder)
         | casework.folders(*office)
-        | rooms.overseeing.folders(rooms.open_door, limits, responder),
+        | overseeing.folders(rooms.open_door, limits, responder),
         responder=responder,
         ready=ready,
         jwks=msgspec.json.encode(

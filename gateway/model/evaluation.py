@@ -6,9 +6,10 @@ ticket. Who evaluated is kept as a keyed digest only, and the unit that is rated
 the case, by which it could tell.
 """
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 Level = Literal[1, 2, 3, 4, 5]
 
@@ -81,7 +82,7 @@ class EvaluationTotal(msgspec.Struct, frozen=True):
     agency: str
     item: str
     month: str
-    counts: tuple[int, int, int, int, int]
+    counts: Annotated[tuple[int, ...], Meta(min_length=5, max_length=5)]
 
 
 def for_unit(evaluation: Evaluation) -> UnitEvaluation:

@@ -59,8 +59,8 @@ from gateway.web.supervision_targets import (
     parse_target,
 )
 
-#: 2,000 characters of words, and what stands beside them.
-MAX_BODY_BYTES: Final = 16_384
+#: 2,000 characters of words, each of up to 12 bytes as JSON escapes it, and what stands beside them.
+MAX_BODY_BYTES: Final = 32_768
 JOSE_JSON: Final = "application/jose+json"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 

@@ -19,7 +19,6 @@ from fixtures.world import AGENCY, World
 from gateway.audit.store.reader import LogReader
 from gateway.audit.verify import verify_log
 from gateway.audit.verify_acts import ActSignatures
-from gateway.auditors import AuditorFolder
 from gateway.config import load_site
 from gateway.crypto.digest import sha256
 from gateway.crypto.keys import Signer, load_signer
@@ -313,7 +312,7 @@ def test_every_request_is_recorded_once_and_the_log_verifies(own: World) -> None
     ]
     assert len(records(own)) == before + len(answers)
     site = load_site(own.site)
-    signatures = ActSignatures(AuditorFolder(site.folder).load(), site.agencies, site.departments)
+    signatures = ActSignatures(site.auditors, site.agencies, site.departments)
     with closing(LogReader.open(own.site / "var/audit")) as reader:
         verify_log(reader, log_verifier(site), check_act=signatures.check)
     assert signatures.count
