@@ -59,7 +59,7 @@ from gateway.web.supervision_targets import (
     parse_target,
 )
 
-#: 2,000 characters of words, each of up to 12 bytes as JSON escapes it, and what stands beside them.
+#: 2,000 characters of words, up to 12 bytes each as JSON escapes them, and what stands beside.
 MAX_BODY_BYTES: Final = 32_768
 JOSE_JSON: Final = "application/jose+json"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
