@@ -22,6 +22,7 @@ from gateway.errors import StoreError
 from gateway.matter_port import Reckoner
 from gateway.model.matter import Replay
 from gateway.model.reckoning import FigureWanted, Reckoned, ReplayWanted, Wanted
+from gateway.model.supervised import FOLDER
 from gateway.office.store import OfficeStore
 from gateway.ports import Epochs, RateLimits
 from gateway.reload import LiveSite
@@ -33,7 +34,6 @@ from gateway.web.names import default_port
 from gateway.web.respond import Responder
 from gateway.web.signed_reads import SignedReads
 from gateway.web.supervision import SupervisionPages
-from gateway.web.supervision_targets import FOLDER
 
 #: A replay takes a process, and an index that may lag behind: longer than a lookup may take.
 _DEADLINE_S: Final = 30.0

@@ -2,7 +2,7 @@
 """Bodies and answers of `/v1/supervision/…` (wire v1, docs/reference/supervision-http.md)."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +14,7 @@ from gateway.model.matter import (
     Cause,
     CorrectionAnswer,
     Matter,
+    MatterKind,
     Metric,
     Source,
     StepName,
@@ -21,6 +22,14 @@ from gateway.model.matter import (
     Words,
 )
 
+FOLDER: Final = "/v1/supervision/"
+#: Under which name the matters of a kind lie there.
+SEGMENTS: Final[dict[str, MatterKind]] = {
+    "complaints": "complaint",
+    "tickets": "rating",
+    "measures": "corrective",
+    "corrections": "correction",
+}
 #: Days before now that the figure of a measure is of.
 Days = Annotated[int, Meta(ge=1, le=366)]
 Said = Annotated[str, Meta(max_length=2000)]

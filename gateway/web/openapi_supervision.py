@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from gateway.model.supervised import (
+    FOLDER,
     ComplaintDraft,
     CorrectionDraft,
     EvaluationKept,
@@ -16,7 +17,6 @@ from gateway.model.supervised import (
     StepBody,
 )
 from gateway.web.supervision import JOSE_JSON, XLSX
-from gateway.web.supervision_targets import FOLDER
 
 #: Types of bodies and answers.
 TYPES: Final = (

@@ -29,6 +29,7 @@ from gateway.model.limits import Allowance
 from gateway.model.matter import MatterKind
 from gateway.model.standing import Standing
 from gateway.model.supervised import (
+    FOLDER,
     ComplaintDraft,
     CorrectionDraft,
     EvaluationKept,
@@ -49,7 +50,6 @@ from gateway.web.request import Request
 from gateway.web.respond import Answer, Responder
 from gateway.web.signed_reads import SignedReads, answer
 from gateway.web.supervision_targets import (
-    FOLDER,
     EvaluationsTarget,
     MattersTarget,
     MatterTarget,

@@ -11,14 +11,8 @@ import msgspec
 
 from gateway.errors import RequestError
 from gateway.model.matter import LETTERS, MatterKind, MatterState
+from gateway.model.supervised import FOLDER, SEGMENTS
 
-FOLDER: Final = "/v1/supervision/"
-SEGMENTS: Final[dict[str, MatterKind]] = {
-    "complaints": "complaint",
-    "tickets": "rating",
-    "measures": "corrective",
-    "corrections": "correction",
-}
 #: What agencies, departments and auditors open; a ticket is opened by a bad rating.
 OPENED: Final = frozenset({"complaints", "measures", "corrections"})
 EVALUATIONS: Final = "evaluations"

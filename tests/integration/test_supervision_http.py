@@ -19,10 +19,12 @@ from fixtures.world import AGENCY, World
 from gateway.audit.store.reader import LogReader
 from gateway.audit.verify import verify_log
 from gateway.audit.verify_acts import ActSignatures
+from gateway.client import Refused
 from gateway.config import load_site
 from gateway.crypto.digest import sha256
 from gateway.crypto.keys import Signer, load_signer
 from gateway.keyring import epoch_cipher, log_verifier
+from gateway.model.supervised import ComplaintDraft, GivenEvaluation, StepBody
 from gateway.web.supervision import XLSX
 from tests.integration.log_reading import (
     add_agency,
@@ -298,6 +300,36 @@ def test_clause_8_3_2_the_frozen_report_is_read_by_auditors_and_its_signature_ho
     assert sha256(workbook.body).hex() == report["xlsx_sha256"]
     for signer in (agency(own), department(own), auditor(own, "keeper")):
         assert read(own, target, signer).document["code"] == "SUPERVISION_REFUSED"
+
+
+async def test_the_client_reads_and_changes_what_is_its_own(own: World) -> None:
+    case = "YQ-2026-9601"
+    register(own, case)
+    async with own.client() as client:
+        shown = await client.case(case)
+        assert shown.answer.case.state == "open"
+        assert (await client.certificates()).answer.agency == AGENCY
+        request = own.request(own.citizens[0].id_number, attribution__case=case)
+        receipt = (await client.lookup(request)).receipt
+        assert (await client.record(receipt.index)).answer.index == receipt.index
+        draft = ComplaintDraft(case, MATERIAL, "窗口要求提交复印件", datetime.now(UTC))
+        opened = (await client.open_matter(draft)).answer.matter
+        assert (await client.open_matter(draft)).answer.matter == opened
+        assert (await client.matter("complaint", opened.id)).answer.matter == opened
+        page = (await client.matters("complaint", state="open")).answer
+        assert opened.id in [matter.id for matter in page.matters]
+        with pytest.raises(Refused) as refused:
+            await client.step("complaint", opened.id, StepBody("assign", owner="3号窗口"))
+        assert refused.value.code == "SUPERVISION_REFUSED"
+        kept = (await client.evaluate(GivenEvaluation(case, 5))).answer.evaluation
+        assert kept.level == 5
+        assert (await client.evaluations()).answer.totals[0].agency == AGENCY
+        events = (await client.events(0)).answer.events
+        assert events
+        assert (await client.close_case(case)).answer.case.state == "closed"
+        with pytest.raises(Refused) as absent:
+            await client.monthly_report("2026-01")
+        assert absent.value.is_signed
 
 
 def test_every_request_is_recorded_once_and_the_log_verifies(own: World) -> None:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from gateway.errors import RequestError
 from gateway.model.matter import LETTERS, MatterKind
+from gateway.model.supervised import FOLDER
 from gateway.web.supervision_targets import (
-    FOLDER,
     EvaluationsTarget,
     MattersTarget,
     MatterTarget,
