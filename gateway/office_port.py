@@ -24,7 +24,7 @@ from gateway.model.case import (
 from gateway.model.grant import Decision, Deny
 from gateway.model.holder import Holder
 from gateway.model.lookup import Attribution
-from gateway.model.office_event import OfficeEvent
+from gateway.model.office_event import MaterialObtained, OfficeEvent
 from gateway.ports import Caller, Held
 from gateway.sdk import Deadline
 
@@ -172,6 +172,19 @@ class CaseLog(Protocol):
 
     async def record_replay(self, caller: Caller, act: CaseAct, deadline: Deadline) -> int:
         """Record that a request came again, and was refused."""
+
+
+class ObtainedShelf(Protocol):
+    """Which materials of cases were obtained."""
+
+    async def note(
+        self, agency: str, obtained: Sequence[MaterialObtained], deadline: Deadline
+    ) -> None:
+        """Keep what was obtained in one call of a case, and tell what no call had before.
+
+        Raises:
+            StoreError: it is not known to be kept; the next call tells it.
+        """
 
 
 class EventShelf(Protocol):
