@@ -16,11 +16,16 @@ from gateway.office.matters import add_matter
 from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
 
+_COUNT: Final = """
+    INSERT INTO evaluation_counts VALUES (?, ?, ?, ?, 1)
+    ON CONFLICT (month, agency, item, level) DO UPDATE SET count = count + 1
+"""
 _TOTALS: Final = """
-    SELECT agency, item, substr(given_at, 1, 7),
-        sum(level = 1), sum(level = 2), sum(level = 3), sum(level = 4), sum(level = 5)
-    FROM evaluations WHERE coalesce(?, agency) = agency
-    GROUP BY 1, 2, 3 ORDER BY 3 DESC, 1, 2 LIMIT ?
+    SELECT agency, item, month,
+        sum((level = 1) * count), sum((level = 2) * count), sum((level = 3) * count),
+        sum((level = 4) * count), sum((level = 5) * count)
+    FROM evaluation_counts WHERE coalesce(?, agency) = agency
+    GROUP BY month, agency, item ORDER BY month DESC, agency, item LIMIT ?
 """
 #: Most rows of totals; the oldest are left out.
 _TOTAL_COUNT: Final = 1000
@@ -67,6 +72,8 @@ class EvaluationBook(EvaluationShelf):
                     draft.evaluator, format_time_s(now), ticket,
                 ),
             )  # fmt: skip
+            month = format_time_s(now)[:7]
+            connection.execute(_COUNT, (month, draft.agency, draft.item, draft.level))
 
         await self._store.write(work, deadline)
         return next(each for each in self.list_evaluations(draft.agency) if each.case == draft.case)

@@ -195,6 +195,8 @@ class SupervisionPages:
                 return answer(content_type, desk.report(standing, month, _FORMS[chosen])), 1
 
     async def _change(self, request: Request, request_id: str, target: Target) -> Answer:
+        if "?" in request.target:
+            raise RequestError("PATH_UNKNOWN", "no query follows")
         check_json(request)
         body, peer = request.body, request.peer
         if len(body) > MAX_BODY_BYTES:

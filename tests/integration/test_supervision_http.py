@@ -4,7 +4,7 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,6 +42,7 @@ from tests.integration.wire import Answer, Draft, send, sign, verify_signed
 
 ROOM = "/v1/supervision"
 OTHER = "yq-other"
+OFTEN = "yq-often"
 ASSIGN = {"step": "assign", "owner": "window 3"}
 REPLY = {"step": "reply", "words": "已改正", "cause": "window_did_not_use_data"}
 SATISFIED = {"step": "call_back", "result": "satisfied"}
@@ -53,6 +54,7 @@ def own(short_folder: Path) -> Iterator[World]:
     folder.mkdir()
     world = World(folder)
     add_agency(world, OTHER)
+    add_agency(world, OFTEN, per_s=0.001, burst=2)
     with world:
         yield world
 
@@ -245,6 +247,66 @@ def test_clause_8_3_3_a_department_answers_the_correction_of_its_data_and_the_ag
     improved = {"step": "verify", "result": "improved"}
     closed = post(own, f"/corrections/{mine}/steps", agency(own), improved)
     assert closed.document["matter"]["state"] == "closed"
+
+
+@pytest.fixture(scope="module")
+def known(own: World) -> dict[str, str]:
+    """Matters of the agency, one of which the department has to answer, by segment."""
+    return {
+        "complaints": str(complain(own, "YQ-2026-9321")["id"]),
+        "corrections": correct(own, "YQ-2026-9322"),
+    }
+
+
+# What each is answered, in the order of WHO; a point is 200.
+WHO = ("agency", "other", "department", "neighbour", "supervisor", "reader", "keeper")
+ABSENT, REFUSED = "MATTER_ABSENT", "SUPERVISION_REFUSED"
+ANSWERS: list[tuple[str, tuple[str, ...]]] = [
+    ("complaints", (".", ".", REFUSED, REFUSED, ".", ".", REFUSED)),
+    ("complaints/{}", (".", ABSENT, ABSENT, ABSENT, ".", ".", REFUSED)),
+    ("corrections", (".", ".", ".", ".", ".", ".", REFUSED)),
+    ("corrections/{}", (".", ABSENT, ".", ABSENT, ".", ".", REFUSED)),
+    ("complaints/{}/steps", (REFUSED, ABSENT, ABSENT, ABSENT, ".", REFUSED, REFUSED)),
+    ("corrections/{}/steps", (REFUSED, ABSENT, REFUSED, ABSENT, ".", REFUSED, REFUSED)),
+    ("tickets", (".", ".", REFUSED, REFUSED, ".", ".", REFUSED)),
+    ("measures", (".", ".", REFUSED, REFUSED, ".", ".", REFUSED)),
+    ("evaluations", (".", ".", REFUSED, REFUSED, ".", ".", REFUSED)),
+]
+
+
+@pytest.mark.parametrize(
+    ("target", "who", "code"),
+    [(target, *cell) for target, row in ANSWERS for cell in zip(WHO, row, strict=True)],
+)
+def test_who_is_answered_what(
+    own: World, known: dict[str, str], target: str, who: str, code: str
+) -> None:
+    signers: dict[str, Callable[[World], Signer]] = {
+        "agency": agency,
+        "other": lambda world: another(world, OTHER),
+        "department": department,
+        "neighbour": lambda world: department(world, "yq-zfgjj"),
+        "supervisor": lambda world: auditor(world, "supervisor"),
+        "reader": auditor,
+        "keeper": lambda world: auditor(world, "keeper"),
+    }
+    path = f"/{target}".format(known.get(target.partition("/")[0], ""))
+    signer = signers[who](own)
+    if target.endswith("steps"):
+        step = ASSIGN if target.startswith("complaints") else ASSIGN | {"step": "escalate"}
+        answer = post(own, path, signer, step)
+    else:
+        answer = read(own, path, signer)
+    assert answer.document.get("code", ".") == code
+    assert recorded_in(own, answer).code == (None if code == "." else code)
+
+
+def test_an_agency_is_limited_here_as_everywhere(own: World) -> None:
+    often = another(own, OFTEN)
+    answers = [read(own, "/complaints", often) for _ in range(2)]
+    answers += [read(own, "/complaints", often), post(own, "/complaints", often, {})]
+    assert [answer.status for answer in answers] == [200, 200, 429, 429]
+    assert [recorded_in(own, answer).code for answer in answers[2:]] == ["RATE_LIMITED"] * 2
 
 
 def test_a_list_is_read_in_pages_by_number(own: World) -> None:

@@ -16,6 +16,7 @@ from gateway.model.standing import Standing
 from gateway.office.evaluations import EvaluationBook
 from gateway.office.matters import MatterBook
 from gateway.office.outbox import EventFeed
+from gateway.office.schema import MIGRATIONS
 from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
 from gateway.supervision.life import advance
@@ -172,3 +173,23 @@ async def test_ratings_are_counted_by_unit_item_and_month(evaluations: Evaluatio
     mine = EvaluationTotal("yq-gjj", "yq-gjj-001", "2026-11", (0, 1, 0, 0, 2))
     assert evaluations.totals("yq-gjj") == [mine]
     assert [total.agency for total in evaluations.totals(None)] == ["yq-gjj", "yq-mzj"]
+
+
+async def test_what_was_rated_before_counts_are_kept_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr("gateway.office.store.MIGRATIONS", MIGRATIONS[:3])
+        old = OfficeStore.open(tmp_path / "office")
+        values = ("yq-gjj", "YQ-1", "yq-gjj-001", 4, "", None, "2026-10-31T01:00:00Z", None)
+        await old.write(
+            lambda connection: connection.execute(
+                "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values
+            ),
+            soon(),
+        )
+        old.close()
+    store = OfficeStore.open(tmp_path / "office")
+    found = EvaluationBook(store, clock=lambda: NOW).totals(None)
+    store.close()
+    assert found == [EvaluationTotal("yq-gjj", "yq-gjj-001", "2026-10", (0, 0, 0, 1, 0))]
