@@ -76,7 +76,7 @@ class EvaluationBook(EvaluationShelf):
             connection.execute(_COUNT, (month, draft.agency, draft.item, draft.level))
 
         await self._store.write(work, deadline)
-        return next(each for each in self.list_evaluations(draft.agency) if each.case == draft.case)
+        return self._select("agency = ? AND number = ?", draft.agency, draft.case)[0]
 
     def list_evaluations(self, agency: str | None = None) -> Sequence[Evaluation]:
         """Evaluations of one agency or of all, by time.
@@ -84,10 +84,13 @@ class EvaluationBook(EvaluationShelf):
         Raises:
             StoreError: the store cannot be read.
         """
+        return self._select("coalesce(?, agency) = agency", agency)
+
+    def _select(self, condition: str, *values: str | None) -> Sequence[Evaluation]:
         rows = self._store.select(
-            "SELECT agency, item, level, given_at, words, number, ticket, evaluator IS NOT NULL "
-            "FROM evaluations WHERE coalesce(?, agency) = agency ORDER BY given_at, number",
-            agency,
+            "SELECT agency, item, level, given_at, words, number, ticket, evaluator IS NOT NULL "  # noqa: S608 -- our own conditions
+            f"FROM evaluations WHERE {condition} ORDER BY given_at, number",
+            *values,
         )
         return [
             Evaluation(
