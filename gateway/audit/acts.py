@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Acts that were asked for by a signed HTTP request: a receipt, entries, events, matters, …
+"""Acts that were asked for by a signed HTTP request: a receipt, entries, a list, events, a matter.
 
 Rules:
 

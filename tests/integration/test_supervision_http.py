@@ -4,11 +4,10 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -22,12 +21,10 @@ from gateway.audit.verify_acts import ActSignatures
 from gateway.client import Refused
 from gateway.config import load_site
 from gateway.crypto.digest import sha256
-from gateway.crypto.keys import Signer, load_signer
 from gateway.keyring import epoch_cipher, log_verifier
 from gateway.model.supervised import ComplaintDraft, GivenEvaluation, StepBody
 from gateway.web.supervision import XLSX
 from tests.integration.log_reading import (
-    add_agency,
     agency,
     another,
     auditor,
@@ -36,81 +33,30 @@ from tests.integration.log_reading import (
     recorded_in,
     records,
 )
-from tests.integration.test_cases import body_of, put
+from tests.integration.overseeing import (
+    ASSIGN,
+    OTHER,
+    REPLY,
+    ROOM,
+    SATISFIED,
+    ask,
+    complain,
+    complaint,
+    correct,
+    department,
+    overseen_world,
+    post,
+    read,
+    register,
+)
 from tests.integration.test_supervision import MATERIAL, command, look_up
-from tests.integration.wire import Answer, Draft, send, sign, verify_signed
-
-ROOM = "/v1/supervision"
-OTHER = "yq-other"
-OFTEN = "yq-often"
-ASSIGN = {"step": "assign", "owner": "window 3"}
-REPLY = {"step": "reply", "words": "已改正", "cause": "window_did_not_use_data"}
-SATISFIED = {"step": "call_back", "result": "satisfied"}
+from tests.integration.wire import send, sign
 
 
 @pytest.fixture(scope="module")
 def own(short_folder: Path) -> Iterator[World]:
-    folder = short_folder / "oversight"
-    folder.mkdir()
-    world = World(folder)
-    add_agency(world, OTHER)
-    add_agency(world, OFTEN, per_s=0.001, burst=2)
-    with world:
+    with overseen_world(short_folder / "overseen") as world:
         yield world
-
-
-def department(world: World, name: str = "yq-ga") -> Signer:
-    return load_signer(world.department_key(name).read_bytes(), f"{name}-1")
-
-
-def ask(world: World, draft: Draft) -> Answer:
-    """Send it; whoever is identified gets a signed answer with its record."""
-    answer = send(world, draft)
-    verify_signed(world, draft, answer)
-    return answer
-
-
-def read(world: World, target: str, signer: Signer, **fields: str) -> Answer:
-    return ask(world, get(world, ROOM + target, signer).with_fields(**fields))
-
-
-def post(world: World, target: str, signer: Signer, body: dict[str, Any]) -> Answer:
-    return ask(world, sign(world, msgspec.json.encode(body), signer=signer, target=ROOM + target))
-
-
-def register(world: World, case: str) -> None:
-    assert put(world, case, body_of(world.citizens[0].id_number)).status == 200
-
-
-def complaint(case: str, **changes: Any) -> dict[str, Any]:
-    at = datetime.now(UTC) + timedelta(seconds=2)
-    demanded_at = at.isoformat(timespec="seconds")
-    words = "窗口要求提交复印件"
-    return {
-        "case": case,
-        "material": MATERIAL,
-        "words": words,
-        "demanded_at": demanded_at,
-    } | changes
-
-
-def complain(world: World, case: str) -> dict[str, Any]:
-    """A complaint of the agency about a case that is registered for it."""
-    register(world, case)
-    answer = post(world, "/complaints", agency(world), complaint(case))
-    assert answer.status == 200, answer.body
-    matter: dict[str, Any] = answer.document["matter"]
-    return matter
-
-
-def correct(world: World, case: str, certificate: str = "public_security.identity") -> str:
-    """Id of a correction request, assigned."""
-    register(world, case)
-    body = {"certificate": certificate, "case": case, "words": "有效期起止颠倒"}
-    matter = post(world, "/corrections", agency(world), body).document["matter"]
-    steps = f"/corrections/{matter['id']}/steps"
-    assert post(world, steps, auditor(world, "supervisor"), ASSIGN).status == 200
-    return str(matter["id"])
 
 
 def test_clause_8_1_3_a_complaint_goes_from_the_agency_over_the_auditor_to_the_call_back(
@@ -208,19 +154,6 @@ def test_a_text_with_an_identity_number_is_not_kept(own: World) -> None:
         assert own.citizens[0].id_number not in answer.raw.decode()
 
 
-def test_what_is_anothers_and_what_never_was_look_alike(own: World) -> None:
-    matter = complain(own, "YQ-2026-9301")
-    there, nowhere = f"/complaints/{matter['id']}", "/complaints/C-2026-999999"
-    for signer in (another(own, OTHER), department(own)):
-        answers = [read(own, target, signer) for target in (there, nowhere)]
-        answers += [post(own, f"{target}/steps", signer, REPLY) for target in (there, nowhere)]
-        problems = [{**answer.document, "request_id": ""} for answer in answers]
-        assert [problem["code"] for problem in problems] == ["MATTER_ABSENT"] * 4
-        assert problems[0] == problems[1]
-        assert problems[2] == problems[3]
-    assert read(own, "/complaints", another(own, OTHER)).document["matters"] == []
-
-
 def test_clause_8_3_3_a_department_answers_the_correction_of_its_data_and_the_agency_is_told(
     own: World,
 ) -> None:
@@ -247,66 +180,6 @@ def test_clause_8_3_3_a_department_answers_the_correction_of_its_data_and_the_ag
     improved = {"step": "verify", "result": "improved"}
     closed = post(own, f"/corrections/{mine}/steps", agency(own), improved)
     assert closed.document["matter"]["state"] == "closed"
-
-
-@pytest.fixture(scope="module")
-def known(own: World) -> dict[str, str]:
-    """Matters of the agency, one of which the department has to answer, by segment."""
-    return {
-        "complaints": str(complain(own, "YQ-2026-9321")["id"]),
-        "corrections": correct(own, "YQ-2026-9322"),
-    }
-
-
-# What each is answered, in the order of WHO; a point is 200.
-WHO = ("agency", "other", "department", "neighbour", "supervisor", "reader", "keeper")
-ABSENT, REFUSED = "MATTER_ABSENT", "SUPERVISION_REFUSED"
-ANSWERS: list[tuple[str, tuple[str, ...]]] = [
-    ("complaints", (".", ".", REFUSED, REFUSED, ".", ".", REFUSED)),
-    ("complaints/{}", (".", ABSENT, ABSENT, ABSENT, ".", ".", REFUSED)),
-    ("corrections", (".", ".", ".", ".", ".", ".", REFUSED)),
-    ("corrections/{}", (".", ABSENT, ".", ABSENT, ".", ".", REFUSED)),
-    ("complaints/{}/steps", (REFUSED, ABSENT, ABSENT, ABSENT, ".", REFUSED, REFUSED)),
-    ("corrections/{}/steps", (REFUSED, ABSENT, REFUSED, ABSENT, ".", REFUSED, REFUSED)),
-    ("tickets", (".", ".", REFUSED, REFUSED, ".", ".", REFUSED)),
-    ("measures", (".", ".", REFUSED, REFUSED, ".", ".", REFUSED)),
-    ("evaluations", (".", ".", REFUSED, REFUSED, ".", ".", REFUSED)),
-]
-
-
-@pytest.mark.parametrize(
-    ("target", "who", "code"),
-    [(target, *cell) for target, row in ANSWERS for cell in zip(WHO, row, strict=True)],
-)
-def test_who_is_answered_what(
-    own: World, known: dict[str, str], target: str, who: str, code: str
-) -> None:
-    signers: dict[str, Callable[[World], Signer]] = {
-        "agency": agency,
-        "other": lambda world: another(world, OTHER),
-        "department": department,
-        "neighbour": lambda world: department(world, "yq-zfgjj"),
-        "supervisor": lambda world: auditor(world, "supervisor"),
-        "reader": auditor,
-        "keeper": lambda world: auditor(world, "keeper"),
-    }
-    path = f"/{target}".format(known.get(target.partition("/")[0], ""))
-    signer = signers[who](own)
-    if target.endswith("steps"):
-        step = ASSIGN if target.startswith("complaints") else ASSIGN | {"step": "escalate"}
-        answer = post(own, path, signer, step)
-    else:
-        answer = read(own, path, signer)
-    assert answer.document.get("code", ".") == code
-    assert recorded_in(own, answer).code == (None if code == "." else code)
-
-
-def test_an_agency_is_limited_here_as_everywhere(own: World) -> None:
-    often = another(own, OFTEN)
-    answers = [read(own, "/complaints", often) for _ in range(2)]
-    answers += [read(own, "/complaints", often), post(own, "/complaints", often, {})]
-    assert [answer.status for answer in answers] == [200, 200, 429, 429]
-    assert [recorded_in(own, answer).code for answer in answers[2:]] == ["RATE_LIMITED"] * 2
 
 
 def test_a_list_is_read_in_pages_by_number(own: World) -> None:
