@@ -119,7 +119,10 @@ def document() -> dict[str, Any]:
             "/openapi.json": {"get": _page("openapi", "This document 本文档", JSON)},
             "/docs": {"get": _page("docs", "This document for people 接口文档页", "text/html")},
         },
-        "components": {"schemas": _schemas()},
+        "components": {
+            "schemas": _schemas(),
+            "headers": {name: _field(text) for name, text in _REPLY_FIELDS.items()},
+        },
     }
 
 
@@ -360,7 +363,7 @@ def _problems(refusals: list[Refusal], *, headers: dict[str, Any]) -> dict[str, 
 
 
 def _reply_headers() -> dict[str, Any]:
-    return {name: _field(text) for name, text in _REPLY_FIELDS.items()}
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in _REPLY_FIELDS}
 
 
 def _field(description: str, **members: Any) -> dict[str, Any]:
