@@ -119,10 +119,7 @@ def document() -> dict[str, Any]:
             "/openapi.json": {"get": _page("openapi", "This document 本文档", JSON)},
             "/docs": {"get": _page("docs", "This document for people 接口文档页", "text/html")},
         },
-        "components": {
-            "schemas": _schemas(),
-            "headers": {name: _field(text) for name, text in _REPLY_FIELDS.items()},
-        },
+        "components": {"schemas": _schemas(), "headers": _headers()},
     }
 
 
@@ -360,6 +357,10 @@ def _problems(refusals: list[Refusal], *, headers: dict[str, Any]) -> dict[str, 
             "content": _content(PROBLEM_JSON, "Problem"),
         }
     return found
+
+
+def _headers() -> dict[str, Any]:
+    return {name: _field(text) for name, text in _REPLY_FIELDS.items()}
 
 
 def _reply_headers() -> dict[str, Any]:
