@@ -36,6 +36,7 @@ from gateway.errors import SetupError
 from gateway.eventing import DepartmentWatch, Eventing
 from gateway.exchange.lookup import Lookup
 from gateway.followers import notary_plan
+from gateway.overseeing import Overseeing
 from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
 from gateway.reading import Reading
@@ -302,6 +303,10 @@ def _make_front(rooms: _Rooms) -> Front:
         site, live, rooms.audit, limits=limits, responder=responder, open_door=rooms.open_door,
         clock=_now, nonce_life_s=_nonce_life_s(site),
     )  # fmt: skip
+    overseeing = Overseeing(
+        site, live, casework.store, rooms.audit, epochs=rooms.epochs, clock=_now,
+        nonce_life_s=_nonce_life_s(site),
+    )  # fmt: skip
     metrics, office = LookupMetrics(), (live.identify, live, limits, responder)
     refusals = Refusals(
         responder, metrics, default_port=default_port(config.http),
@@ -335,7 +340,9 @@ def _make_front(rooms: _Rooms) -> Front:
         | rooms.eventing.handlers(live.identify, limits, responder)
         | rooms.catalog.handlers(responder),
         pages=reading.pages,
-        folders=rooms.catalog.folders(responder) | casework.folders(*office),
+        folders=rooms.catalog.folders(responder)
+        | casework.folders(*office)
+        | overseeing.folders(rooms.open_door, limits, responder),
         responder=responder,
         ready=ready,
         jwks=msgspec.json.encode(

@@ -15,6 +15,7 @@ from gateway.exchange.cases import Cases
 from gateway.exchange.lookup import Lookup
 from gateway.exchange.materials import Materials
 from gateway.office.cases import SqliteCaseBook
+from gateway.office.obtained import ObtainedBook
 from gateway.office.store import FOLDER as OFFICE
 from gateway.office.store import OfficeStore
 from gateway.policy.cases import CasePolicy
@@ -131,6 +132,7 @@ class Casework:
                 catalog=catalog,
                 departments=departments,
                 limits=limits,
+                obtained=ObtainedBook(self.store, clock_s=time.time),
                 days=self._site.calendar,
                 clock=self._clock,
                 utc_offset_h=config.site.utc_offset_h,

@@ -24,7 +24,7 @@ from gateway.model.case import (
 from gateway.model.grant import Decision, Deny
 from gateway.model.holder import Holder
 from gateway.model.lookup import Attribution
-from gateway.model.office_event import OfficeEvent
+from gateway.model.office_event import MaterialObtained, OfficeEvent
 from gateway.ports import Caller, Held
 from gateway.sdk import Deadline
 
@@ -125,20 +125,31 @@ class CaseGate(Protocol):
         """Refuse a registration whose number, operator or mandate says nothing."""
 
 
+CaseAction = Literal[
+    "case_register",
+    "case_show",
+    "case_close",
+    "case_materials",
+    "matter_open",
+    "matter_step",
+    "evaluation_give",
+]
+
+
 class CaseAct(msgspec.Struct, frozen=True, kw_only=True):
-    """What is recorded of a request about a case.
+    """What is recorded of a request about a case, or about a matter of supervision.
 
     Attributes:
         id: of the request.
-        number: of the case; empty where it was not well-formed.
+        number: of the case or matter; empty where it was not well-formed, or there is none yet.
         holder: of whom the case is, where that is known.
-        said: what was registered, or what became of each material, as canonical JSON; no
-            personal data.
+        said: what was registered, what became of each material, or which step was taken, as
+            canonical JSON; no personal data.
         code: why it was refused; None for what is done.
     """
 
     id: str
-    action: Literal["case_register", "case_show", "case_close", "case_materials"]
+    action: CaseAction
     number: str
     holder: Holder | None = None
     said: str | None = None
@@ -161,6 +172,19 @@ class CaseLog(Protocol):
 
     async def record_replay(self, caller: Caller, act: CaseAct, deadline: Deadline) -> int:
         """Record that a request came again, and was refused."""
+
+
+class ObtainedShelf(Protocol):
+    """Which materials of cases were obtained."""
+
+    async def note(
+        self, agency: str, obtained: Sequence[MaterialObtained], deadline: Deadline
+    ) -> None:
+        """Keep what was obtained in one call of a case, and tell what no call had before.
+
+        Raises:
+            StoreError: it is not known to be kept; the next call tells it.
+        """
 
 
 class EventShelf(Protocol):

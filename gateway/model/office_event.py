@@ -65,12 +65,12 @@ class CaseClosed(msgspec.Struct, frozen=True, tag_field="kind", tag="case.closed
 
 
 class MaterialObtained(msgspec.Struct, frozen=True, tag_field="kind", tag="material.obtained"):
-    """A material of a case was obtained: the applicant need not bring it.
+    """A material of a case was obtained by `POST /v1/materials`, and by no call of the case before.
 
     Attributes:
         case: the agency's number of it.
         item: code of its item.
-        material: as the item names it.
+        material: as the item names it; its first 64 characters.
         certificate: type of the certificate that replaces it.
         holder: whose it is, masked.
         served_from: the department itself, or a cache.
@@ -144,7 +144,8 @@ class CorrectionAnswered(msgspec.Struct, frozen=True, tag_field="kind", tag="cor
 
     Attributes:
         correction: its id.
-        certificate: type of the certificate that was said to be wrong.
+        certificate: type of the certificate that was said to be wrong; the department where
+            whoever asked named none.
         answer: the record was corrected, was right, or the department does not decide.
         case: in which it was noticed; None for none.
     """

@@ -31,6 +31,7 @@ from gateway.model.limits import LimitsSection
 from gateway.model.material import Commitment, Deferral, Material
 from gateway.model.record import parse_record
 from gateway.office.cases import SqliteCaseBook
+from gateway.office.obtained import ObtainedBook
 from gateway.office.store import OfficeStore
 from gateway.policy.cases import CasePolicy
 from gateway.policy.policy import GrantPolicy
@@ -240,6 +241,7 @@ class Counter:
             catalog=catalog,
             departments=self.departments,
             limits=limits,
+            obtained=ObtainedBook(self.store, clock_s=NOW.timestamp),
             days=load_working_days(None),
             clock=lambda: NOW,
             utc_offset_h=8,

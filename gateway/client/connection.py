@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agency's side: sign a lookup, send it, and believe only an answer that is bound to it.
-
-::
-
-    async with GatewayClient(url, signer=signer, gateway_key=pem) as gateway:
-        answer = await gateway.lookup(request)
+"""One signed request and its signed answer, over a connection that is kept.
 
 1. Every request is signed anew with its own nonce; a retry is a new request.
 2. An answer is returned only when the gateway's signature covers it and this very request, and
@@ -18,11 +13,12 @@ import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Self, TypeVar
-from urllib.parse import quote, urlsplit
+from typing import Final, Generic, Self, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from gateway.crypto.digest import b64url_encode
 from gateway.crypto.keys import Signer, Verifier, keyid_of, load_verifier
@@ -35,20 +31,14 @@ from gateway.httpsig import (
     request_signature_headers,
     verify_response_signature,
 )
-from gateway.model.case import CaseAnswer, CaseRegistration
-from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
-from gateway.model.plan import MaterialsAnswer, MaterialsRequest
+from gateway.model.lookup import Problem
 
 T = TypeVar("T")
 
-_PATH: Final = "/v1/lookups"
 _NONCE_BYTES: Final = 18
 _MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 
 _encode = msgspec.json.Encoder().encode
-_parse_answer = msgspec.json.Decoder(LookupAnswer).decode
-_parse_materials = msgspec.json.Decoder(MaterialsAnswer).decode
-_parse_case = msgspec.json.Decoder(CaseAnswer).decode
 _parse_problem = msgspec.json.Decoder(Problem).decode
 
 
@@ -59,30 +49,15 @@ class Receipt(msgspec.Struct, frozen=True):
     index: int
 
 
-class SignedAnswer(msgspec.Struct, frozen=True):
-    """An answer that has been verified.
+class Signed(msgspec.Struct, Generic[T], frozen=True):
+    """An answer that is proved to come from the gateway, and to be one to this very request.
 
     Attributes:
-        receipt: the audit entry that recorded it.
+        receipt: the record of the request in the gateway's log.
         body: the bytes that were signed; keep them with `receipt` as evidence.
     """
 
-    answer: LookupAnswer
-    receipt: Receipt
-    body: bytes
-
-
-class SignedMaterials(msgspec.Struct, frozen=True):
-    """What became of each material, proved to come from the gateway.
-
-    Attributes:
-        answer: with the one-off notice; one that holds `answer` members decodes them as
-            `LookupAnswer` or `Problem`.
-        receipt: the act that recorded the call.
-        body: the bytes that were signed.
-    """
-
-    answer: MaterialsAnswer
+    answer: T
     receipt: Receipt
     body: bytes
 
@@ -131,14 +106,14 @@ def make_tls(
     return context
 
 
-class GatewayClient:
-    """One agency's connection to one gateway.
+class SignedConnection:
+    """Somebody's connection to one gateway.
 
     Args:
         url: scheme, host and port of the gateway.
-        signer: the agency's private key under its registered `keyid`.
+        signer: the private key under its registered `keyid`.
         gateway_key: the gateway's public key in PEM, got by a way that you trust.
-        timeout_s: for one whole lookup.
+        timeout_s: for one whole request.
         tls: of `make_tls`; None trusts the system's authorities and presents no certificate.
         clock: UNIX seconds.
     """
@@ -184,69 +159,67 @@ class GatewayClient:
         if self._session is not None:
             await self._session.close()
 
-    async def lookup(self, request: LookupRequest) -> SignedAnswer:
-        """Ask for one certificate.
+    async def get(
+        self, target: str, parse: Callable[[bytes], T], *, accept: str = "*/*"
+    ) -> Signed[T]:
+        """Ask for what is read.
 
         Raises:
-            Refused: the gateway or the department said no.
+            Refused: the gateway said no.
             TrustError: the answer is not a signed answer to this request.
             GatewayError: GATEWAY_UNREACHABLE.
         """
-        return SignedAnswer(*await self._exchange("POST", _PATH, request, _parse_answer))
+        return await self._exchange("GET", target, None, parse, accept=accept)
 
-    async def materials(self, request: MaterialsRequest) -> SignedMaterials:
-        """Ask for everything that an item requires of the holders of a registered case.
-
-        Raises:
-            GatewayError: as `lookup`.
-        """
-        return SignedMaterials(
-            *await self._exchange("POST", "/v1/materials", request, _parse_materials)
-        )
-
-    async def register_case(self, number: str, registration: CaseRegistration) -> Receipt:
-        """Register a case, or what has changed of it.
-
-        Args:
-            number: the agency's own.
+    async def send(
+        self, method: str, target: str, request: object, parse: Callable[[bytes], T]
+    ) -> Signed[T]:
+        """Send what is asked or changed.
 
         Raises:
-            GatewayError: as `lookup`.
+            GatewayError: as `get`.
         """
-        path = f"/v1/cases/{quote(number, safe='')}"
-        return (await self._exchange("PUT", path, registration, _parse_case))[1]
+        return await self._exchange(method, target, _encode(request), parse)
 
     async def _exchange(
-        self, method: str, path: str, request: object, parse: Callable[[bytes], T]
-    ) -> tuple[T, Receipt, bytes]:
-        """One signed request, and its signed answer."""
-        body = _encode(request)
-        headers, signature = self._sign(method, path, body)
+        self,
+        method: str,
+        target: str,
+        body: bytes | None,
+        parse: Callable[[bytes], T],
+        *,
+        accept: str = "*/*",
+    ) -> Signed[T]:
+        headers, signature = self._sign(method, target, body)
+        headers["Accept"] = accept
         if self._session is None:
             raise GatewayError("GATEWAY_UNREACHABLE", "the client is not open: use `async with`")
+        url = URL(self._url + target, encoded=True)  # as it was signed
         try:
             async with self._session.request(
-                method, self._url + path, data=body, headers=headers, allow_redirects=False
+                method, url, data=body, headers=headers, allow_redirects=False
             ) as response:
                 content = await _read_answer(response)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise GatewayError("GATEWAY_UNREACHABLE", type(error).__name__) from None
         return self._accept(response, content, signature, parse)
 
-    def _sign(self, method: str, path: str, body: bytes) -> tuple[dict[str, str], RequestSignature]:
-        headers = {
-            "Content-Type": "application/json",
-            "Content-Digest": content_digest(body),
-            "Host": self._authority,
-        }
+    def _sign(
+        self, method: str, target: str, body: bytes | None
+    ) -> tuple[dict[str, str], RequestSignature]:
+        headers = {"Host": self._authority}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            headers["Content-Digest"] = content_digest(body)
         lines = {name.lower(): (value,) for name, value in headers.items()}
+        path, mark, query = target.partition("?")
         request = SignedRequest(
             method=method,
             authority=self._authority,
             path=path,
-            query="?",
+            query=mark + query or "?",
             lines=lambda name: lines.get(name, ()),
-            has_body=True,
+            has_body=body is not None,
         )
         added = request_signature_headers(
             request,
@@ -263,7 +236,7 @@ class GatewayClient:
         body: bytes,
         signature: RequestSignature,
         parse: Callable[[bytes], T],
-    ) -> tuple[T, Receipt, bytes]:
+    ) -> Signed[T]:
         ok = response.status == 200  # noqa: PLR2004 - HTTP
         is_signed = "Signature" in response.headers
         if ok or is_signed:
@@ -278,7 +251,7 @@ class GatewayClient:
         receipt = _parse_receipt(response.headers.get("Audit-Receipt"))
         try:
             if ok and receipt is not None:
-                return parse(body), receipt, body
+                return Signed(parse(body), receipt, body)
             problem = _parse_problem(body)
         except msgspec.MsgspecError:
             raise TrustError("RESPONSE_UNTRUSTED", "the body is not of this protocol") from None

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The caller's side: sign a request, send it, and believe only an answer that is bound to it.
+
+::
+
+    async with GatewayClient(url, signer=signer, gateway_key=pem) as gateway:
+        answer = await gateway.lookup(request)
+
+`connection` signs and verifies; `calls` and `supervision` have a method for each signed path.
+"""
+
+from gateway.client.calls import GatewayClient, RecordProof, SignedAnswer, SignedMaterials
+from gateway.client.connection import Receipt, Refused, Signed, SignedConnection, make_tls
+
+__all__ = [
+    "GatewayClient",
+    "Receipt",
+    "RecordProof",
+    "Refused",
+    "Signed",
+    "SignedAnswer",
+    "SignedConnection",
+    "SignedMaterials",
+    "make_tls",
+]
