@@ -84,7 +84,8 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
         case_count: cases in which one of both happened.
         agency_count: agencies to which it happened.
         codes: of what nobody answered, by code.
-        indexed: how many records the search index had; later ones are not in here.
+        indexed: how many records the search index had.
+        behind: how many it lacked; they are not in here.
     """
 
     access_count: int
@@ -94,6 +95,7 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
     agency_count: int
     codes: dict[str, int]
     indexed: int
+    behind: int
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -103,7 +105,6 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         opened_at: RFC 3339 UTC, as all times.
         steps: its log, oldest first; the first one opened it.
         closed_at: None as long as it is open.
-        impact: as it was counted when it was closed.
     """
 
     id: str
@@ -113,7 +114,6 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     opened_at: str
     steps: tuple[IncidentStep, ...]
     closed_at: str | None = None
-    impact: Impact | None = None
 
     @property
     def rung(self) -> Rung:
@@ -122,10 +122,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class IncidentReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The closing report, or what is known until now.
+    """What an incident came to, counted anew from the log: the same whenever it is final.
 
     Attributes:
-        is_final: whether the incident is closed: the report never changes then.
+        is_final: the incident is closed, and all that was recorded until then is counted.
         lasted_s: seconds from its opening.
         highest: rung.
         impact: whom it hit.

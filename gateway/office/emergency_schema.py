@@ -14,8 +14,7 @@ EMERGENCY: Final = (
         drill INTEGER NOT NULL CHECK (drill IN (0, 1)),
         rung TEXT NOT NULL,
         opened_at TEXT NOT NULL,
-        closed_at TEXT,
-        impact TEXT
+        closed_at TEXT
     ) STRICT, WITHOUT ROWID""",
     "CREATE UNIQUE INDEX incidents_by_number ON incidents (year, number)",
     # The ladder: one open incident a scope, and one open drill.

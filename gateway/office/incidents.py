@@ -13,26 +13,19 @@ from typing import Any, Final, final
 import msgspec
 
 from gateway.errors import RequestError
-from gateway.model.incident import (
-    Impact,
-    Incident,
-    IncidentDraft,
-    IncidentStep,
-    IncidentStepDraft,
-)
+from gateway.model.incident import Incident, IncidentDraft, IncidentStep, IncidentStepDraft
 from gateway.model.instant import format_time_s
 from gateway.model.matter import screen
 from gateway.model.office_event import IncidentClosed, IncidentOpened
-from gateway.model.rung import Rung
+from gateway.model.rung import WHOLE_SITE, Rung
 from gateway.office.outbox import put_event
 from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
 
-_COLUMNS: Final = "id, scope, alarm, drill, opened_at, closed_at, impact"
+_COLUMNS: Final = "id, scope, alarm, drill, opened_at, closed_at"
 _STEPS: Final = "SELECT at, rung, draft FROM incident_steps WHERE id = ? ORDER BY number"
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 _parse_step: Final = msgspec.json.Decoder(IncidentStepDraft).decode
-_parse_impact: Final = msgspec.json.Decoder(Impact).decode
 
 
 @final
@@ -101,13 +94,11 @@ class IncidentBook:
         deadline: Deadline,
         *,
         agencies: Collection[str] = (),
-        impact: Impact | None = None,
     ) -> Incident:
         """Take a step.
 
         Args:
-            agencies: who is told of the end.
-            impact: with `close`.
+            agencies: who is told, with `close`.
 
         Raises:
             RequestError: INCIDENT_ABSENT, INCIDENT_STEP_REFUSED, MATTER_PERSONAL.
@@ -118,7 +109,7 @@ class IncidentBook:
         def work(connection: sqlite3.Connection) -> None:
             take_step(connection, incident_id, step, now)
             if step.step == "close":
-                _close(connection, incident_id, now, agencies, impact)
+                _close(connection, incident_id, now, agencies)
 
         await self._store.write(work, deadline)
         return self.show(incident_id)
@@ -143,12 +134,13 @@ def add_incident(
     ).fetchone()
     incident_id, at = f"E-{now.year}-{last + 1:06}", format_time_s(now)
     connection.execute(
-        "INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
+        "INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
         (incident_id, now.year, last + 1, draft.scope, draft.alarm, draft.drill, draft.rung, at),
     )
     first = IncidentStepDraft(step="open", by=draft.by, words=draft.words, rung=draft.rung)
     _keep_step(connection, incident_id, first, draft.rung, at)
-    opened = IncidentOpened(incident_id, draft.alarm, draft.rung, drill=draft.drill)
+    adapter = None if draft.scope == WHOLE_SITE else draft.scope
+    opened = IncidentOpened(incident_id, draft.alarm, draft.rung, draft.drill, adapter)
     for agency in sorted(agencies):
         put_event(connection, opened, agency=agency, now_s=now.timestamp())
     return incident_id
@@ -211,26 +203,20 @@ def _keep_step(
 
 
 def _close(
-    connection: sqlite3.Connection,
-    incident_id: str,
-    now: datetime,
-    agencies: Collection[str],
-    impact: Impact | None,
+    connection: sqlite3.Connection, incident_id: str, now: datetime, agencies: Collection[str]
 ) -> None:
     connection.execute(
-        "UPDATE incidents SET closed_at = ?, impact = ? WHERE id = ?",
-        (format_time_s(now), None if impact is None else _encode(impact).decode(), incident_id),
+        "UPDATE incidents SET closed_at = ? WHERE id = ?", (format_time_s(now), incident_id)
     )
-    (drill,) = connection.execute(
-        "SELECT drill FROM incidents WHERE id = ?", (incident_id,)
-    ).fetchone()
+    query = "SELECT drill FROM incidents WHERE id = ?"
+    (drill,) = connection.execute(query, (incident_id,)).fetchone()
     closed = IncidentClosed(incident_id, drill=bool(drill))
     for agency in sorted(agencies):
         put_event(connection, closed, agency=agency, now_s=now.timestamp())
 
 
 def _incident(row: tuple[Any, ...], steps: Sequence[tuple[Any, ...]]) -> Incident:
-    incident_id, scope, alarm, drill, opened_at, closed_at, impact = row
+    incident_id, scope, alarm, drill, opened_at, closed_at = row
     return Incident(
         id=incident_id,
         scope=scope,
@@ -239,5 +225,4 @@ def _incident(row: tuple[Any, ...], steps: Sequence[tuple[Any, ...]]) -> Inciden
         opened_at=opened_at,
         steps=tuple(IncidentStep(at, rung, _parse_step(draft)) for at, rung, draft in steps),
         closed_at=closed_at,
-        impact=None if impact is None else _parse_impact(impact),
     )
