@@ -189,8 +189,7 @@ async def run_worker(
         audit = SequencerClient(site.socket, cache)
         stack.push_async_callback(audit.aclose)
         await audit.open()
-        epochs = _make_epochs(site)
-        life_s = _nonce_life_s(site)
+        epochs, life_s = _make_epochs(site), _nonce_life_s(site)
         signalling = Signalling(
             site, departments, audit, cache, epochs=epochs, clock=_now, nonce_life_s=life_s
         )

@@ -27,8 +27,8 @@ from gateway.web.emergency_metrics import LadderMetrics
 
 #: Twice a second, so that every worker obeys a new rung within one.
 _LOOK_S: Final = 0.5
-#: A step has whole seconds; what was recorded in its second is counted.
-_STEP_MS: Final = 999
+#: For as long workers may not have heard that an incident is closed.
+_LAG_MS: Final = 1000
 
 
 @final
@@ -134,7 +134,7 @@ class Emergencies:
             is_final=incident.closed_at is not None and not behind,
             lasted_s=(last_ms - first_ms) // 1000,
             highest=max((step.rung for step in incident.steps), key=height),
-            impact=self._impact(incident.scope, log, first_ms, last_ms + _STEP_MS, behind),
+            impact=self._impact(incident.scope, log, first_ms, last_ms + _LAG_MS, behind),
         )
 
     def _impact(self, scope: str, log: SeenLog, first_ms: int, last_ms: int, behind: int) -> Impact:

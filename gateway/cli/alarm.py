@@ -15,9 +15,7 @@ app: Final = typer.Typer(help="Alarms 告警 on the load of departments.", no_ar
 
 @app.command("list")
 def list_alarms(
-    is_raised: Annotated[
-        bool, typer.Option("--raised", help="Those that are not cleared.")
-    ] = False,
+    is_raised: Annotated[bool, typer.Option("--raised", help="Not cleared ones only.")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Exit code 1 where one is not cleared.")
     ] = False,

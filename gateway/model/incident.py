@@ -65,7 +65,7 @@ class IncidentStep(msgspec.Struct, frozen=True):
     """A line of an incident's log.
 
     Attributes:
-        at: RFC 3339 UTC.
+        at: RFC 3339 UTC, milliseconds.
         rung: after it.
     """
 
@@ -102,7 +102,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An incident as it stands.
 
     Attributes:
-        opened_at: RFC 3339 UTC, as all times.
+        opened_at: RFC 3339 UTC with milliseconds, as all times.
         steps: its log, oldest first; the first one opened it.
         closed_at: None as long as it is open.
     """

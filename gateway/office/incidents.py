@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.errors import RequestError
 from gateway.model.incident import Incident, IncidentDraft, IncidentStep, IncidentStepDraft
-from gateway.model.instant import format_time_s
+from gateway.model.instant import format_time_ms
 from gateway.model.matter import screen
 from gateway.model.office_event import IncidentClosed, IncidentOpened
 from gateway.model.rung import WHOLE_SITE, Rung
@@ -78,7 +78,7 @@ class IncidentBook:
             agencies: who is told.
 
         Raises:
-            RequestError: INCIDENT_OPEN, MATTER_PERSONAL.
+            RequestError: INCIDENT_OPEN, INCIDENT_STEP_REFUSED, MATTER_PERSONAL.
             StoreError: it is not known to be kept.
         """
         now = self._clock()
@@ -124,20 +124,20 @@ def add_incident(
     """Begin an incident inside a transaction; returns its id.
 
     Raises:
-        RequestError: INCIDENT_OPEN, MATTER_PERSONAL.
+        RequestError: INCIDENT_OPEN, INCIDENT_STEP_REFUSED, MATTER_PERSONAL.
     """
-    screen(draft)
+    first = IncidentStepDraft(step="open", by=draft.by, words=draft.words, rung=draft.rung)
+    _check(first)
     if (known := open_incident_of(connection, draft.scope, drill=draft.drill)) is not None:
         raise RequestError("INCIDENT_OPEN", known)
     (last,) = connection.execute(
         "SELECT coalesce(max(number), 0) FROM incidents WHERE year = ?", (now.year,)
     ).fetchone()
-    incident_id, at = f"E-{now.year}-{last + 1:06}", format_time_s(now)
+    incident_id, at = f"E-{now.year}-{last + 1:06}", format_time_ms(now)
     connection.execute(
         "INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
         (incident_id, now.year, last + 1, draft.scope, draft.alarm, draft.drill, draft.rung, at),
     )
-    first = IncidentStepDraft(step="open", by=draft.by, words=draft.words, rung=draft.rung)
     _keep_step(connection, incident_id, first, draft.rung, at)
     adapter = None if draft.scope == WHOLE_SITE else draft.scope
     opened = IncidentOpened(incident_id, draft.alarm, draft.rung, draft.drill, adapter)
@@ -172,7 +172,7 @@ def take_step(
     Raises:
         RequestError: INCIDENT_ABSENT, INCIDENT_STEP_REFUSED, MATTER_PERSONAL.
     """
-    screen(step)
+    _check(step)
     row = connection.execute(
         "SELECT rung, closed_at FROM incidents WHERE id = ?", (incident_id,)
     ).fetchone()
@@ -185,7 +185,18 @@ def take_step(
         raise RequestError("INCIDENT_STEP_REFUSED", f"it is on rung {before} already")
     after: Rung = "normal" if step.step == "close" else step.rung or before
     connection.execute("UPDATE incidents SET rung = ? WHERE id = ?", (after, incident_id))
-    _keep_step(connection, incident_id, step, after, format_time_s(now))
+    _keep_step(connection, incident_id, step, after, format_time_ms(now))
+
+
+def _check(step: IncidentStepDraft) -> None:
+    """Nobody does anything without saying who and why, in a form that is read again."""
+    if not (step.by.strip() and step.words.strip()):
+        raise RequestError("INCIDENT_STEP_REFUSED", "it needs who does it, and why")
+    try:
+        _parse_step(_encode(step))
+    except msgspec.ValidationError as error:
+        raise RequestError("INCIDENT_STEP_REFUSED", str(error)) from None
+    screen(step)
 
 
 def _keep_step(
@@ -206,7 +217,7 @@ def _close(
     connection: sqlite3.Connection, incident_id: str, now: datetime, agencies: Collection[str]
 ) -> None:
     connection.execute(
-        "UPDATE incidents SET closed_at = ? WHERE id = ?", (format_time_s(now), incident_id)
+        "UPDATE incidents SET closed_at = ? WHERE id = ?", (format_time_ms(now), incident_id)
     )
     query = "SELECT drill FROM incidents WHERE id = ?"
     (drill,) = connection.execute(query, (incident_id,)).fetchone()

@@ -88,7 +88,7 @@ async def test_clause_8_1_2_with_verify_only_queries_are_refused_and_verificatio
     corridor: Corridor, ladder: Steps, is_compared_there: bool
 ) -> None:
     corridor.department.compares = is_compared_there
-    corridor.department.verified = Verified({"name": True}) if is_compared_there else None
+    corridor.department.verified = Verified({"name": "match"}) if is_compared_there else None
     ladder.climb("verify_only")
     reply, problem = await corridor.ask()
     assert (reply.status, problem["code"]) == (503, "DEPARTMENT_VERIFY_ONLY")
