@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The load of a running site, from what its workers have counted in its metrics folder.
 
-Nothing is counted for it: workers write these numbers anyway. Reading them all takes some
-milliseconds.
+Nothing is counted for it: workers write these numbers anyway. Reading them all takes tens of
+milliseconds, so it is not done on a worker's loop.
 """
 
 import time
