@@ -6,7 +6,8 @@ Rules:
 1. An alarm is kept once. What was raised before a restart is still raised after it.
 2. It proposes a rung. Only where its rule says `automatic` does it take that, as an incident that
    is recorded in the log like a person's step.
-3. What cannot be kept or recorded now is done at the next look.
+3. What cannot be kept or recorded now is done at the next look, or by the next clerk; so a step may
+   be recorded twice, and never not at all.
 """
 
 import asyncio
@@ -16,9 +17,8 @@ from typing import Final, final
 
 import structlog
 
-from gateway.audit.happenings import record_happening
 from gateway.config import Site
-from gateway.emergency import Emergencies, adapters_of, agencies_of, format_change
+from gateway.emergency import Emergencies, adapters_of, agencies_of
 from gateway.errors import AuditError, SetupError, StoreError
 from gateway.model.incident import Alarm
 from gateway.model.rung import WHOLE_SITE
@@ -80,7 +80,6 @@ class AlarmDuty(Duty):
         self._on_look: Final = on_look
         self._kept: set[Key] | None = None
         self._rules: AlarmRules | None = None
-        self._unrecorded: Final[list[str]] = []
         self._is_away = False
 
     async def run(self, quit_event: asyncio.Event) -> None:
@@ -114,14 +113,8 @@ class AlarmDuty(Duty):
             await self._raise(key, rules)
             kept.add(key)
         self._on_look(len(kept))
-        while self._unrecorded:
-            await record_happening(
-                self._site.socket,
-                "incident_changed",
-                self._unrecorded[0],
-                Deadline.after(_WRITE_S),
-            )
-            del self._unrecorded[0]
+        for alarm in self._emergencies.alarms.unrecorded():
+            await self._record(alarm)
 
     def _known(self) -> tuple[AlarmRules, set[Key]]:
         """The rules and what is kept as raised, read from the store at the first look."""
@@ -143,20 +136,25 @@ class AlarmDuty(Duty):
             acts_for=agencies_of(self._site, draft.scope) if is_automatic else None,
         )
         if alarm is not None:
-            self._tell(alarm)
+            _tell(alarm)
 
-    def _tell(self, alarm: Alarm) -> None:
-        draft = alarm.draft
-        _log.error(
-            "alarm is raised",
-            rule=draft.rule,
-            scope=draft.scope,
-            figure=draft.figure,
-            value=draft.value,
-            threshold=draft.threshold,
-            proposes=draft.proposes,
-            incident=alarm.incident,
-        )
-        if alarm.incident is not None:
-            incident = self._emergencies.incidents.show(alarm.incident)
-            self._unrecorded.append(format_change(incident, "alarm"))
+    async def _record(self, alarm: Alarm) -> None:
+        assert alarm.incident is not None  # else it did nothing
+        incident = self._emergencies.incidents.show(alarm.incident)
+        deadline = Deadline.after(_WRITE_S)
+        await self._emergencies.record(incident, "alarm", deadline)
+        await self._emergencies.alarms.note_recorded(alarm.id, deadline)
+
+
+def _tell(alarm: Alarm) -> None:
+    draft = alarm.draft
+    _log.error(
+        "alarm is raised",
+        rule=draft.rule,
+        scope=draft.scope,
+        figure=draft.figure,
+        value=draft.value,
+        threshold=draft.threshold,
+        proposes=draft.proposes,
+        incident=alarm.incident,
+    )

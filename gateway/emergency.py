@@ -100,12 +100,15 @@ class Emergencies:
         return agencies_of(self._site, scope)
 
     async def record(self, incident: Incident, step: str, deadline: Deadline) -> None:
-        """Have the running gateway record a step.
+        """Have the running gateway record a step; who took it and why stands in the incident.
 
         Raises:
             AuditError: it runs not, or did not record it.
         """
-        detail = format_change(incident, step)
+        detail = (
+            f"id={incident.id} step={step} scope={incident.scope} rung={incident.rung} "
+            f"drill={'yes' if incident.drill else 'no'}"
+        )
         await record_happening(self._site.socket, "incident_changed", detail, deadline)
 
     async def ping(self, deadline: Deadline) -> None:
@@ -171,14 +174,6 @@ def agencies_of(site: Site, scope: str) -> Collection[str]:
         for grant in newest_versions(site.grants)
         if grant.revoked is None and grant.certificate in certificates and grant.agency in active
     }
-
-
-def format_change(incident: Incident, step: str) -> str:
-    """A step as the log names it; who took it and why stands in the incident."""
-    return (
-        f"id={incident.id} step={step} scope={incident.scope} rung={incident.rung} "
-        f"drill={'yes' if incident.drill else 'no'}"
-    )
 
 
 def _now() -> datetime:

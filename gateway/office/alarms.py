@@ -2,7 +2,8 @@
 """Alarms in the office store: each is kept once, from its raising to its clearing.
 
 An alarm that acts by itself opens its scope's incident, or takes the open one higher, in the
-transaction that keeps the alarm. None takes a rung back: that is a person's to do.
+transaction that keeps the alarm, and stands there until it is noted that the log has it, too. None
+takes a rung back: that is a person's to do.
 """
 
 import sqlite3
@@ -72,14 +73,35 @@ class AlarmBook:
                 return None
             incident = None if acts_for is None else _act(connection, draft, now, acts_for)
             return connection.execute(
-                "INSERT INTO alarms (rule, scope, draft, raised_at, incident) "
-                "VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO alarms (rule, scope, draft, raised_at, incident, recorded) "
+                "VALUES (?1, ?2, ?3, ?4, ?5, ?5 IS NULL)",
                 (draft.rule, draft.scope, _encode(draft).decode(), format_time_s(now), incident),
             ).lastrowid
 
         alarm_id = await self._store.write(work, deadline)
         query = f"SELECT {_COLUMNS} FROM alarms WHERE id = ?"  # noqa: S608 -- our own columns
         return None if alarm_id is None else _alarm(self._store.select(query, alarm_id)[0])
+
+    def unrecorded(self) -> Sequence[Alarm]:
+        """Alarms that took a rung of which the log may not know yet, oldest first.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        query = f"SELECT {_COLUMNS} FROM alarms WHERE recorded = 0 ORDER BY id"  # noqa: S608 -- our own columns
+        return [_alarm(row) for row in self._store.select(query)]
+
+    async def note_recorded(self, alarm_id: int, deadline: Deadline) -> None:
+        """Note that the log has what an alarm did.
+
+        Raises:
+            StoreError: it is not known to be noted; then it is recorded once more.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("UPDATE alarms SET recorded = 1 WHERE id = ?", (alarm_id,))
+
+        await self._store.write(work, deadline)
 
     async def clear(self, rule: str, scope: str, deadline: Deadline) -> bool:
         """End an alarm; returns whether it was raised.

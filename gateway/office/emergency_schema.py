@@ -29,6 +29,7 @@ EMERGENCY: Final = (
         PRIMARY KEY (id, number),
         FOREIGN KEY (id) REFERENCES incidents (id)
     ) STRICT, WITHOUT ROWID""",
+    # `recorded`: the log has what the alarm did; 1 where it only proposes.
     """CREATE TABLE alarms (
         id INTEGER PRIMARY KEY,
         rule TEXT NOT NULL,
@@ -37,8 +38,10 @@ EMERGENCY: Final = (
         raised_at TEXT NOT NULL,
         cleared_at TEXT,
         incident TEXT,
+        recorded INTEGER NOT NULL CHECK (recorded IN (0, 1)),
         FOREIGN KEY (incident) REFERENCES incidents (id)
     ) STRICT""",
     # A rule is raised once for a scope, until it is cleared.
     "CREATE UNIQUE INDEX alarms_raised ON alarms (rule, scope) WHERE cleared_at IS NULL",
+    "CREATE INDEX alarms_unrecorded ON alarms (id) WHERE recorded = 0",
 )

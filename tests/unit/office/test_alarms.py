@@ -65,6 +65,7 @@ async def test_clause_8_1_2_an_alarm_is_kept_once_with_its_figure_until_it_is_cl
     other = await alarms.raise_alarm(changed(scope="health"), soon(), acts_for=None)
     assert alarms.list_alarms() == [other, kept]
     assert read_rungs(store) == Rungs()  # it only proposes
+    assert alarms.unrecorded() == []
     assert await alarms.clear("slow", "civil_affairs", soon())
     assert not await alarms.clear("slow", "civil_affairs", soon())
     assert alarms.list_alarms(is_raised=True) == [other]
@@ -79,6 +80,9 @@ async def test_clause_8_1_2_an_alarm_that_acts_opens_an_incident_and_tells_agenc
     kept = await alarms.raise_alarm(DRAFT, soon(), acts_for=["yq-gjj"])
     assert kept is not None
     assert kept.incident == "E-2026-000001"
+    assert alarms.unrecorded() == [kept]
+    await alarms.note_recorded(kept.id, soon())
+    assert alarms.unrecorded() == []
     incident = incidents.show(kept.incident)
     assert (incident.scope, incident.alarm, incident.rung) == (
         "civil_affairs",
