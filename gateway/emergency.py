@@ -129,15 +129,19 @@ class Emergencies:
             AuditError: the index cannot be read.
         """
         first_ms = parse_ms(incident.opened_at)
-        last_ms = int(time.time() * 1000)
+        end_ms = int(time.time() * 1000)
         if incident.closed_at is not None:
-            last_ms = parse_ms(incident.closed_at)
+            end_ms = parse_ms(incident.closed_at)
+        last_ms = end_ms + _LAG_MS
+        # What was written just before may stand in the log as long behind it as an answer takes.
+        late_ms = last_ms + int(self._site.config.lookup.deadline_s * 1000)
+        is_whole = not behind or log.newest_ms() > late_ms
         return IncidentReport(
             incident=incident,
-            is_final=incident.closed_at is not None and not behind,
-            lasted_s=(last_ms - first_ms) // 1000,
+            is_final=incident.closed_at is not None and is_whole,
+            lasted_s=(end_ms - first_ms) // 1000,
             highest=max((step.rung for step in incident.steps), key=height),
-            impact=self._impact(incident.scope, log, first_ms, last_ms + _LAG_MS, behind),
+            impact=self._impact(incident.scope, log, first_ms, last_ms, behind),
         )
 
     def _impact(self, scope: str, log: SeenLog, first_ms: int, last_ms: int, behind: int) -> Impact:

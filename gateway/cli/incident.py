@@ -179,7 +179,8 @@ def report(
 ) -> None:
     """Report what an incident came to, with the cases that it hit, counted from the audit log.
 
-    Reading the log is recorded in it first. Exit code 3 when the index lacks records of the time.
+    Reading the log is recorded in it first. Exit code 3 where the incident is closed, and the index
+    may still lack records of its time.
 
     Example: `yizheng incident report E-2026-000001 --as zhao --key zhao.pem --reason "review"`
     """
@@ -210,7 +211,7 @@ def report(
         facts |= msgspec.to_builtins(made.impact)
         print_facts("Report 处置报告", facts, as_json=False)
         _print_incident(found, as_json=False)
-    if behind:
+    if found.closed_at is not None and not made.is_final:
         raise typer.Exit(EXIT_UNAVAILABLE)
 
 

@@ -125,7 +125,7 @@ class IncidentReport(msgspec.Struct, frozen=True, kw_only=True):
     """What an incident came to, counted anew from the log: the same whenever it is final.
 
     Attributes:
-        is_final: the incident is closed, and all that was recorded until then is counted.
+        is_final: the incident is closed, and all that was recorded of its time is counted.
         lasted_s: seconds from its opening.
         highest: rung.
         impact: whom it hit.
