@@ -20,6 +20,7 @@ from gateway.admission.admission import Admission
 from gateway.admission.pressure import TurnPressure
 from gateway.admission.rate import AgencyLimits
 from gateway.admission.signer_door import OpenDoor
+from gateway.alarming import check_alarms
 from gateway.audit.client import SequencerClient
 from gateway.audit.epoch import LiveEpochs
 from gateway.audit.sequencer import serve as serve_sequencer
@@ -32,6 +33,7 @@ from gateway.catalog.catalog import ItemCatalog
 from gateway.clerking import check_events
 from gateway.config import Site, load_site
 from gateway.crypto.sdjwt import RESERVED_NAMES
+from gateway.emergency import LadderWatch
 from gateway.errors import SetupError
 from gateway.eventing import DepartmentWatch, Eventing
 from gateway.exchange.lookup import Lookup
@@ -47,6 +49,7 @@ from gateway.sealing.sealer import DepartmentSealer
 from gateway.signalling import Signalling
 from gateway.web.catalog_pages import CatalogPages
 from gateway.web.connections import Limits
+from gateway.web.emergency_metrics import LadderMetrics
 from gateway.web.front import Front
 from gateway.web.lookups import LookupDesk
 from gateway.web.metrics import AdapterMetrics, LookupMetrics, RoomMetrics
@@ -100,6 +103,7 @@ def check_site(site: Site) -> Departments:
     check_store(site)
     notary_plan(site)
     check_events(site)
+    check_alarms(site)
     open_tls(site)
     asyncio.run(_open_and_close(departments))
     return departments
@@ -186,8 +190,7 @@ async def run_worker(
         audit = SequencerClient(site.socket, cache)
         stack.push_async_callback(audit.aclose)
         await audit.open()
-        epochs = _make_epochs(site)
-        life_s = _nonce_life_s(site)
+        epochs, life_s = _make_epochs(site), _nonce_life_s(site)
         signalling = Signalling(
             site, departments, audit, cache, epochs=epochs, clock=_now, nonce_life_s=life_s
         )
@@ -197,6 +200,7 @@ async def run_worker(
             site, casework.store, audit, departments, watch, worker=name, clock=_now,
             nonce_life_s=life_s, is_stopping=quit_event.is_set,
         )  # fmt: skip
+        emergency = LadderWatch(casework.store, departments, LadderMetrics())
         stack.push_async_callback(departments.aclose)
         await departments.open(signalling.notice)
         open_door = _door_of(site, authorities=authorities_of(site.config.http, sock))
@@ -210,7 +214,7 @@ async def run_worker(
         front = _make_front(
             _Rooms(
                 site, live, departments, audit, cache, epochs, tls,
-                sealer, open_door, signalling, catalog, casework, eventing,
+                sealer, open_door, signalling, catalog, casework, eventing, emergency,
             )
         )  # fmt: skip
         _freeze()
@@ -221,7 +225,7 @@ async def run_worker(
                 front, sock, limits=Limits.of(site.config.http, departments.connection_count),
                 quit_event=quit_event, drain_s=site.config.http.drain_s, on_ready=on_ready, tls=tls,
             ),
-            *(each.watch() for each in (live, epochs, signalling, catalog, eventing)),
+            *(each.watch() for each in (live, epochs, signalling, catalog, eventing, emergency)),
             *(front.tidy_forever(), cache.keep()),
         )  # fmt: skip
 
@@ -292,6 +296,7 @@ class _Rooms(NamedTuple):
     catalog: CatalogPages
     casework: Casework
     eventing: Eventing
+    emergency: LadderWatch
 
 
 def _make_front(rooms: _Rooms) -> Front:
@@ -328,6 +333,7 @@ def _make_front(rooms: _Rooms) -> Front:
         return await readiness(
             site, rooms.audit, rooms.departments, cache=rooms.cache, live=live,
             epochs=rooms.epochs, tls=rooms.tls, office=casework.state,
+            ladder=rooms.emergency.ladder.now.text(),
         )  # fmt: skip
 
     return Front(
@@ -368,5 +374,6 @@ def _make_lookup(rooms: _Rooms, limits: AgencyLimits) -> Lookup:
         nonce_life_s=_nonce_life_s(rooms.site),
         x509_required=config.http.client_x509 == "required",
         cases=rooms.casework.gate,
+        ladder=rooms.emergency.ladder,
         on_fault=report_fault,
     )

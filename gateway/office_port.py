@@ -25,6 +25,7 @@ from gateway.model.grant import Decision, Deny
 from gateway.model.holder import Holder
 from gateway.model.lookup import Attribution
 from gateway.model.office_event import MaterialObtained, OfficeEvent
+from gateway.model.rung import Rungs
 from gateway.ports import Caller, Held
 from gateway.sdk import Deadline
 
@@ -134,6 +135,14 @@ CaseAction = Literal[
     "matter_step",
     "evaluation_give",
 ]
+
+
+class Ladder(Protocol):
+    """What is still asked of departments: normally everything."""
+
+    @property
+    def now(self) -> Rungs:
+        """The rungs as they are known; read for each question that no cache has answered."""
 
 
 class CaseAct(msgspec.Struct, frozen=True, kw_only=True):

@@ -244,11 +244,7 @@ class Examined(Protocol):
 
 
 class Pressure(Protocol):
-    """Whether there is more to do than can be done in time.
-
-    Attributes:
-        limit: how many requests a turn of the event loop may take.
-    """
+    """Whether there is more to do than can be done in time; `limit` requests a turn of the loop."""
 
     limit: int
 

@@ -6,9 +6,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final, Self, final
 
 from gateway import keyring
-from gateway.audit.client import SequencerClient
+from gateway.audit.happenings import ping_log, record_happening
 from gateway.audit.seen import SeenLog
-from gateway.audit.signals import make_event
 from gateway.config import Site
 from gateway.crypto.office import OfficeCipher
 from gateway.errors import RequestError, StoreError
@@ -18,7 +17,6 @@ from gateway.model.case import CaseFacts
 from gateway.model.holder import Holder
 from gateway.model.instant import parse_ms
 from gateway.model.matter import MatterKind, Metric, Replay
-from gateway.model.record import format_record
 from gateway.office.cases import SqliteCaseBook
 from gateway.office.evaluations import EvaluationBook
 from gateway.office.matters import MatterBook
@@ -191,13 +189,7 @@ class Supervision(SupervisedSite):
         Raises:
             AuditError: it runs not, or did not record it.
         """
-        client = SequencerClient(self._site.socket)
-        await client.open()
-        try:
-            line = format_record(make_event(happening, detail, now=_now()))
-            await client.append(line, deadline, claim=None)
-        finally:
-            await client.aclose()
+        await record_happening(self._site.socket, happening, detail, deadline)
 
     async def ping(self, deadline: Deadline) -> None:
         """See that a gateway runs, which will have to record; before anything is changed.
@@ -205,12 +197,7 @@ class Supervision(SupervisedSite):
         Raises:
             AuditError: none does.
         """
-        client = SequencerClient(self._site.socket)
-        await client.open()
-        try:
-            await client.ping(deadline)
-        finally:
-            await client.aclose()
+        await ping_log(self._site.socket, deadline)
 
     def _day(self, at: datetime) -> date:
         return at.astimezone(timezone(timedelta(hours=self._site.config.site.utc_offset_h))).date()

@@ -67,6 +67,7 @@ Happening = Literal[
     "case_closed",
     "matter_changed",
     "case_evaluated",
+    "incident_changed",
 ]
 
 

@@ -178,7 +178,7 @@ class Matter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.answered_at is None and today > self.draft.due_on
 
 
-def screen(draft: MatterDraft | StepDraft) -> None:
+def screen(draft: msgspec.Struct) -> None:
     """Refuse texts that hold a number of a person or an organisation.
 
     Raises:

@@ -219,15 +219,17 @@ class IncidentOpened(msgspec.Struct, frozen=True, tag_field="kind", tag="inciden
 
     Attributes:
         incident: its id.
-        alarm: which threshold was passed.
-        step: of the degrade ladder.
+        alarm: which threshold was passed; `by_hand` where a person raised it.
+        step: of the degrade ladder, with which it begins.
         drill: nothing has happened; it is practised.
+        adapter: of the department that it is about; None for all.
     """
 
     incident: Word
     alarm: Word
     step: Word
     drill: bool = False
+    adapter: Word | None = None
 
     @property
     def subject(self) -> str:

@@ -13,6 +13,7 @@ Rules:
 
 from typing import Final
 
+from gateway.office.emergency_schema import EMERGENCY
 from gateway.office.supervision_schema import MATTER_CONTENT, SUPERVISION
 
 _CASES: Final = (
@@ -122,4 +123,5 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     SUPERVISION,
     MATTER_CONTENT,
     _OBTAINED,
+    EMERGENCY,
 )

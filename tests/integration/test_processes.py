@@ -277,6 +277,7 @@ async def test_a_department_that_is_away_is_told_and_hurts_no_other(fragile: Wor
             "epoch": "ok",
             "site": "ok",
             "office": "ok",
+            "ladder": "normal",
             "adapter:housing_fund": "ok",
             "adapter:public_security": "PROVIDER_UNAVAILABLE",
         },
