@@ -161,29 +161,7 @@ def verify(
     supervised.take(site, measure, step, as_json=as_json)
 
 
-@app.command("show")
-def show(measure: IdArgument, site: SiteOption = Path(), as_json: JsonOption = False) -> None:
-    """Show a measure with its change log.
-
-    Example: `yizheng corrective show M-2026-000001`
-    """
-    supervised.show(site, measure, as_json=as_json)
-
-
-@app.command("list")
-def list_measures(
-    state: Annotated[
-        Literal["open", "assigned", "answered", "closed"] | None, typer.Option(help="In a state.")
-    ] = None,
-    overdue: Annotated[bool, typer.Option("--overdue", help="Not answered in time only.")] = False,
-    site: SiteOption = Path(),
-    as_json: JsonOption = False,
-) -> None:
-    """List measures, oldest first.
-
-    Example: `yizheng corrective list --overdue`
-    """
-    supervised.list_matters(site, "corrective", state, overdue=overdue, as_json=as_json)
+supervised.add_reading(app, "corrective", "corrective", "M-2026-000001")
 
 
 def _measure(
@@ -191,7 +169,7 @@ def _measure(
 ) -> float | None:
     """The figure of the last days, recorded as a reading before it is used."""
     from gateway.audit.seen import SeenLog
-    from gateway.model.instant import parse_ms
+    from gateway.model.instant import unix_ms
     from gateway.supervision.kpi import measure
 
     desk.allow("search")
@@ -199,7 +177,7 @@ def _measure(
     first = now - timedelta(days=days)
     with opened_index(site, shown=sys.stderr.isatty()) as (reader, _):
         figures = measure(
-            SeenLog(reader).between(parse_ms(str(first)), parse_ms(str(now))),
+            SeenLog(reader).between(unix_ms(first), unix_ms(now)),
             certificates={},
             items=(),
             matters=(),

@@ -91,7 +91,7 @@ def _make(
 ) -> "KpiReport":
     from gateway.audit.seen import SeenLog
     from gateway.errors import RequestError
-    from gateway.model.instant import format_time_s, parse_ms
+    from gateway.model.instant import format_time_s, unix_ms
     from gateway.registry.site import load_departments
     from gateway.supervising import Supervision
     from gateway.supervision.kpi import measure
@@ -105,7 +105,7 @@ def _make(
         if behind and is_final:
             raise RequestError("PERIOD_INVALID", f"the index lacks {behind} records; try again")
         figures = measure(
-            SeenLog(reader).between(parse_ms(str(first)), parse_ms(str(end - _LAST_MS))),
+            SeenLog(reader).between(unix_ms(first), unix_ms(end - _LAST_MS)),
             certificates={name: name.partition(".")[0] for name in names},
             items=site.items,
             matters=[each for kind in _KINDS for each in opened.matters.list_matters(kind)],
