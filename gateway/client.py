@@ -36,6 +36,7 @@ from gateway.httpsig import (
     verify_response_signature,
 )
 from gateway.model.case import CaseAnswer, CaseRegistration
+from gateway.model.commitment import CommitmentAnswer, CommitmentRequest, ShownCommitment
 from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
 from gateway.model.plan import MaterialsAnswer, MaterialsRequest
 
@@ -48,6 +49,7 @@ _MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 _encode = msgspec.json.Encoder().encode
 _parse_answer = msgspec.json.Decoder(LookupAnswer).decode
 _parse_materials = msgspec.json.Decoder(MaterialsAnswer).decode
+_parse_commitment = msgspec.json.Decoder(CommitmentAnswer).decode
 _parse_case = msgspec.json.Decoder(CaseAnswer).decode
 _parse_problem = msgspec.json.Decoder(Problem).decode
 
@@ -215,6 +217,22 @@ class GatewayClient:
         """
         path = f"/v1/cases/{quote(number, safe='')}"
         return (await self._exchange("PUT", path, registration, _parse_case))[1]
+
+    async def commit(
+        self, number: str, material: str, request: CommitmentRequest
+    ) -> tuple[ShownCommitment, Receipt]:
+        """Keep the applicant's commitment 告知承诺 in a material's place.
+
+        Args:
+            number: of the case.
+            material: as the item names it.
+
+        Raises:
+            GatewayError: as `lookup`.
+        """
+        path = f"/v1/cases/{quote(number, safe='')}/commitments/{quote(material, safe='')}"
+        answer, receipt, _ = await self._exchange("PUT", path, request, _parse_commitment)
+        return answer.commitment, receipt
 
     async def _exchange(
         self, method: str, path: str, request: object, parse: Callable[[bytes], T]

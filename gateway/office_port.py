@@ -21,6 +21,7 @@ from gateway.model.case import (
     Party,
     Role,
 )
+from gateway.model.commitment import CommitmentDraft, Committed
 from gateway.model.grant import Decision, Deny
 from gateway.model.holder import Holder
 from gateway.model.lookup import Attribution
@@ -76,6 +77,26 @@ class CaseBook(Protocol):
         """
 
 
+class Commitments(Protocol):
+    """What applicants have promised 告知承诺. Every method raises StoreError."""
+
+    def show(self, agency: str, number: str, material: str) -> Committed | None:
+        """A commitment with its change log; None where there is none."""
+
+    def of_case(self, agency: str, number: str) -> Sequence[Committed]:
+        """The commitments of a case, by material."""
+
+    def is_excluded(self, agency: str, number: str) -> bool:
+        """Whether an earlier false promise keeps the case's applicants from promising."""
+
+    async def keep(self, draft: CommitmentDraft, deadline: Deadline) -> Committed:
+        """Keep a commitment; the same content again changes nothing.
+
+        Raises:
+            RequestError: COMMITMENT_EXISTS, COMMITMENT_EXCLUDED, CASE_UNKNOWN, CASE_CLOSED.
+        """
+
+
 class CaseGate(Protocol):
     """Whether a case allows what is asked for it."""
 
@@ -125,6 +146,16 @@ class CaseGate(Protocol):
         """Refuse a registration whose number, operator or mandate says nothing."""
 
 
+CaseAction = Literal[
+    "case_register",
+    "case_show",
+    "case_close",
+    "case_materials",
+    "case_commit",
+    "case_commitment",
+]
+
+
 class CaseAct(msgspec.Struct, frozen=True, kw_only=True):
     """What is recorded of a request about a case.
 
@@ -138,7 +169,7 @@ class CaseAct(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    action: Literal["case_register", "case_show", "case_close", "case_materials"]
+    action: CaseAction
     number: str
     holder: Holder | None = None
     said: str | None = None

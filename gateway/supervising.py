@@ -19,6 +19,7 @@ from gateway.model.instant import parse_ms
 from gateway.model.matter import Replay
 from gateway.model.record import format_record
 from gateway.office.cases import SqliteCaseBook
+from gateway.office.commitments import CommitmentBook
 from gateway.office.evaluations import EvaluationBook
 from gateway.office.matters import MatterBook
 from gateway.office.store import OfficeStore
@@ -37,6 +38,7 @@ class Supervision:
     Attributes:
         matters: complaints, tickets, measures and correction requests.
         evaluations: one a case.
+        commitments: with their check tasks.
     """
 
     def __init__(self, site: Site, store: OfficeStore, cipher: OfficeCipher) -> None:
@@ -46,6 +48,13 @@ class Supervision:
         self._cases: Final = SqliteCaseBook(store, cipher, clock_s=time.time)
         self.matters: Final = MatterBook(store, advance=advance, clock=_now)
         self.evaluations: Final = EvaluationBook(store, clock=_now)
+        self.commitments: Final = CommitmentBook(
+            store,
+            days=site.calendar,
+            exclusion_years=site.config.cases.exclusion_years,
+            clock=_now,
+            utc_offset_h=site.config.site.utc_offset_h,
+        )
 
     @classmethod
     def open(cls, site: Site) -> Self:

@@ -31,6 +31,7 @@ from gateway.cli import (
     cache,
     calendar,
     case,
+    commitment,
     complaint,
     config,
     correction,
@@ -86,6 +87,7 @@ app.add_typer(kpi.app, name="kpi")
 app.add_typer(corrective.app, name="corrective")
 app.add_typer(correction.app, name="correction")
 app.add_typer(complaint.app, name="complaint")
+app.add_typer(commitment.app, name="commitment")
 evaluation.app.add_typer(evaluation.ticket_app, name="ticket")
 app.add_typer(evaluation.app, name="evaluation")
 for review in (

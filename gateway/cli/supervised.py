@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 import typer
 
@@ -13,8 +13,11 @@ from gateway.cli.config import SiteOption
 from gateway.cli.output import JsonOption, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
+    from gateway.model.act import Happening
     from gateway.model.matter import Matter, MatterKind, StepDraft
     from gateway.supervising import Supervision
+
+T = TypeVar("T")
 
 ByOption = Annotated[str, typer.Option("--by", help="Who does this; stands in the change log.")]
 IdArgument = Annotated[str, typer.Argument(help="Id of the matter, such as C-2026-000001.")]
@@ -26,8 +29,13 @@ OverdueOption = Annotated[bool, typer.Option("--overdue", help="Not answered in 
 LIMIT_S: Final = 10.0
 
 
-def change(site: Path, what: str, work: "Callable[[Supervision], Awaitable[Matter]]") -> "Matter":
-    """Do `work` on a site's matters, and have the running gateway record it.
+def recorded(
+    site: Path,
+    happening: "Happening",
+    work: "Callable[[Supervision], Awaitable[T]]",
+    detail: "Callable[[T], str]",
+) -> T:
+    """Do `work` on a site, and have the running gateway record what came of it.
 
     Raises:
         AuditError: no gateway runs, so nothing was changed; or it did not record the change.
@@ -36,15 +44,28 @@ def change(site: Path, what: str, work: "Callable[[Supervision], Awaitable[Matte
     from gateway.sdk import Deadline
     from gateway.supervising import Supervision
 
-    async def run(opened: "Supervision") -> "Matter":
+    async def run(opened: "Supervision") -> T:
         await opened.ping(Deadline.after(LIMIT_S))
-        matter = await work(opened)
-        detail = f"id={matter.id} step={what} state={matter.state}"
-        await opened.record("matter_changed", detail, Deadline.after(LIMIT_S))
-        return matter
+        done = await work(opened)
+        await opened.record(happening, detail(done), Deadline.after(LIMIT_S))
+        return done
 
     with closing(Supervision.open(load_site(site))) as opened:
         return asyncio.run(run(opened))
+
+
+def change(site: Path, what: str, work: "Callable[[Supervision], Awaitable[Matter]]") -> "Matter":
+    """Do `work` on a site's matters, recorded.
+
+    Raises:
+        AuditError: as `recorded`.
+    """
+    return recorded(
+        site,
+        "matter_changed",
+        work,
+        lambda matter: f"id={matter.id} step={what} state={matter.state}",
+    )
 
 
 def take(site: Path, matter_id: str, step: "StepDraft", *, as_json: bool) -> None:

@@ -36,12 +36,22 @@ Action = Literal[
     "case_show",
     "case_close",
     "case_materials",
+    "case_commit",
+    "case_commitment",
     "events",
 ]
 
 #: Whose signature covers a holder's number, or may: it stands sealed (`gateway.audit.sealed`).
 SEALED_ACTIONS: Final[frozenset[Action]] = frozenset(
-    {"invalidate", "case_register", "case_show", "case_close", "case_materials"}
+    {
+        "invalidate",
+        "case_register",
+        "case_show",
+        "case_close",
+        "case_materials",
+        "case_commit",
+        "case_commitment",
+    }
 )
 
 #: What happens by itself, or by the hand of whoever runs the gateway.
@@ -53,6 +63,9 @@ Happening = Literal[
     "case_closed",
     "matter_changed",
     "case_evaluated",
+    "commitment_changed",
+    "monitored",
+    "finding_settled",
 ]
 
 

@@ -15,6 +15,7 @@ from gateway.audit.receipt import Receipt
 from gateway.errors import REFUSALS, Refusal
 from gateway.exchange.reply import JSON, PROBLEM_JSON
 from gateway.model.case import CaseAnswer, CaseClosing, CaseRegistration
+from gateway.model.commitment import CommitmentAnswer, CommitmentRequest
 from gateway.model.invalidation import Invalidated, Invalidation
 from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
 from gateway.model.offer import Offered
@@ -27,10 +28,12 @@ from gateway.web.openapi_parameters import (
     CASE,
     CASE_CONTENT,
     CODE,
+    COMMITMENT_CONTENT,
     FORMS,
     INDEX,
     LEVEL,
     LIST,
+    MATERIAL,
     MATERIALS_CONTENT,
     TILE,
     WAIT,
@@ -87,6 +90,23 @@ def document() -> dict[str, Any]:
             "/v1/cases/{case}/close": {
                 "post": _case("case_close", "End a case 办结办件", body="CaseClosing")
             },
+            "/v1/cases/{case}/commitments/{material}": {
+                "get": _case(
+                    "commitment_show",
+                    "A commitment of a case 办件中的一项告知承诺",
+                    further=("COMMITMENT_ABSENT",),
+                    answer="CommitmentAnswer",
+                    at=(CASE, MATERIAL),
+                ),
+                "put": _case(
+                    "commitment_keep",
+                    "Keep the applicant's commitment 登记告知承诺",
+                    body="CommitmentRequest",
+                    further=COMMITMENT_CONTENT,
+                    answer="CommitmentAnswer",
+                    at=(CASE, MATERIAL),
+                ),
+            },
             "/v1/materials": {
                 "post": _case(
                     "materials",
@@ -131,6 +151,7 @@ def _schemas() -> dict[str, Any]:
         (
             *(LookupRequest, LookupAnswer, Problem, Receipt, Invalidation, Invalidated),
             *(CaseRegistration, CaseClosing, CaseAnswer, Offered),
+            *(CommitmentRequest, CommitmentAnswer),
             *(MaterialsRequest, MaterialsAnswer),
             *(PublishedItems, PublishedList),
             EventPage,

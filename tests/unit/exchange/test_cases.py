@@ -13,6 +13,7 @@ from gateway.audit.cases import CaseActs
 from gateway.catalog.catalog import ItemCatalog
 from gateway.crypto.office import OfficeCipher
 from gateway.errors import AuditError
+from gateway.exchange.case_requests import CaseRequests
 from gateway.exchange.cases import Cases
 from gateway.exchange.reply import Reply
 from gateway.model.act import Act
@@ -84,9 +85,11 @@ class Desk:
             gate=CasePolicy(
                 self.book, registration="required", within_minutes=30, clock_s=NOW.timestamp
             ),
-            log=CaseActs(self.log, epochs=Month(), clock=lambda: NOW, nonce_life_s=65),
+            requests=CaseRequests(
+                CaseActs(self.log, epochs=Month(), clock=lambda: NOW, nonce_life_s=65),
+                AgencyLimits(limits or LimitsSection(), workers=1),
+            ),
             catalog=ItemCatalog([ITEM]),
-            limits=AgencyLimits(limits or LimitsSection(), workers=1),
             clock=lambda: NOW,
             utc_offset_h=8,
             clock_window_s=60,
