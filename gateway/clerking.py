@@ -5,6 +5,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import Final, final
 
 import structlog
@@ -15,7 +16,8 @@ from gateway.config import Site, load_agency
 from gateway.errors import SetupError
 from gateway.model.agency import Agency
 from gateway.model.events_section import Subscription
-from gateway.office.clerk import serve_clerk
+from gateway.monitoring import MonitorDuty
+from gateway.office.clerk import Duty, serve_clerk
 from gateway.office.courier import Courier
 from gateway.office.deliveries import Deliveries
 from gateway.office.delivering import Delivering
@@ -26,6 +28,7 @@ from gateway.web.metrics import EventMetrics
 
 _log = structlog.get_logger()
 _REREAD_S: Final = 1.0
+_MINUTE_S: Final = 60
 
 
 def check_events(site: Site) -> None:
@@ -65,28 +68,40 @@ def open_courier(site: Site) -> Courier:
     )
 
 
+def needs_clerk(site: Site) -> bool:
+    """Whether there is anything for a clerk to do."""
+    return site.config.events.deliver or site.config.monitor.every_minutes > 0
+
+
 async def run_clerk(site: Site, *, quit_event: asyncio.Event, on_ready: Callable[[], None]) -> None:
-    """Deliver events until `quit_event`.
+    """Do what is due until `quit_event`: deliver events, look at cases.
 
     Raises:
         StoreError: the office store cannot be used at the start.
     """
+    async with AsyncExitStack() as stack:
+        duties: list[Duty] = []
+        if site.config.events.deliver:
+            duties.append(await _open_delivering(site, stack))
+        if minutes := site.config.monitor.every_minutes:
+            duties.append(MonitorDuty(site, pause_s=minutes * _MINUTE_S))
+        await serve_clerk(duties, quit_event=quit_event, on_ready=on_ready)
+
+
+async def _open_delivering(site: Site, stack: AsyncExitStack) -> Delivering:
     metrics = EventMetrics()
     store, deliveries = open_deliveries(site)
-    try:
-        async with open_courier(site) as courier:
-            delivering = Delivering(
-                deliveries,
-                courier,
-                site.config.events,
-                subscriptions=Subscriptions(site).now,
-                on_attempt=metrics.count,
-                on_look=metrics.show,
-            )
-            await delivering.plan()  # from now on each subscriber misses nothing
-            await serve_clerk((delivering,), quit_event=quit_event, on_ready=on_ready)
-    finally:
-        store.close()
+    stack.callback(store.close)
+    delivering = Delivering(
+        deliveries,
+        await stack.enter_async_context(open_courier(site)),
+        site.config.events,
+        subscriptions=Subscriptions(site).now,
+        on_attempt=metrics.count,
+        on_look=metrics.show,
+    )
+    await delivering.plan()  # from now on each subscriber misses nothing
+    return delivering
 
 
 @final

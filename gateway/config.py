@@ -36,6 +36,7 @@ from gateway.model.auditor import Auditor
 from gateway.model.cache_section import CacheSection
 from gateway.model.department import Department
 from gateway.model.events_section import EventsSection
+from gateway.model.finding import MonitorSection
 from gateway.model.grant import Grant
 from gateway.model.grants_section import GrantsSection
 from gateway.model.http_section import HTTPSection
@@ -111,6 +112,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         grants: how long a department may take over an application.
         events: how agencies are told what happens.
         supervision: within how many working days complaints and the like are answered.
+        monitor: electronic monitoring of cases.
     """
 
     site: SiteSection
@@ -124,6 +126,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grants: GrantsSection = GrantsSection()
     events: EventsSection = EventsSection()
     supervision: SupervisionSection = SupervisionSection()
+    monitor: MonitorSection = MonitorSection()
 
 
 class _Items(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

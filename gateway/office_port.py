@@ -17,6 +17,7 @@ from gateway.model.case import (
     CaseFacts,
     CaseRecord,
     CaseRegistration,
+    CaseResult,
     CaseState,
     Party,
     Role,
@@ -68,7 +69,14 @@ class CaseBook(Protocol):
         """Keep what the first lookup of a case was about; what is known already stays."""
 
     async def close_case(
-        self, agency: str, number: str, closed_at: str, deadline: Deadline
+        self,
+        agency: str,
+        number: str,
+        closed_at: str,
+        deadline: Deadline,
+        *,
+        result: CaseResult | None = None,
+        reason: str = "",
     ) -> CaseRecord:
         """End a case; one that is closed stays as it was closed.
 

@@ -21,6 +21,7 @@ from gateway.model.record import format_record
 from gateway.office.cases import SqliteCaseBook
 from gateway.office.commitments import CommitmentBook
 from gateway.office.evaluations import EvaluationBook
+from gateway.office.findings import FindingBook
 from gateway.office.matters import MatterBook
 from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
@@ -36,18 +37,21 @@ class Supervision:
     """One command's. Made by `open`.
 
     Attributes:
+        cases: those that agencies registered.
         matters: complaints, tickets, measures and correction requests.
         evaluations: one a case.
         commitments: with their check tasks.
+        findings: of monitoring.
     """
 
     def __init__(self, site: Site, store: OfficeStore, cipher: OfficeCipher) -> None:
         self._site: Final = site
         self._store: Final = store
         self._cipher: Final = cipher
-        self._cases: Final = SqliteCaseBook(store, cipher, clock_s=time.time)
+        self.cases: Final = SqliteCaseBook(store, cipher, clock_s=time.time)
         self.matters: Final = MatterBook(store, advance=advance, clock=_now)
         self.evaluations: Final = EvaluationBook(store, clock=_now)
+        self.findings: Final = FindingBook(store, clock=_now)
         self.commitments: Final = CommitmentBook(
             store,
             days=site.calendar,
@@ -84,7 +88,7 @@ class Supervision:
 
     def item_of(self, agency: str, case: str) -> str | None:
         """The item of a known case."""
-        facts = self._cases.facts(agency, case)
+        facts = self.cases.facts(agency, case)
         return None if facts is None else facts.item
 
     def evaluator(self, agency: str, case: str, holder: Holder) -> bytes:
@@ -93,10 +97,10 @@ class Supervision:
         Raises:
             RequestError: CASE_ABSENT, CASE_HOLDER_MISMATCH.
         """
-        facts: CaseFacts | None = self._cases.facts(agency, case)
+        facts: CaseFacts | None = self.cases.facts(agency, case)
         if facts is None:
             raise RequestError("CASE_ABSENT")
-        if not self._cases.roles_of(facts, holder):
+        if not self.cases.roles_of(facts, holder):
             raise RequestError("CASE_HOLDER_MISMATCH", "who evaluates belongs to the case")
         return self._cipher.digest(f"evaluator:{holder.scheme}:{holder.number}".encode())
 

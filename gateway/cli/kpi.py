@@ -6,7 +6,7 @@ Making a report reads the log, so it is recorded in it first, as every reading.
 
 import sys
 from contextlib import closing
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -16,6 +16,7 @@ from gateway.cli.audit_search import opened_index
 from gateway.cli.auditor import AsOption, AuditorKeyOption, ReasonOption, open_desk
 from gateway.cli.config import SiteOption
 from gateway.cli.output import JsonOption, print_json, print_table
+from gateway.cli.period import month_span
 
 if TYPE_CHECKING:
     from gateway.config import Site
@@ -50,7 +51,7 @@ def report(
     loaded = load_site(site)
     desk = open_desk(loaded, auditor, key)
     desk.allow("search")
-    first, end = _span(loaded, month)
+    first, end = month_span(loaded, month)
     if (end > datetime.now(UTC)) != preliminary:
         raise RequestError(
             "PERIOD_INVALID", "--preliminary is for a month that is not over, and only for one"
@@ -123,10 +124,3 @@ def _make(
         not_indexed=behind,
         figures=figures,
     )
-
-
-def _span(site: "Site", month: datetime) -> tuple[datetime, datetime]:
-    """First instant of the month in the site's zone, and of the next."""
-    zone = timezone(timedelta(hours=site.config.site.utc_offset_h))
-    first = month.replace(day=1, tzinfo=zone)
-    return first, (first + timedelta(days=32)).replace(day=1)

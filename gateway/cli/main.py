@@ -49,6 +49,7 @@ from gateway.cli import (
     kpi,
     lists,
     lookup,
+    monitor,
     reference,
     serve,
     site_keys,
@@ -88,6 +89,7 @@ app.add_typer(corrective.app, name="corrective")
 app.add_typer(correction.app, name="correction")
 app.add_typer(complaint.app, name="complaint")
 app.add_typer(commitment.app, name="commitment")
+app.add_typer(monitor.app, name="monitor")
 evaluation.app.add_typer(evaluation.ticket_app, name="ticket")
 app.add_typer(evaluation.app, name="evaluation")
 for review in (

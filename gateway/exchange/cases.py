@@ -18,7 +18,8 @@ from gateway.exchange.body import parse_closing, parse_registration
 from gateway.exchange.case_draft import check_instant, clock_ahead, make_draft
 from gateway.exchange.case_requests import CaseRequests, Handling
 from gateway.exchange.reply import Reply
-from gateway.model.case import CaseAnswer, CaseDraft
+from gateway.model.case import CaseAnswer, CaseDraft, Party
+from gateway.model.screening import screen_reason
 from gateway.office_port import CaseBook, CaseGate
 from gateway.ports import Caller, Catalog
 from gateway.sdk import Deadline
@@ -110,10 +111,20 @@ class Cases:
         async def work() -> CaseAnswer:
             now = self._clock()
             latest = clock_ahead(now, self._clock_window_s)
-            closed_at = check_instant(parse_closing(body).closed_at or now, "closed_at", latest)
-            self._note_holder(handling)
+            closing = parse_closing(body)
+            closed_at = check_instant(closing.closed_at or now, "closed_at", latest)
+            screen_reason(closing.reason, self._note_holder(handling))
+            if closing.result is not None:
+                handling.said = _encode({"result": closing.result}).decode()
             await self._requests.begin(handling, deadline)
-            record = await self._book.close_case(caller.agency.id, number, closed_at, deadline)
+            record = await self._book.close_case(
+                caller.agency.id,
+                number,
+                closed_at,
+                deadline,
+                result=closing.result,
+                reason=closing.reason,
+            )
             return CaseAnswer(request_id, record)
 
         return await self._requests.answer(handling, work, deadline)
@@ -121,10 +132,11 @@ class Cases:
     def _today(self) -> date:
         return self._clock().astimezone(self._zone).date()
 
-    def _note_holder(self, handling: Handling) -> None:
-        """Whom the case is about, for the record."""
+    def _note_holder(self, handling: Handling) -> tuple[Party, ...]:
+        """Whom the case is about; the applicant for the record."""
         parties = self._book.parties(handling.caller.agency.id, handling.number)
         handling.holder = next((p.holder for p in parties if p.role == "applicant"), None)
+        return parties
 
 
 def _said(draft: CaseDraft) -> str:

@@ -14,6 +14,7 @@ Rules:
 from typing import Final
 
 from gateway.office.commitment_schema import COMMITMENTS
+from gateway.office.finding_schema import FINDINGS
 from gateway.office.supervision_schema import SUPERVISION
 
 _CASES: Final = (
@@ -105,4 +106,7 @@ _EVENTS: Final = (
 )
 
 #: Statements that lead from version n to n + 1, at n.
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_CASES, _EVENTS, SUPERVISION, COMMITMENTS)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    *(_CASES, _EVENTS, SUPERVISION),
+    *(COMMITMENTS, FINDINGS),
+)
