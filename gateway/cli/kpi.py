@@ -4,6 +4,7 @@
 Making a report reads the log, so it is recorded in it first, as every reading.
 """
 
+import asyncio
 import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -93,6 +94,7 @@ def _make(
     from gateway.audit.seen import SeenLog
     from gateway.errors import RequestError
     from gateway.model.instant import format_time_s, unix_ms
+    from gateway.monitoring import Monitoring
     from gateway.registry.site import load_departments
     from gateway.supervising import Supervision
     from gateway.supervision.kpi import measure
@@ -113,6 +115,7 @@ def _make(
             first=first.date(),
             last=(end - _LAST_MS).date(),
         )
+        repeated = asyncio.run(Monitoring(site, opened).rank_repeated(SeenLog(reader), first, end))
         indexed = reader.size()
     return KpiReport(
         site=site.config.site.name,
@@ -123,4 +126,5 @@ def _make(
         indexed=indexed,
         not_indexed=behind,
         figures=figures,
+        repeated=repeated,
     )
