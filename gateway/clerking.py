@@ -84,7 +84,7 @@ async def run_clerk(site: Site, *, quit_event: asyncio.Event, on_ready: Callable
         if site.config.events.deliver:
             duties.append(await _open_delivering(site, stack))
         if minutes := site.config.monitor.every_minutes:
-            duties.append(MonitorDuty(site, pause_s=minutes * _MINUTE_S))
+            duties.append(MonitorDuty(site.folder, pause_s=minutes * _MINUTE_S))
         await serve_clerk(duties, quit_event=quit_event, on_ready=on_ready)
 
 

@@ -13,13 +13,14 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Final, final
 
 import structlog
 
 from gateway.audit.index.rows import IndexReader
 from gateway.audit.seen import SeenLog
-from gateway.config import Site
+from gateway.config import Site, load_site
 from gateway.errors import GatewayError, SetupError
 from gateway.model.case import CaseRecord, CaseState
 from gateway.model.finding import MonitorRun, Suspicion
@@ -163,11 +164,12 @@ class MonitorDuty:
     """The clerk's duty of monitoring, each so many minutes; only changes are logged.
 
     Args:
+        folder: of the site.
         pause_s: seconds between two runs.
     """
 
-    def __init__(self, site: Site, *, pause_s: float) -> None:
-        self._site: Final = site
+    def __init__(self, folder: Path, *, pause_s: float) -> None:
+        self._folder: Final = folder
         self._pause_s: Final = pause_s
         self._mistake = ""
 
@@ -182,11 +184,12 @@ class MonitorDuty:
     async def _run_once(self) -> None:
         mistake = ""
         try:
+            site = load_site(self._folder)  # the lists as they are now
             with (
-                closing(Supervision.open(self._site)) as opened,
-                closing(IndexReader.open(self._site.state / "index")) as index,
+                closing(Supervision.open(site)) as opened,
+                closing(IndexReader.open(site.state / "index")) as index,
             ):
-                monitoring = Monitoring(self._site, opened)
+                monitoring = Monitoring(site, opened)
                 done = await monitoring.run(SeenLog(index))
                 await monitoring.record(done)
             if done.found or done.raised:

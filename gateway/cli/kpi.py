@@ -91,6 +91,8 @@ def report(
 def _make(
     site: "Site", first: datetime, end: datetime, *, month: str, is_final: bool
 ) -> "KpiReport":
+    import msgspec
+
     from gateway.audit.seen import SeenLog
     from gateway.errors import RequestError
     from gateway.model.instant import format_time_s, unix_ms
@@ -126,5 +128,5 @@ def _make(
         indexed=indexed,
         not_indexed=behind,
         figures=figures,
-        repeated=repeated,
+        repeated=tuple(msgspec.structs.replace(line, cases=()) for line in repeated),
     )

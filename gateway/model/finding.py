@@ -148,7 +148,7 @@ class RuleLevels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 DEFAULT_LEVELS: Final[dict[RuleName, RuleLevels]] = {
     "opened_unregistered": RuleLevels(),
     "step_overdue": RuleLevels(),
-    "limit_overdue": RuleLevels(first="yellow", red_working_days=5),
+    "limit_overdue": RuleLevels(yellow_working_days=2, red_working_days=5),
     "accepted_incomplete": RuleLevels(yellow_working_days=5, red_working_days=20),
     "refusal_unreasoned": RuleLevels(first="yellow", red_working_days=5),
     "demand_outside_list": RuleLevels(first="yellow"),

@@ -58,7 +58,7 @@ class KpiReport(msgspec.Struct, frozen=True, kw_only=True):
         made_at: RFC 3339 UTC.
         indexed: how many records of the log were searched.
         not_indexed: how many came too late to be in here.
-        repeated: what was asked for again although it could have been shared.
+        repeated: what was asked for again although it could have been shared; without the cases.
     """
 
     site: str

@@ -11,7 +11,6 @@ import msgspec
 import pytest
 
 from fixtures.world import World
-from gateway.config import load_site
 from gateway.errors import GatewayError
 from gateway.model.act import Event
 from gateway.monitoring import MonitorDuty
@@ -135,7 +134,7 @@ async def test_clause_8_1_1_the_clerks_duty_finds_it_by_itself(own: World) -> No
         await asyncio.to_thread(look_up, own, case)
     await asyncio.to_thread(close, own, case, result="done")
     await asyncio.to_thread(wait_for_index, own)
-    duty, quit_event = MonitorDuty(load_site(own.site), pause_s=0.05), asyncio.Event()
+    duty, quit_event = MonitorDuty(own.site, pause_s=0.05), asyncio.Event()
     async with asyncio.timeout(WAIT_S), asyncio.TaskGroup() as group:
         group.create_task(duty.run(quit_event))
         while True:

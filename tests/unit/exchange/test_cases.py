@@ -210,6 +210,26 @@ async def test_a_case_that_is_not_there_is_absent_on_record(desk: Desk, what: st
     assert desk.log.acts[0].code == "CASE_ABSENT"
 
 
+async def test_a_closing_may_say_how_and_why_and_the_record_says_how(desk: Desk) -> None:
+    await desk.register()
+    body = msgspec.json.encode({"result": "refused", "reason": "不符合提取条件"})
+    reply = await desk.ask("close", body)
+    case = msgspec.json.decode(reply.body)["case"]
+    assert (case["result"], case["reason"]) == ("refused", "不符合提取条件")
+    assert msgspec.json.decode(desk.log.acts[-1].query or "") == {"result": "refused"}
+
+
+@pytest.mark.parametrize(
+    "reason", [f"证件{NUMBER}不符", f"证件{SPOUSE.number}不符", "测试甲不符合条件"]
+)
+async def test_a_reason_holds_no_number_and_no_name_of_a_holder(desk: Desk, reason: str) -> None:
+    named = {"scheme": "cn-id", "number": NUMBER, "name": "测试甲"}
+    await desk.register(holders=[{"role": "applicant", "holder": named}])
+    reply = await desk.ask("close", msgspec.json.encode({"result": "refused", "reason": reason}))
+    assert msgspec.json.decode(reply.body)["code"] == "ATTRIBUTION_PERSONAL"
+    assert reason.encode() not in b"".join(desk.log.lines)
+
+
 async def test_a_case_is_closed_once(desk: Desk) -> None:
     await desk.register()
     first = await desk.ask("close", b'{"closed_at":"2026-11-22T15:30:00+08:00"}')

@@ -78,7 +78,7 @@ def test_clause_8_1_1_a_case_that_a_lookup_opened_has_to_be_registered() -> None
 def test_clause_8_1_1_an_open_case_for_which_nothing_is_asked_has_a_step_overdue() -> None:
     assert told(of_case(record())) == [
         ("step_overdue", "", date(2026, 11, 25), "notice"),
-        ("limit_overdue", "", date(2026, 11, 25), "yellow"),
+        ("limit_overdue", "", date(2026, 11, 25), "notice"),
     ]
     assert [each.rule for each in of_case(record(), [seen()])] == ["limit_overdue"]
     nothing_to_ask = msgspec.structs.replace(ITEM, materials=(Material("照片"),), situations=())
