@@ -21,7 +21,7 @@ from gateway.model.lookup import ServedFrom
 #: Of a case, a certificate, a material, an item: as requests and the site name them.
 Word = Annotated[str, Meta(min_length=1, max_length=64)]
 #: Of a material, which has no code: as long as the catalogue lets it be.
-Named = Annotated[str, Meta(min_length=1, max_length=200)]
+MaterialName = Annotated[str, Meta(min_length=1, max_length=200)]
 #: RFC 3339 UTC, seconds.
 Instant = Annotated[str, Meta(min_length=20, max_length=20)]
 #: First three and last two characters of a number.
@@ -153,7 +153,7 @@ class CommitmentChecked(msgspec.Struct, frozen=True, tag_field="kind", tag="comm
 
     case: Word
     item: Word
-    material: Named
+    material: MaterialName
     result: Literal["true", "false", "not_checkable"]
 
     @property
