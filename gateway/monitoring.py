@@ -55,13 +55,15 @@ class Monitoring:
         self._items: Final = {item.code: item for item in site.items}
 
     async def run(self, log: SeenLog, *, not_indexed: int = 0) -> MonitorRun:
-        """Look at everything once, and keep what is suspicious.
+        """Look at everything once, keep what is suspicious, and have that recorded.
 
         Raises:
-            AuditError: the index cannot be read.
+            AuditError: no gateway runs, which has to record it, so nothing was kept; the index
+                cannot be read; or it was not recorded.
             StoreError: the office store cannot be read, or what was found is not known to be kept.
         """
         opened, today = self._opened, self._opened.today()
+        await opened.ping(Deadline.after(_WRITE_S))
         watch = Watch(self._section, days=self._site.calendar, zone=self._zone, today=today)
         suspicions: list[Suspicion] = []
         case_count = uncounted_count = 0
@@ -76,6 +78,9 @@ class Monitoring:
                 item = self._items.get(matter.draft.item or "")
                 uncounted_count += _take(watch.watch_matter(matter, item), suspicions)
         found, raised = await opened.findings.keep(suspicions, Deadline.after(_WRITE_S))
+        if found or raised:
+            detail = f"cases={case_count} found={len(found)} raised={len(raised)}"
+            await opened.record("monitored", detail, Deadline.after(_WRITE_S))
         return MonitorRun(
             case_count=case_count,
             found=found,
@@ -83,16 +88,6 @@ class Monitoring:
             uncounted_count=uncounted_count,
             not_indexed=not_indexed,
         )
-
-    async def record(self, run: MonitorRun) -> None:
-        """Have the running gateway record a run that found something.
-
-        Raises:
-            AuditError: none runs, or it did not record it.
-        """
-        if run.found or run.raised:
-            detail = f"cases={run.case_count} found={len(run.found)} raised={len(run.raised)}"
-            await self._opened.record("monitored", detail, Deadline.after(_WRITE_S))
 
     async def rank_repeated(
         self, log: SeenLog, first: datetime, end: datetime
@@ -189,9 +184,7 @@ class MonitorDuty:
                 closing(Supervision.open(site)) as opened,
                 closing(IndexReader.open(site.state / "index")) as index,
             ):
-                monitoring = Monitoring(site, opened)
-                done = await monitoring.run(SeenLog(index))
-                await monitoring.record(done)
+                done = await Monitoring(site, opened).run(SeenLog(index))
             if done.found or done.raised:
                 _log.warning("monitoring found", new=len(done.found), raised=len(done.raised))
         except GatewayError as error:  # a store or the log is away, or no index is there yet

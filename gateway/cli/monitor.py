@@ -23,8 +23,7 @@ from gateway.model.finding import LEVEL_NAMES, RULE_TITLES, Level, RuleName
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.model.finding import Finding, MonitorRun
-    from gateway.supervising import Supervision
+    from gateway.model.finding import Finding
 
 app: Final = typer.Typer(
     help="Electronic monitoring 电子监察: findings by rule and level.", no_args_is_help=True
@@ -48,23 +47,15 @@ def run_once(
     from gateway.audit.seen import SeenLog
     from gateway.config import load_site
     from gateway.monitoring import Monitoring
-    from gateway.sdk import Deadline
     from gateway.supervising import Supervision
 
     loaded = load_site(site)
-
-    async def run(opened: "Supervision") -> "MonitorRun":
-        await opened.ping(Deadline.after(supervised.LIMIT_S))
-        monitoring = Monitoring(loaded, opened)
-        done = await monitoring.run(SeenLog(reader), not_indexed=behind)
-        await monitoring.record(done)
-        return done
-
     with (
         closing(Supervision.open(loaded)) as opened,
         opened_index(loaded, shown=sys.stderr.isatty() and not as_json) as (reader, behind),
     ):
-        done = asyncio.run(run(opened))
+        monitoring = Monitoring(loaded, opened)
+        done = asyncio.run(monitoring.run(SeenLog(reader), not_indexed=behind))
         red = opened.findings.list_findings(level="red") if check else ()
     facts = {
         "cases": done.case_count,
