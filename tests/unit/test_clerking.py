@@ -95,7 +95,9 @@ async def test_a_clerk_that_cannot_monitor_yet_waits_and_ends_when_it_is_told(
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
             site = Site(tmp_path, config, (), (), (), ())  # without a key or an index
             group.create_task(run_clerk(site, quit_event=quit_event, on_ready=lambda: None))
-            while not logs:
+            while True:
                 await asyncio.sleep(0.01)
+                if logs:
+                    break
             quit_event.set()
     assert [line["event"] for line in logs] == ["monitoring waits"]
