@@ -11,10 +11,13 @@ from gateway.audit.cases import CaseActs
 from gateway.audit.client import SequencerClient
 from gateway.config import Site
 from gateway.errors import StoreError
+from gateway.exchange.case_requests import CaseRequests
 from gateway.exchange.cases import Cases
+from gateway.exchange.commitments import CaseCommitments
 from gateway.exchange.lookup import Lookup
 from gateway.exchange.materials import Materials
 from gateway.office.cases import SqliteCaseBook
+from gateway.office.commitments import CommitmentBook
 from gateway.office.obtained import ObtainedBook
 from gateway.office.store import FOLDER as OFFICE
 from gateway.office.store import OfficeStore
@@ -74,6 +77,13 @@ class Casework:
             within_minutes=section.within_minutes,
             clock_s=time.time,
         )
+        self._commitments: Final = CommitmentBook(
+            self.store,
+            days=site.calendar,
+            exclusion_years=section.exclusion_years,
+            clock=clock,
+            utc_offset_h=site.config.site.utc_offset_h,
+        )
         self._acts: Final = CaseActs(audit, epochs=epochs, clock=clock, nonce_life_s=nonce_life_s)
 
     @property
@@ -90,20 +100,30 @@ class Casework:
     ) -> dict[str, Folder]:
         """What the front desk has to know, by path."""
         config = self._site.config
+        requests = CaseRequests(
+            self._acts, limits, x509_required=config.http.client_x509 == "required"
+        )
         cases = Cases(
             book=self.book,
             gate=self.gate,
-            log=self._acts,
+            requests=requests,
             catalog=catalog,
-            limits=limits,
             clock=self._clock,
             utc_offset_h=config.site.utc_offset_h,
             clock_window_s=config.lookup.clock_window_s,
-            x509_required=config.http.client_x509 == "required",
+        )
+        commitments = CaseCommitments(
+            book=self.book,
+            commitments=self._commitments,
+            requests=requests,
+            catalog=catalog,
+            clock=self._clock,
+            utc_offset_h=config.site.utc_offset_h,
         )
         desk = CaseDesk(
             identify,
             cases,
+            commitments,
             responder=responder,
             deadline_s=config.lookup.deadline_s,
             default_port=default_port(config.http),
@@ -129,6 +149,7 @@ class Casework:
                 lookup=lookup,
                 log=self._acts,
                 book=self.book,
+                commitments=self._commitments,
                 catalog=catalog,
                 departments=departments,
                 limits=limits,

@@ -7,14 +7,21 @@
 3. What could not be had is deferrable 容缺受理 where the catalogue allows that, else promisable
    告知承诺, else the applicant's to bring. What the department did say stays said, and both are
    offered beside it.
+4. What was promised in this case is promised: it is shown, and not offered again. To whom made a
+   false promise before none is offered.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
+import msgspec
+
 from gateway.errors import REFUSALS, SetupError, Text
+from gateway.exchange.commitments import digest_of
 from gateway.exchange.plan import Line
 from gateway.exchange.reply import Reply
+from gateway.model.commitment import ShownCommitment
 from gateway.model.material import Deferral, Material, MaterialHolder
 from gateway.model.plan import SETTLED, CommitmentOffer, DeferralOffer, MaterialOutcome
 from gateway.model.time_limit import TimeLimit
@@ -61,27 +68,50 @@ _TODO: Final[dict[MaterialOutcome, Text]] = {
 }
 
 
-def judge(line: Line, reply: Reply | None) -> tuple[MaterialOutcome, str | None]:
+class Promises(msgspec.Struct, frozen=True):
+    """What is known of a case's commitments.
+
+    Attributes:
+        by_material: those that were made in this case.
+        is_excluded: an earlier false promise: nothing is offered to be promised.
+    """
+
+    by_material: Mapping[str, ShownCommitment] = {}
+    is_excluded: bool = False
+
+    def allows(self, material: Material) -> bool:
+        """Whether a commitment may take the material's place, or does already."""
+        known = self.by_material.get(material.name)
+        if known is not None:
+            return known.stands
+        return material.commitment is not None and not self.is_excluded
+
+
+def judge(
+    line: Line, reply: Reply | None, promises: Promises
+) -> tuple[MaterialOutcome, str | None]:
     """The outcome of a material, and the code of why it was not had.
 
     Args:
         reply: of the department's lookup, recorded; None where there was none.
     """
     if reply is None:
-        return _instead(line.material, "applicant_must_supply"), line.unasked
+        return _instead(line.material, "applicant_must_supply", promises), line.unasked
     said = _SAID.get(reply.outcome)
     if said is not None:
         return said, None
     refusal = REFUSALS[reply.outcome]
     is_away = refusal.retryable or refusal.attribution != "consumer"
     otherwise: MaterialOutcome = "unavailable" if is_away else "applicant_must_supply"
-    return _instead(line.material, otherwise), refusal.code
+    return _instead(line.material, otherwise, promises), refusal.code
 
 
-def _instead(material: Material, otherwise: MaterialOutcome) -> MaterialOutcome:
+def _instead(material: Material, otherwise: MaterialOutcome, promises: Promises) -> MaterialOutcome:
+    if material.name in promises.by_material and promises.allows(material):
+        return "promisable"  # it was promised already, whatever else would do
     if material.deferral is not None:
         return "deferrable"
-    return "promisable" if material.commitment is not None else otherwise
+    return "promisable" if promises.allows(material) else otherwise
 
 
 def offer_deferral(
@@ -120,13 +150,26 @@ def due_day(deferral: Deferral, accepted_on: date, limit: TimeLimit, days: Worki
     return max(accepted_on, min(own, latest))
 
 
-def offer_commitment(line: Line, outcome: MaterialOutcome) -> CommitmentOffer | None:
-    """The commitment that may take the material's place; None where none may, or has to."""
-    commitment = line.material.commitment
+def offer_commitment(
+    line: Line, outcome: MaterialOutcome, promises: Promises, *, version: int
+) -> CommitmentOffer | None:
+    """The commitment that may take the material's place; None where none may, has to, or does.
+
+    Args:
+        version: of the item.
+    """
+    material = line.material
+    commitment = material.commitment
     if commitment is None or outcome in SETTLED or outcome == "mismatch":
         return None
+    if material.name in promises.by_material or not promises.allows(material):
+        return None
     return CommitmentOffer(
-        commitment.text, commitment.check_within_working_days, commitment.exclusions
+        commitment.text,
+        commitment.check_within_working_days,
+        commitment.exclusions,
+        version,
+        digest_of(commitment.text),
     )
 
 

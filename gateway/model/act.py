@@ -37,6 +37,8 @@ Action = Literal[
     "case_show",
     "case_close",
     "case_materials",
+    "case_commit",
+    "case_commitment",
     "events",
     "supervision_read",
     "matter_open",
@@ -55,6 +57,8 @@ SEALED_ACTIONS: Final[frozenset[Action]] = frozenset(
         "matter_open",
         "matter_step",
         "evaluation_give",
+        "case_commit",
+        "case_commitment",
     }
 )
 
@@ -68,6 +72,9 @@ Happening = Literal[
     "matter_changed",
     "case_evaluated",
     "incident_changed",
+    "commitment_changed",
+    "monitored",
+    "finding_settled",
 ]
 
 

@@ -20,6 +20,8 @@ from gateway.model.lookup import ServedFrom
 
 #: Of a case, a certificate, a material, an item: as requests and the site name them.
 Word = Annotated[str, Meta(min_length=1, max_length=64)]
+#: Of a material, which has no code: as long as the catalogue lets it be.
+MaterialName = Annotated[str, Meta(min_length=1, max_length=200)]
 #: RFC 3339 UTC, seconds.
 Instant = Annotated[str, Meta(min_length=20, max_length=20)]
 #: First three and last two characters of a number.
@@ -132,6 +134,27 @@ class DeferralClosed(msgspec.Struct, frozen=True, tag_field="kind", tag="deferra
     deferral: Word
     material: Word
     reason: Literal["obtained", "supplied", "overdue", "withdrawn"]
+
+    @property
+    def subject(self) -> str:
+        """The case."""
+        return f"case:{self.case}"
+
+
+class CommitmentChecked(msgspec.Struct, frozen=True, tag_field="kind", tag="commitment.checked"):
+    """告知承诺: what was promised in a material's place was checked 日后核查.
+
+    Attributes:
+        case: the agency's number of it.
+        item: code of its item.
+        material: as the item names it.
+        result: it was true, it was a false promise, or nobody can tell.
+    """
+
+    case: Word
+    item: Word
+    material: MaterialName
+    result: Literal["true", "false", "not_checkable"]
 
     @property
     def subject(self) -> str:
@@ -275,6 +298,7 @@ Happened = (
     | MaterialObtained
     | DeferralOpened
     | DeferralClosed
+    | CommitmentChecked
     | CorrectionAnswered
     | DepartmentDown
     | DepartmentUp

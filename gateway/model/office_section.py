@@ -40,3 +40,12 @@ class CasesSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "unregistered one is refused.",
         ),
     ] = 30
+    exclusion_years: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=30,
+            description="Years for which an applicant whose commitment 告知承诺 was false cannot "
+            "make another; 0: no such rule.",
+        ),
+    ] = 3

@@ -13,7 +13,9 @@ Rules:
 
 from typing import Final
 
+from gateway.office.commitment_schema import COMMITMENTS
 from gateway.office.emergency_schema import EMERGENCY
+from gateway.office.finding_schema import FINDINGS
 from gateway.office.supervision_schema import MATTER_CONTENT, SUPERVISION
 
 _CASES: Final = (
@@ -124,4 +126,5 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     MATTER_CONTENT,
     _OBTAINED,
     EMERGENCY,
+    *(COMMITMENTS, FINDINGS),
 )

@@ -18,6 +18,8 @@ CALLS = {
     "register_case": {"case_register"},
     "case": {"case_show"},
     "close_case": {"case_close"},
+    "commit": {"commitment_keep"},
+    "commitment": {"commitment_show"},
     "certificates": {"certificates"},
     "events": {"events"},
     "record": {"receipt"},

@@ -31,6 +31,7 @@ from gateway.model.limits import LimitsSection
 from gateway.model.material import Commitment, Deferral, Material
 from gateway.model.record import parse_record
 from gateway.office.cases import SqliteCaseBook
+from gateway.office.commitments import CommitmentBook
 from gateway.office.obtained import ObtainedBook
 from gateway.office.store import OfficeStore
 from gateway.policy.cases import CasePolicy
@@ -204,6 +205,13 @@ class Counter:
     ) -> None:
         self.store = OfficeStore.open(folder)
         self.book = SqliteCaseBook(self.store, OfficeCipher(b"o" * 32), clock_s=NOW.timestamp)
+        self.commitments = CommitmentBook(
+            self.store,
+            days=load_working_days(None),
+            exclusion_years=3,
+            clock=lambda: NOW,
+            utc_offset_h=8,
+        )
         self.log, self.departments, self.faults = Log(), Departments(), list[BaseException]()
         self.deadline_s = 5.0
         self._signed = Corridor()
@@ -238,6 +246,7 @@ class Counter:
             lookup=lookup,
             log=CaseActs(self.log, epochs=epochs, clock=lambda: NOW, nonce_life_s=65),
             book=self.book,
+            commitments=self.commitments,
             catalog=catalog,
             departments=self.departments,
             limits=limits,

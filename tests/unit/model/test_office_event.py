@@ -15,6 +15,7 @@ from gateway.model.office_event import (
     Happened,
     Instant,
     Masked,
+    MaterialName,
     MaterialObtained,
     OfficeEvent,
     Word,
@@ -31,7 +32,7 @@ MASKED = st.from_regex(r"[0-9A-Z]{3}\*{1,13}[0-9A-Z]{2}", fullmatch=True)
 #: By the member's type; a name of its own where that is a bounded text.
 MEMBERS: dict[object, st.SearchStrategy[object]] = {
     Word: WORD, Instant: INSTANT, Masked: MASKED, int: st.integers(1, 2**53), bool: st.booleans(),
-    Word | None: st.none() | WORD,
+    Word | None: st.none() | WORD, MaterialName: st.text(min_size=1, max_size=200),
 }  # fmt: skip
 
 
