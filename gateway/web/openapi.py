@@ -23,18 +23,15 @@ from gateway.model.office_event import EventPage
 from gateway.model.plan import MaterialsAnswer, MaterialsRequest
 from gateway.model.published import PublishedItems, PublishedList
 from gateway.web.log_pages import OCTETS
+from gateway.web.openapi_cases import case_paths
 from gateway.web.openapi_parameters import (
     AFTER,
     CASE,
-    CASE_CONTENT,
     CODE,
-    COMMITMENT_CONTENT,
     FORMS,
     INDEX,
     LEVEL,
     LIST,
-    MATERIAL,
-    MATERIALS_CONTENT,
     TILE,
     WAIT,
 )
@@ -79,7 +76,7 @@ def document() -> dict[str, Any]:
         "paths": {
             "/v1/lookups": {"post": _lookup()},
             "/v1/invalidations": {"post": _invalidation()},
-            **_cases(),
+            **case_paths(_case),
             "/v1/certificates": {"get": _certificates()},
             "/v1/receipts/{index}": {"get": _receipt()},
             "/v1/events": {"get": _events()},
@@ -166,51 +163,6 @@ def _invalidation() -> dict[str, Any]:
                 _refusals(*(name for name in _WHO if name != "rate"), *asked),
                 headers=_reply_headers(),
             ),
-        },
-    }
-
-
-def _cases() -> dict[str, Any]:
-    """Cases, and what is asked for them."""
-    return {
-        "/v1/cases/{case}": {
-            "get": _case("case_show", "An own case 本单位的一个办件"),
-            "put": _case(
-                "case_register",
-                "Register a case, or a change of it 登记或更新办件",
-                body="CaseRegistration",
-                further=CASE_CONTENT,
-            ),
-        },
-        "/v1/cases/{case}/close": {
-            "post": _case("case_close", "End a case 办结办件", body="CaseClosing")
-        },
-        "/v1/cases/{case}/commitments/{material}": {
-            "get": _case(
-                "commitment_show",
-                "A commitment of a case 办件中的一项告知承诺",
-                further=("COMMITMENT_ABSENT",),
-                answer="CommitmentAnswer",
-                at=(CASE, MATERIAL),
-            ),
-            "put": _case(
-                "commitment_keep",
-                "Keep the applicant's commitment 登记告知承诺",
-                body="CommitmentRequest",
-                further=COMMITMENT_CONTENT,
-                answer="CommitmentAnswer",
-                at=(CASE, MATERIAL),
-            ),
-        },
-        "/v1/materials": {
-            "post": _case(
-                "materials",
-                "All materials of a case 一次查齐事项材料",
-                body="MaterialsRequest",
-                further=MATERIALS_CONTENT,
-                answer="MaterialsAnswer",
-                at=(),
-            )
         },
     }
 

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parameters of the interface, for `gateway.web.openapi`."""
 
+from collections.abc import Callable
 from typing import Final
+
+#: Makes an operation: name, summary, body, its codes, its answer, parameters.
+Operation = Callable[..., dict[str, Any]]
 
 INDEX: Final = {
     "name": "index",

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The paths of supervision, for `gateway.web.openapi`."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from gateway.model.supervised import (
@@ -16,6 +15,7 @@ from gateway.model.supervised import (
     MeasureDraft,
     StepBody,
 )
+from gateway.web.openapi_parameters import Operation
 from gateway.web.supervision import JOSE_JSON, XLSX
 
 #: Types of bodies and answers.
@@ -53,9 +53,6 @@ _KINDS: Final = (
     ),
     ("corrections", "D", "数据校核", "CorrectionDraft", ("CASE_ABSENT", "CERTIFICATE_UNKNOWN")),
 )
-
-#: Makes an operation: name, summary, body, its codes, its answer, parameters.
-Operation = Callable[..., dict[str, Any]]
 
 
 def supervision_paths(operation: Operation) -> dict[str, Any]:
