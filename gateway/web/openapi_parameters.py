@@ -2,7 +2,7 @@
 """Parameters of the interface, for `gateway.web.openapi`."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 #: Makes an operation: name, summary, body, its codes, its answer, parameters.
 Operation = Callable[..., dict[str, Any]]
