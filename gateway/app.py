@@ -36,6 +36,7 @@ from gateway.errors import SetupError
 from gateway.eventing import DepartmentWatch, Eventing
 from gateway.exchange.lookup import Lookup
 from gateway.followers import notary_plan
+from gateway.ordering import Ordering
 from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
 from gateway.reading import Reading
@@ -206,7 +207,7 @@ async def run_worker(
         )
         await live.refresh()  # a worker that is started again must not know revoked keys
         await (catalog := CatalogPages(lambda: live.site)).refresh()
-        front = _make_front(
+        front, ordering = _make_front(
             _Rooms(
                 site, live, departments, audit, cache, epochs, tls,
                 sealer, open_door, signalling, catalog, casework, eventing,
@@ -220,7 +221,7 @@ async def run_worker(
                 front, sock, limits=Limits.of(site.config.http, departments.connection_count),
                 quit_event=quit_event, drain_s=site.config.http.drain_s, on_ready=on_ready, tls=tls,
             ),
-            *(each.watch() for each in (live, epochs, signalling, catalog, eventing)),
+            *(each.watch() for each in (live, epochs, signalling, catalog, eventing, ordering)),
             *(front.tidy_forever(), cache.keep()),
         )  # fmt: skip
 
@@ -293,7 +294,8 @@ class _Rooms(NamedTuple):
     eventing: Eventing
 
 
-def _make_front(rooms: _Rooms) -> Front:
+def _make_front(rooms: _Rooms) -> tuple[Front, Ordering]:
+    """The front desk, and who does what was ordered there for later."""
     site, live, casework = rooms.site, rooms.live, rooms.casework
     config = site.config
     limits = AgencyLimits(config.limits, workers=config.http.workers)
@@ -325,7 +327,8 @@ def _make_front(rooms: _Rooms) -> Front:
             epochs=rooms.epochs, tls=rooms.tls, office=casework.state,
         )  # fmt: skip
 
-    return Front(
+    ordering = Ordering(site, casework, lookup, live, clock=_now, nonce_life_s=_nonce_life_s(site))
+    front = Front(
         lookups=desk,
         refusals=refusals,
         metrics=metrics,
@@ -335,7 +338,8 @@ def _make_front(rooms: _Rooms) -> Front:
         | rooms.eventing.handlers(live.identify, limits, responder)
         | rooms.catalog.handlers(responder),
         pages=reading.pages,
-        folders=rooms.catalog.folders(responder) | casework.folders(*office),
+        folders=rooms.catalog.folders(responder)
+        | casework.folders(*office, departments=rooms.departments),
         responder=responder,
         ready=ready,
         jwks=msgspec.json.encode(
@@ -343,6 +347,7 @@ def _make_front(rooms: _Rooms) -> Front:
         ),
         let_go=let_go,
     )
+    return front, ordering
 
 
 def _make_lookup(rooms: _Rooms, limits: AgencyLimits) -> Lookup:

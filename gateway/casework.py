@@ -3,7 +3,7 @@
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from gateway import keyring
@@ -12,14 +12,19 @@ from gateway.audit.client import SequencerClient
 from gateway.config import Site
 from gateway.errors import StoreError
 from gateway.exchange.cases import Cases
+from gateway.exchange.deferrals import Deferrals
 from gateway.exchange.lookup import Lookup
 from gateway.exchange.materials import Materials
+from gateway.exchange.on_record import OnRecord
+from gateway.exchange.plan import Planner
 from gateway.office.cases import SqliteCaseBook
+from gateway.office.deferrals import SqliteDeferralBook
 from gateway.office.store import FOLDER as OFFICE
 from gateway.office.store import OfficeStore
 from gateway.policy.cases import CasePolicy
 from gateway.ports import AdapterDirectory, Catalog, Epochs, RateLimits
 from gateway.web.cases import FOLDER, CaseDesk
+from gateway.web.deferrals import CaseFolder, DeferralDesk
 from gateway.web.front import Folder, Page
 from gateway.web.names import default_port
 from gateway.web.respond import Responder
@@ -37,6 +42,16 @@ def open_case_book(site: Site) -> tuple[OfficeStore, SqliteCaseBook]:
     return store, SqliteCaseBook(store, cipher, clock_s=time.time)
 
 
+def make_deferral_book(site: Site, store: OfficeStore) -> SqliteDeferralBook:
+    """The deferrals in the site's store.
+
+    Raises:
+        SetupError: the store's key cannot be used.
+    """
+    section = site.config.deferrals
+    return SqliteDeferralBook(store, keyring.office_cipher(site), section, clock_s=time.time)
+
+
 class Casework:
     """One worker's.
 
@@ -47,6 +62,7 @@ class Casework:
     Attributes:
         store: the office store; others keep what is going on there, too.
         book: the cases in it.
+        deferrals: the deferrals in it.
         gate: checks lookups against their cases.
 
     Raises:
@@ -66,6 +82,7 @@ class Casework:
         self._clock: Final = clock
         self._nonce_life_s: Final = nonce_life_s
         self.store, self.book = open_case_book(site)
+        self.deferrals: Final = make_deferral_book(site, self.store)
         section = site.config.cases
         self.gate: Final = CasePolicy(
             self.book,
@@ -84,11 +101,23 @@ class Casework:
             return error.code
         return "ok"
 
+    def planner(self, catalog: Catalog) -> Planner:
+        """Makes plans of the cases in the store."""
+        zone = timezone(timedelta(hours=self._site.config.site.utc_offset_h))
+        return Planner(catalog, self.book, zone)
+
     def folders(
-        self, identify: Identify, catalog: Catalog, limits: RateLimits, responder: Responder
+        self,
+        identify: Identify,
+        catalog: Catalog,
+        limits: RateLimits,
+        responder: Responder,
+        *,
+        departments: AdapterDirectory,
     ) -> dict[str, Folder]:
         """What the front desk has to know, by path."""
         config = self._site.config
+        x509_required = config.http.client_x509 == "required"
         cases = Cases(
             book=self.book,
             gate=self.gate,
@@ -98,16 +127,28 @@ class Casework:
             clock=self._clock,
             utc_offset_h=config.site.utc_offset_h,
             clock_window_s=config.lookup.clock_window_s,
-            x509_required=config.http.client_x509 == "required",
+            x509_required=x509_required,
         )
+        deferrals = Deferrals(
+            book=self.deferrals,
+            cases=self.book,
+            door=OnRecord(self._acts, self.book, limits, x509_required=x509_required),
+            planner=self.planner(catalog),
+            departments=departments,
+            days=self._site.calendar,
+            clock=self._clock,
+            utc_offset_h=config.site.utc_offset_h,
+            first_pause_s=config.deferrals.first_pause_s,
+            remind_working_days=config.deferrals.remind_working_days,
+        )
+        deadline_s, port = config.lookup.deadline_s, default_port(config.http)
         desk = CaseDesk(
-            identify,
-            cases,
-            responder=responder,
-            deadline_s=config.lookup.deadline_s,
-            default_port=default_port(config.http),
+            identify, cases, responder=responder, deadline_s=deadline_s, default_port=port
         )
-        return {FOLDER: desk}
+        below = DeferralDesk(
+            identify, deferrals, responder=responder, deadline_s=deadline_s, default_port=port
+        )
+        return {FOLDER: CaseFolder(desk, below)}
 
     def handlers(
         self,
@@ -128,6 +169,7 @@ class Casework:
                 lookup=lookup,
                 log=self._acts,
                 book=self.book,
+                deferrals=self.deferrals,
                 catalog=catalog,
                 departments=departments,
                 limits=limits,

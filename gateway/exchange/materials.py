@@ -14,10 +14,11 @@
 3. No record, no answer: entries first, then one act with the digest of the whole answer, then the
    answer. If any of them cannot be made durable, nothing leaves.
 4. One that fails is that material's outcome, and never the others'.
+5. A material that is deferred says so; one that is had now is deferred no longer.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, Final, final
 
@@ -33,11 +34,12 @@ from gateway.exchange.one_off import make_notice
 from gateway.exchange.outcome import judge, offer_commitment, offer_deferral, todo_of
 from gateway.exchange.plan import Line, Plan, Planner
 from gateway.exchange.reply import JSON, Refused, Reply, problem_reply
+from gateway.model.deferral import OpenDeferral
 from gateway.model.holder import Holder
 from gateway.model.limits import Allowance
-from gateway.model.plan import MaterialAnswer, MaterialsAnswer
+from gateway.model.plan import SETTLED, MaterialAnswer, MaterialsAnswer
 from gateway.model.working_day import WorkingDays
-from gateway.office_port import CaseAct, CaseBook, CaseLog
+from gateway.office_port import CaseAct, CaseBook, CaseLog, DeferralBook
 from gateway.ports import AdapterDirectory, Caller, Catalog, Claim, Held, RateLimits
 from gateway.sdk import Deadline
 
@@ -58,6 +60,7 @@ class _Handling:
         self.number = ""
         self.holder: Holder | None = None
         self.said: str | None = None
+        self.waiting: Mapping[str, OpenDeferral] = {}
         self.limits: tuple[Allowance, ...] = ()
 
     def act(self, code: str | None) -> CaseAct:
@@ -91,6 +94,7 @@ class Materials:
         lookup: Lookup,
         log: CaseLog,
         book: CaseBook,
+        deferrals: DeferralBook,
         catalog: Catalog,
         departments: AdapterDirectory,
         limits: RateLimits,
@@ -102,6 +106,7 @@ class Materials:
     ) -> None:
         self._lookup: Final = lookup
         self._log: Final = log
+        self._deferrals: Final = deferrals
         self._departments: Final = departments
         self._limits: Final = limits
         self._days: Final = days
@@ -142,7 +147,9 @@ class Materials:
         handling.held = await self._log.begin(caller, deadline)
         if handling.held is None:
             raise RequestError("NONCE_REPLAYED")
+        handling.waiting = self._deferrals.waiting_in(caller.agency.id, handling.number)
         answers = await self._gather(handling, plan, deadline)
+        await self._close_deferrals(handling, answers, deadline)
         whole = _encode_answer(
             MaterialsAnswer(
                 request_id=handling.request_id,
@@ -156,6 +163,22 @@ class Materials:
         digest = sha256(whole)
         handling.said = _said(plan, answers, digest)
         return Reply(200, JSON, whole, digest, "materials")
+
+    async def _close_deferrals(
+        self,
+        handling: _Handling,
+        answers: tuple[MaterialAnswer, ...],
+        deadline: Deadline,
+    ) -> None:
+        """What was had is on record by now, and owed no longer."""
+        had: dict[str, tuple[int, ...]] = {}
+        for name in handling.waiting:
+            of_it = [answer for answer in answers if answer.material == name]
+            if of_it and all(answer.outcome in SETTLED for answer in of_it):
+                had[name] = tuple(each.index for each in of_it if each.index is not None)
+        if had:
+            agency = handling.caller.agency.id
+            await self._deferrals.note_obtained(agency, handling.number, had, deadline)
 
     async def _gather(
         self, handling: _Handling, plan: Plan, deadline: Deadline
@@ -200,6 +223,8 @@ class Materials:
             days=self._days,
         )
         material = line.material
+        deferred = None if outcome in SETTLED else handling.waiting.get(material.name)
+        due_on = deferred.due_on if deferred else deferral.due_on if deferral else None
         return MaterialAnswer(
             material=material.name,
             role=material.holder,
@@ -211,9 +236,10 @@ class Materials:
             index=reply.index if reply else None,
             answer=msgspec.Raw(reply.body) if reply else msgspec.UNSET,
             code=code,
-            todo=todo_of(line, outcome, code, deferral.due_on if deferral else None),
+            todo=todo_of(line, outcome, code, due_on, is_deferred=deferred is not None),
             correction=outcome == "mismatch",
-            deferral=deferral,
+            deferral=None if deferred else deferral,
+            deferred=deferred,
             commitment=offer_commitment(line, outcome),
         )
 

@@ -131,12 +131,27 @@ def offer_commitment(line: Line, outcome: MaterialOutcome) -> CommitmentOffer | 
 
 
 def todo_of(
-    line: Line, outcome: MaterialOutcome, code: str | None, due_on: date | None
+    line: Line,
+    outcome: MaterialOutcome,
+    code: str | None,
+    due_on: date | None,
+    *,
+    is_deferred: bool = False,
 ) -> Text | None:
-    """What the applicant must still do, for people; None where nothing."""
+    """What the applicant must still do, for people; None where nothing.
+
+    Args:
+        due_on: by when it has to be there, where it is or may be deferred.
+        is_deferred: a deferral of it waits.
+    """
     if outcome in SETTLED:
         return None
     material = line.material
+    if is_deferred:
+        return Text(
+            f"Deferred: due by {due_on}, as the applicant has promised.",
+            f"已容缺受理：请按承诺于{due_on}前补交《{material.name}》。",
+        )
     if outcome == "applicant_must_supply":
         return _supply(material.name, _ROLES[material.holder], code)
     by, todo = _by(material, due_on), _TODO[outcome]

@@ -13,8 +13,8 @@ from gateway.model.entry import HolderMark
 
 ACT_VERSION: Final = 1
 
-#: What can be done. `receipt`, `certificates`, `events` and `case_…` are an agency's own,
-#: `invalidate` a department's; the others are auditors'.
+#: What can be done. `receipt`, `certificates`, `events`, `case_…` and `deferral_…` are an agency's
+#: own, `invalidate` a department's; the others are auditors'.
 Action = Literal[
     "search",
     "view",
@@ -36,12 +36,24 @@ Action = Literal[
     "case_show",
     "case_close",
     "case_materials",
+    "deferral_open",
+    "deferral_show",
+    "deferral_close",
     "events",
 ]
 
 #: Whose signature covers a holder's number, or may: it stands sealed (`gateway.audit.sealed`).
 SEALED_ACTIONS: Final[frozenset[Action]] = frozenset(
-    {"invalidate", "case_register", "case_show", "case_close", "case_materials"}
+    {
+        "invalidate",
+        "case_register",
+        "case_show",
+        "case_close",
+        "case_materials",
+        "deferral_open",
+        "deferral_show",
+        "deferral_close",
+    }
 )
 
 #: What happens by itself, or by the hand of whoever runs the gateway.
@@ -51,6 +63,7 @@ Happening = Literal[
     "cache_purged",
     "case_registered",
     "case_closed",
+    "deferral_closed",
     "matter_changed",
     "case_evaluated",
 ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`[office]` and `[cases]` of `gateway.toml`: the office store, and how cases have to be known."""
+"""`[office]`, `[cases]` and `[deferrals]` of `gateway.toml`: the office store and its habits."""
 
 from typing import Annotated, Literal
 
@@ -40,3 +40,39 @@ class CasesSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "unregistered one is refused.",
         ),
     ] = 30
+
+
+class DeferralsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[deferrals]` (容缺受理): how the gateway asks again, and when it reminds."""
+
+    first_pause_s: Annotated[
+        float,
+        Meta(ge=0.1, le=86_400, description="Seconds before the first try; doubled with each."),
+    ] = 60
+    max_pause_s: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=86_400,
+            description="Longest pause between two tries. Once its department is seen to be back, "
+            "a deferral is tried at once.",
+        ),
+    ] = 3600
+    lease_s: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=3600,
+            description="Seconds after which another worker takes over what one had begun. Longer "
+            "than `lookup.deadline_s`, or a slow answer is asked for twice.",
+        ),
+    ] = 60
+    remind_working_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=30,
+            description="Working days before the due day on which `deferral.due` is sent; 0 is "
+            "never.",
+        ),
+    ] = 1

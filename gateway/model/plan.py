@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from gateway.errors import Text
 from gateway.model.certificate import Value
+from gateway.model.deferral import OpenDeferral
 from gateway.model.discreet import Discreet
 from gateway.model.lookup import Attribution, FieldName, Short
 from gateway.model.material import Filled, MaterialHolder, Necessity
@@ -97,6 +98,8 @@ class MaterialAnswer(Discreet, msgspec.Struct, frozen=True, omit_defaults=True, 
             says (`NO_CERTIFICATE`, `HOLDER_NOT_IN_CASE`, `CLAIMS_MISSING`).
         todo: what the applicant must still do; None where nothing.
         correction: the department's record contradicts what was claimed, and may be corrected.
+        deferral: that may be agreed on; None where one waits already.
+        deferred: the deferral of it that waits.
     """
 
     material: str
@@ -112,6 +115,7 @@ class MaterialAnswer(Discreet, msgspec.Struct, frozen=True, omit_defaults=True, 
     todo: Text | None = None
     correction: bool = False
     deferral: DeferralOffer | None = None
+    deferred: OpenDeferral | None = None
     commitment: CommitmentOffer | None = None
 
 

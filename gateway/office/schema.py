@@ -13,6 +13,7 @@ Rules:
 
 from typing import Final
 
+from gateway.office.orders_schema import ORDERS
 from gateway.office.supervision_schema import SUPERVISION
 
 _CASES: Final = (
@@ -104,4 +105,4 @@ _EVENTS: Final = (
 )
 
 #: Statements that lead from version n to n + 1, at n.
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_CASES, _EVENTS, SUPERVISION)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_CASES, _EVENTS, SUPERVISION, ORDERS)

@@ -59,7 +59,7 @@ class CaseDesk:
     async def __call__(self, request: Request, request_id: str) -> Answer:
         """Answer one request; a refusal of who is not identified is raised."""
         number, is_closing = parse_target(request.target)
-        _check_content(request)
+        check_content(request)
         body, peer = request.body, request.peer
         signed = signed_view(request, default_port=self._default_port)
         caller = self._identify(signed, body, peer.address, x509_of(peer))
@@ -83,9 +83,18 @@ def parse_target(target: str) -> tuple[str, bool]:
         RequestError: PATH_UNKNOWN, ATTRIBUTION_PERSONAL.
     """
     segment, slash, tail = target.removeprefix(FOLDER).partition("/")
-    number = unquote(segment)
     if slash + tail not in {"", _CLOSE_TAIL}:
-        raise RequestError("PATH_UNKNOWN", "a case has /close and nothing else below it")
+        raise RequestError("PATH_UNKNOWN", "below a case there are /close and /deferrals")
+    return parse_number(segment), bool(tail)
+
+
+def parse_number(segment: str) -> str:
+    """The case number of its segment of a path.
+
+    Raises:
+        RequestError: PATH_UNKNOWN, ATTRIBUTION_PERSONAL.
+    """
+    number = unquote(segment)
     if not _NUMBER.fullmatch(number) or quote(number, safe="") != segment:
         raise RequestError(
             "PATH_UNKNOWN",
@@ -93,7 +102,7 @@ def parse_target(target: str) -> tuple[str, bool]:
         )
     if holds_identifier(number):
         raise RequestError("ATTRIBUTION_PERSONAL", "the case number holds an identity number")
-    return number, bool(tail)
+    return number
 
 
 def format_target(number: str) -> str:
@@ -101,7 +110,12 @@ def format_target(number: str) -> str:
     return FOLDER + quote(number, safe="")
 
 
-def _check_content(request: Request) -> None:
+def check_content(request: Request) -> None:
+    """Refuse content where none belongs, and other than JSON of a request about a case.
+
+    Raises:
+        RequestError: HTTP_UNACCEPTABLE, CONTENT_TYPE_UNSUPPORTED, BODY_TOO_LARGE.
+    """
     if request.method == HTTPMethod.GET:
         if request.content_length or "transfer-encoding" in request.fields:
             raise RequestError("HTTP_UNACCEPTABLE", "a request for this resource has no content")

@@ -29,8 +29,10 @@ from gateway.model.holder import Holder
 from gateway.model.item import ServiceItem, Situation
 from gateway.model.limits import LimitsSection
 from gateway.model.material import Commitment, Deferral, Material
+from gateway.model.office_section import DeferralsSection
 from gateway.model.record import parse_record
 from gateway.office.cases import SqliteCaseBook
+from gateway.office.deferrals import SqliteDeferralBook
 from gateway.office.store import OfficeStore
 from gateway.policy.cases import CasePolicy
 from gateway.policy.policy import GrantPolicy
@@ -203,6 +205,9 @@ class Counter:
     ) -> None:
         self.store = OfficeStore.open(folder)
         self.book = SqliteCaseBook(self.store, OfficeCipher(b"o" * 32), clock_s=NOW.timestamp)
+        self.deferrals = SqliteDeferralBook(
+            self.store, OfficeCipher(b"o" * 32), DeferralsSection(), clock_s=NOW.timestamp
+        )
         self.log, self.departments, self.faults = Log(), Departments(), list[BaseException]()
         self.deadline_s = 5.0
         self._signed = Corridor()
@@ -237,6 +242,7 @@ class Counter:
             lookup=lookup,
             log=CaseActs(self.log, epochs=epochs, clock=lambda: NOW, nonce_life_s=65),
             book=self.book,
+            deferrals=self.deferrals,
             catalog=catalog,
             departments=self.departments,
             limits=limits,

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A request about a case, from an identified agency to a reply that is on record.
+
+1. The nonce is decided before anything is done, so a request that is sent again does nothing twice.
+2. What was done is recorded, then answered: no record, no answer. An agency that got none sends the
+   request again, which changes nothing more and is recorded.
+3. One record for each identified request, done or refused.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, final
+
+import msgspec
+
+from gateway.errors import RequestError, StoreError, TrustError
+from gateway.exchange.access import check_limit, check_x509
+from gateway.exchange.reply import Refused, Reply, problem_reply
+from gateway.model.holder import Holder
+from gateway.model.limits import Allowance
+from gateway.office_port import CaseAct, CaseAction, CaseBook, CaseLog
+from gateway.ports import Caller, Held, RateLimits
+from gateway.sdk import Deadline
+
+
+class Handling:
+    """One request: what is known of it so far. Owned by one task."""
+
+    def __init__(self, caller: Caller, request_id: str, action: CaseAction, number: str) -> None:
+        self.caller: Final = caller
+        self.request_id: Final = request_id
+        self.action: Final = action
+        self.number: Final = number
+        self.held: Held | None = None
+        self.holder: Holder | None = None
+        self.said: str | None = None
+        self.limits: tuple[Allowance, ...] = ()
+
+    def act(self, code: str | None) -> CaseAct:
+        """What is recorded of it."""
+        return CaseAct(
+            id=self.request_id,
+            action=self.action,
+            number=self.number,
+            holder=self.holder,
+            said=self.said,
+            code=code,
+        )
+
+
+@final
+class OnRecord:
+    """Has requests about cases done and recorded.
+
+    Args:
+        x509_required: agencies that registered no X.509 certificate are refused as well.
+    """
+
+    def __init__(
+        self, log: CaseLog, book: CaseBook, limits: RateLimits, *, x509_required: bool
+    ) -> None:
+        self._log: Final = log
+        self._book: Final = book
+        self._limits: Final = limits
+        self._x509_required: Final = x509_required
+
+    def note_holder(self, handling: Handling) -> None:
+        """Whom the case is about, for the record."""
+        parties = self._book.parties(handling.caller.agency.id, handling.number)
+        handling.holder = next((p.holder for p in parties if p.role == "applicant"), None)
+
+    async def begin(self, handling: Handling, deadline: Deadline) -> None:
+        """Decide the nonce.
+
+        Raises:
+            RequestError: NONCE_REPLAYED.
+        """
+        handling.held = await self._log.begin(handling.caller, deadline)
+        if handling.held is None:
+            raise RequestError("NONCE_REPLAYED")
+
+    async def answer(
+        self, handling: Handling, work: Callable[[], Awaitable[Reply]], deadline: Deadline
+    ) -> Reply:
+        """Do it, record it, answer it.
+
+        Raises:
+            AuditError: nothing could be recorded; the agency gets 503.
+        """
+        caller, code = handling.caller, None
+        try:
+            check_x509(caller, required=self._x509_required)
+            limit = self._limits.take_agency(caller.agency)
+            if limit is not None:
+                handling.limits = (limit,)
+                check_limit(limit)
+            reply = await work()
+        except (RequestError, StoreError, TrustError) as error:
+            reply, code = problem_reply(Refused.because(error), handling.request_id), error.code
+        index = None
+        if code != "NONCE_REPLAYED":
+            act = handling.act(code)
+            index = await self._log.record(caller, act, deadline, held=handling.held)
+        if index is None:
+            replayed = RequestError("NONCE_REPLAYED")
+            reply = problem_reply(Refused.because(replayed), handling.request_id)
+            act = handling.act(replayed.code)
+            index = await self._log.record_replay(caller, act, deadline)
+        return msgspec.structs.replace(reply, index=index, limits=handling.limits)
