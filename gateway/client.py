@@ -23,6 +23,7 @@ from urllib.parse import quote, urlsplit
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from gateway.crypto.digest import b64url_encode
 from gateway.crypto.keys import Signer, Verifier, keyid_of, load_verifier
@@ -36,6 +37,13 @@ from gateway.httpsig import (
     verify_response_signature,
 )
 from gateway.model.case import CaseAnswer, CaseRegistration
+from gateway.model.deferral import (
+    DeferralAnswer,
+    DeferralClosing,
+    DeferralRecord,
+    DeferralRequest,
+    OwnReason,
+)
 from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
 from gateway.model.plan import MaterialsAnswer, MaterialsRequest
 
@@ -49,6 +57,7 @@ _encode = msgspec.json.Encoder().encode
 _parse_answer = msgspec.json.Decoder(LookupAnswer).decode
 _parse_materials = msgspec.json.Decoder(MaterialsAnswer).decode
 _parse_case = msgspec.json.Decoder(CaseAnswer).decode
+_parse_deferral = msgspec.json.Decoder(DeferralAnswer).decode
 _parse_problem = msgspec.json.Decoder(Problem).decode
 
 
@@ -85,6 +94,17 @@ class SignedMaterials(msgspec.Struct, frozen=True):
     answer: MaterialsAnswer
     receipt: Receipt
     body: bytes
+
+
+class SignedDeferral(msgspec.Struct, frozen=True):
+    """How a deferral stands, proved to come from the gateway.
+
+    Attributes:
+        receipt: the act that recorded the call.
+    """
+
+    deferral: DeferralRecord
+    receipt: Receipt
 
 
 class Refused(RequestError):
@@ -216,17 +236,51 @@ class GatewayClient:
         path = f"/v1/cases/{quote(number, safe='')}"
         return (await self._exchange("PUT", path, registration, _parse_case))[1]
 
+    async def defer(self, material: str, request: DeferralRequest) -> SignedDeferral:
+        """Let a material of a registered case come later 容缺受理.
+
+        The request is a standing order: until the day it is due the gateway asks for the material
+        itself, on this signature.
+
+        Raises:
+            GatewayError: as `lookup`.
+        """
+        path = _deferral_path(request.attribution.case, material)
+        return _deferral(await self._exchange("PUT", path, request, _parse_deferral))
+
+    async def deferral(self, case: str, material: str) -> SignedDeferral:
+        """How the last deferral of a material stands.
+
+        Raises:
+            GatewayError: as `lookup`.
+        """
+        path = _deferral_path(case, material)
+        return _deferral(await self._exchange("GET", path, None, _parse_deferral))
+
+    async def close_deferral(self, case: str, material: str, reason: OwnReason) -> SignedDeferral:
+        """End a deferral: the applicant brought the document, or nobody waits for it any more.
+
+        Raises:
+            GatewayError: as `lookup`.
+        """
+        path, closing = f"{_deferral_path(case, material)}/close", DeferralClosing(reason)
+        return _deferral(await self._exchange("POST", path, closing, _parse_deferral))
+
     async def _exchange(
         self, method: str, path: str, request: object, parse: Callable[[bytes], T]
     ) -> tuple[T, Receipt, bytes]:
-        """One signed request, and its signed answer."""
-        body = _encode(request)
+        """One signed request, and its signed answer; `request` is None where it has no content."""
+        body = b"" if request is None else _encode(request)
         headers, signature = self._sign(method, path, body)
         if self._session is None:
             raise GatewayError("GATEWAY_UNREACHABLE", "the client is not open: use `async with`")
         try:
             async with self._session.request(
-                method, self._url + path, data=body, headers=headers, allow_redirects=False
+                method,
+                URL(self._url + path, encoded=True),
+                data=body or None,
+                headers=headers,
+                allow_redirects=False,
             ) as response:
                 content = await _read_answer(response)
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -234,11 +288,9 @@ class GatewayClient:
         return self._accept(response, content, signature, parse)
 
     def _sign(self, method: str, path: str, body: bytes) -> tuple[dict[str, str], RequestSignature]:
-        headers = {
-            "Content-Type": "application/json",
-            "Content-Digest": content_digest(body),
-            "Host": self._authority,
-        }
+        headers = {"Host": self._authority}
+        if body:
+            headers |= {"Content-Type": "application/json", "Content-Digest": content_digest(body)}
         lines = {name.lower(): (value,) for name, value in headers.items()}
         request = SignedRequest(
             method=method,
@@ -246,7 +298,7 @@ class GatewayClient:
             path=path,
             query="?",
             lines=lambda name: lines.get(name, ()),
-            has_body=True,
+            has_body=bool(body),
         )
         added = request_signature_headers(
             request,
@@ -283,6 +335,15 @@ class GatewayClient:
         except msgspec.MsgspecError:
             raise TrustError("RESPONSE_UNTRUSTED", "the body is not of this protocol") from None
         raise Refused(problem, receipt if is_signed else None, is_signed=is_signed)
+
+
+def _deferral_path(case: str, material: str) -> str:
+    return f"/v1/cases/{quote(case, safe='')}/deferrals/{quote(material, safe='')}"
+
+
+def _deferral(exchanged: tuple[DeferralAnswer, Receipt, bytes]) -> SignedDeferral:
+    answer, receipt, _ = exchanged
+    return SignedDeferral(answer.deferral, receipt)
 
 
 async def _read_answer(response: aiohttp.ClientResponse) -> bytes:
