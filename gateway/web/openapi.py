@@ -22,6 +22,7 @@ from gateway.model.office_event import EventPage
 from gateway.model.plan import MaterialsAnswer, MaterialsRequest
 from gateway.model.published import PublishedItems, PublishedList
 from gateway.web.log_pages import OCTETS
+from gateway.web.openapi_deferrals import DEFERRAL_SCHEMAS, DEFERRALS
 from gateway.web.openapi_parameters import (
     AFTER,
     CASE,
@@ -87,6 +88,7 @@ def document() -> dict[str, Any]:
             "/v1/cases/{case}/close": {
                 "post": _case("case_close", "End a case 办结办件", body="CaseClosing")
             },
+            **_deferrals(),
             "/v1/materials": {
                 "post": _case(
                     "materials",
@@ -132,6 +134,7 @@ def _schemas() -> dict[str, Any]:
             *(LookupRequest, LookupAnswer, Problem, Receipt, Invalidation, Invalidated),
             *(CaseRegistration, CaseClosing, CaseAnswer, Offered),
             *(MaterialsRequest, MaterialsAnswer),
+            *DEFERRAL_SCHEMAS,
             *(PublishedItems, PublishedList),
             EventPage,
         ),
@@ -213,6 +216,14 @@ def _case(
             "200": _done(_content(JSON, answer)),
             **_problems(_refusals(*_WHO, *about), headers=_reply_headers()),
         },
+    }
+
+
+def _deferrals() -> dict[str, Any]:
+    """What a case owes 容缺受理."""
+    return {
+        path: {method: _case(*named, **said) for method, (named, said) in methods.items()}
+        for path, methods in DEFERRALS.items()
     }
 
 

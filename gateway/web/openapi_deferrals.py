@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `gateway.web.openapi` says of deferrals 容缺受理."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gateway.model.deferral import (
+    DeferralAnswer,
+    DeferralClosing,
+    DeferralRequest,
+    DeferralsAnswer,
+)
+from gateway.web.openapi_parameters import CASE, MATERIALS_CONTENT
+
+DEFERRAL_SCHEMAS: Final = (DeferralRequest, DeferralClosing, DeferralAnswer, DeferralsAnswer)
+_MATERIAL: Final = {
+    "name": "material",
+    "in": "path",
+    "required": True,
+    "description": "As the item names it; percent-encoded UTF-8 in upper-case digits.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+}
+_CONTENT: Final = (
+    *MATERIALS_CONTENT, "MATERIAL_UNKNOWN", "DEFERRAL_REFUSED", "DEFERRAL_WAITING",
+    "PROMISE_OUTDATED", "CALENDAR_MISSING",
+)  # fmt: skip
+_PATH: Final = "/v1/cases/{case}/deferrals"
+_ONE: Final[dict[str, Any]] = {"answer": "DeferralAnswer", "at": (CASE, _MATERIAL)}
+_ABSENT: Final = {"further": ("DEFERRAL_ABSENT",)}
+
+#: By path and method: name and summary, and what else there is to say.
+DEFERRALS: Final[Mapping[str, Mapping[str, tuple[tuple[str, str], dict[str, Any]]]]] = {
+    _PATH: {
+        "get": (
+            ("deferrals", "All deferrals of a case 办件的全部容缺记录"),
+            {"answer": "DeferralsAnswer"},
+        )
+    },
+    f"{_PATH}/{{material}}": {
+        "get": (("deferral_show", "The last deferral of a material 一条容缺记录"), _ONE | _ABSENT),
+        "put": (
+            ("deferral_open", "Let a material come later 容缺受理"),
+            _ONE | {"body": "DeferralRequest", "further": _CONTENT},
+        ),
+    },
+    f"{_PATH}/{{material}}/close": {
+        "post": (
+            ("deferral_close", "End a deferral 关闭容缺记录"),
+            _ONE | _ABSENT | {"body": "DeferralClosing"},
+        )
+    },
+}
