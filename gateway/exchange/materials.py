@@ -19,6 +19,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, Final, final
 
@@ -178,7 +179,8 @@ class Materials:
                 had[name] = tuple(each.index for each in of_it if each.index is not None)
         if had:
             agency = handling.caller.agency.id
-            await self._deferrals.note_obtained(agency, handling.number, had, deadline)
+            with suppress(StoreError):  # the next call, or the next try, notes it
+                await self._deferrals.note_obtained(agency, handling.number, had, deadline)
 
     async def _gather(
         self, handling: _Handling, plan: Plan, deadline: Deadline

@@ -238,7 +238,7 @@ async def test_an_operator_lists_shows_and_closes_and_that_is_on_record(own: Wor
     code, shown = await asyncio.to_thread(command, own, "deferral", "show", *named)
     assert (code, [step["what"] for step in shown["steps"]]) == (0, ["opened", "closed"])
     code, said = await asyncio.to_thread(command, own, "deferral", "show", AGENCY, case, "结婚证")
-    assert (code, said["code"]) == (1, "DEFERRAL_ABSENT")
+    assert (code, said["error"]["code"]) == (1, "DEFERRAL_ABSENT")
     event = records(own)[-1]
     assert isinstance(event, Event)
     assert event.event == "deferral_closed"

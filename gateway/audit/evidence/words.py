@@ -85,9 +85,9 @@ _PROVES: Final = {
     "zh": "\n## 本证据包可证明的内容\n",
 }
 _ON_REQUEST: Final = {
-    "en": "\nThis access was made on another request of the agency, whose signature it bears: for all "
-    "materials of the case, or a standing order of earlier. Read the record of that request with "
-    "`yizheng audit view {plan}`.\n",
+    "en": "\nThis access was made on another request of the agency, whose signature it bears: "
+    "for all materials of the case, or a standing order of earlier. Read the record of that "
+    "request with `yizheng audit view {plan}`.\n",
     "zh": "\n本次访问依据用证单位的另一请求作出（查齐办件全部材料，或此前签署的常设委托查询），"
     "其签名即该请求的签名。可用 `yizheng audit view {plan}` 查看该请求的记录。\n",
 }

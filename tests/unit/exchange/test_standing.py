@@ -183,6 +183,23 @@ async def test_no_record_no_answer_and_another_try_has_its_own(window: Window) -
     assert (tried.ending, tried.said, tried.indexes) == ("later", "AUDIT_UNAVAILABLE", ())
 
 
+async def test_a_worker_that_dies_before_it_notes_leaves_its_entry_and_the_next_one_has_its_own(
+    window: Window,
+) -> None:
+    counter = window.counter
+    first = await taken(window)
+    assert (await window.standing(first, soon())).ending == "done"  # and nothing of it is noted
+    await counter.store.write(  # as time does
+        lambda connection: connection.execute("UPDATE orders SET lease_until_s = 0"), soon()
+    )
+    assert await window.do_next() is not None
+    one, other = counter.log.entries
+    assert one.plan == other.plan == first.act
+    assert one.id != other.id
+    record = shown(window)
+    assert (record.reason, record.steps[-1].indexes) == ("obtained", (2,))
+
+
 async def test_a_kept_request_verifies_as_it_came(window: Window) -> None:
     body = b'{"a":1}'
     caller = window.caller("PUT", "/v1/cases/x", body)
