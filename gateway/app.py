@@ -328,6 +328,7 @@ def _make_front(rooms: _Rooms) -> tuple[Front, Ordering]:
         )  # fmt: skip
 
     ordering = Ordering(site, casework, lookup, live, clock=_now, nonce_life_s=_nonce_life_s(site))
+    posts, fetches = ordering.desks(live.identify, limits, responder)
     front = Front(
         lookups=desk,
         refusals=refusals,
@@ -336,10 +337,12 @@ def _make_front(rooms: _Rooms) -> tuple[Front, Ordering]:
         | reading.handlers()
         | casework.handlers(*office, lookup=lookup, departments=rooms.departments)
         | rooms.eventing.handlers(live.identify, limits, responder)
-        | rooms.catalog.handlers(responder),
+        | rooms.catalog.handlers(responder)
+        | posts,
         pages=reading.pages,
         folders=rooms.catalog.folders(responder)
-        | casework.folders(*office, departments=rooms.departments),
+        | casework.folders(*office, departments=rooms.departments)
+        | fetches,
         responder=responder,
         ready=ready,
         jwks=msgspec.json.encode(

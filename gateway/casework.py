@@ -48,8 +48,7 @@ def make_deferral_book(site: Site, store: OfficeStore) -> SqliteDeferralBook:
     Raises:
         SetupError: the store's key cannot be used.
     """
-    section = site.config.deferrals
-    return SqliteDeferralBook(store, keyring.office_cipher(site), section, clock_s=time.time)
+    return SqliteDeferralBook(store, keyring.office_cipher(site), clock_s=time.time)
 
 
 class Casework:
@@ -101,6 +100,11 @@ class Casework:
             return error.code
         return "ok"
 
+    def door(self, limits: RateLimits) -> OnRecord:
+        """Has requests about cases done and recorded."""
+        x509_required = self._site.config.http.client_x509 == "required"
+        return OnRecord(self._acts, self.book, limits, x509_required=x509_required)
+
     def planner(self, catalog: Catalog) -> Planner:
         """Makes plans of the cases in the store."""
         zone = timezone(timedelta(hours=self._site.config.site.utc_offset_h))
@@ -117,7 +121,6 @@ class Casework:
     ) -> dict[str, Folder]:
         """What the front desk has to know, by path."""
         config = self._site.config
-        x509_required = config.http.client_x509 == "required"
         cases = Cases(
             book=self.book,
             gate=self.gate,
@@ -127,19 +130,19 @@ class Casework:
             clock=self._clock,
             utc_offset_h=config.site.utc_offset_h,
             clock_window_s=config.lookup.clock_window_s,
-            x509_required=x509_required,
+            x509_required=config.http.client_x509 == "required",
         )
         deferrals = Deferrals(
             book=self.deferrals,
             cases=self.book,
-            door=OnRecord(self._acts, self.book, limits, x509_required=x509_required),
+            door=self.door(limits),
             planner=self.planner(catalog),
             departments=departments,
             days=self._site.calendar,
             clock=self._clock,
             utc_offset_h=config.site.utc_offset_h,
-            first_pause_s=config.deferrals.first_pause_s,
-            remind_working_days=config.deferrals.remind_working_days,
+            first_pause_s=config.orders.first_pause_s,
+            remind_working_days=config.orders.remind_working_days,
         )
         deadline_s, port = config.lookup.deadline_s, default_port(config.http)
         desk = CaseDesk(

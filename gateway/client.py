@@ -17,6 +17,7 @@ import secrets
 import ssl
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final, Self, TypeVar
 from urllib.parse import quote, urlsplit
@@ -46,10 +47,13 @@ from gateway.model.deferral import (
 )
 from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
 from gateway.model.plan import MaterialsAnswer, MaterialsRequest
+from gateway.model.ticket import TicketAnswer
 
 T = TypeVar("T")
 
 _PATH: Final = "/v1/lookups"
+#: A ticket that runs is answered with 202, all else with 200.
+_ANSWERED: Final = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED})
 _NONCE_BYTES: Final = 18
 _MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 
@@ -58,6 +62,7 @@ _parse_answer = msgspec.json.Decoder(LookupAnswer).decode
 _parse_materials = msgspec.json.Decoder(MaterialsAnswer).decode
 _parse_case = msgspec.json.Decoder(CaseAnswer).decode
 _parse_deferral = msgspec.json.Decoder(DeferralAnswer).decode
+_parse_ticket = msgspec.json.Decoder(TicketAnswer).decode
 _parse_problem = msgspec.json.Decoder(Problem).decode
 
 
@@ -105,6 +110,20 @@ class SignedDeferral(msgspec.Struct, frozen=True):
 
     deferral: DeferralRecord
     receipt: Receipt
+
+
+class SignedTicket(msgspec.Struct, frozen=True):
+    """How a ticket stands, proved to come from the gateway.
+
+    Attributes:
+        answer: once it is done its `answer` decodes as `LookupAnswer` or `Problem`.
+        receipt: the act that recorded the call.
+        body: the bytes that were signed.
+    """
+
+    answer: TicketAnswer
+    receipt: Receipt
+    body: bytes
 
 
 class Refused(RequestError):
@@ -224,6 +243,23 @@ class GatewayClient:
             *await self._exchange("POST", "/v1/materials", request, _parse_materials)
         )
 
+    async def open_ticket(self, request: LookupRequest) -> SignedTicket:
+        """Ask for one certificate of a slow department without holding the connection for it.
+
+        Raises:
+            GatewayError: as `lookup`.
+        """
+        return SignedTicket(*await self._exchange("POST", "/v1/tickets", request, _parse_ticket))
+
+    async def ticket(self, number: str) -> SignedTicket:
+        """How a ticket stands; with its answer once it is done.
+
+        Raises:
+            GatewayError: as `lookup`; TICKET_EXPIRED once its answer is not kept any more.
+        """
+        path = f"/v1/tickets/{quote(number, safe='')}"
+        return SignedTicket(*await self._exchange("GET", path, None, _parse_ticket))
+
     async def register_case(self, number: str, registration: CaseRegistration) -> Receipt:
         """Register a case, or what has changed of it.
 
@@ -237,10 +273,7 @@ class GatewayClient:
         return (await self._exchange("PUT", path, registration, _parse_case))[1]
 
     async def defer(self, material: str, request: DeferralRequest) -> SignedDeferral:
-        """Let a material of a registered case come later 容缺受理.
-
-        The request is a standing order: until the day it is due the gateway asks for the material
-        itself, on this signature.
+        """Let a material come later 容缺受理; until its day the gateway asks on this signature.
 
         Raises:
             GatewayError: as `lookup`.
@@ -316,7 +349,7 @@ class GatewayClient:
         signature: RequestSignature,
         parse: Callable[[bytes], T],
     ) -> tuple[T, Receipt, bytes]:
-        ok = response.status == 200  # noqa: PLR2004 - HTTP
+        ok = response.status in _ANSWERED
         is_signed = "Signature" in response.headers
         if ok or is_signed:
             verify_response_signature(

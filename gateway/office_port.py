@@ -31,7 +31,8 @@ from gateway.model.grant import Decision, Deny
 from gateway.model.holder import Holder
 from gateway.model.lookup import Attribution
 from gateway.model.office_event import OfficeEvent
-from gateway.model.order import DeferralDraft, Order, Tried
+from gateway.model.order import DeferralDraft, Order, TicketDraft, Tried
+from gateway.model.ticket import KeptTicket
 from gateway.ports import Caller, Held
 from gateway.sdk import Deadline
 
@@ -140,6 +141,8 @@ CaseAction = Literal[
     "deferral_open",
     "deferral_show",
     "deferral_close",
+    "ticket_open",
+    "ticket_show",
 ]
 
 
@@ -219,6 +222,9 @@ class DeferralBook(Protocol):
     ) -> Sequence[DeferralRecord]:
         """Deferrals by due day, without their change logs."""
 
+    async def keep_days(self, today: date, deadline: Deadline) -> None:
+        """Remind of what is due soon, and say what is overdue."""
+
 
 class OrderBook(Protocol):
     """Whose turn it is. Every method raises StoreError when the store cannot answer."""
@@ -232,8 +238,24 @@ class OrderBook(Protocol):
     async def note(self, order: Order, tried: Tried, deadline: Deadline) -> None:
         """Keep what became of a try; nothing, where another worker has taken over since."""
 
-    async def keep_days(self, today: date, deadline: Deadline) -> None:
-        """Remind of what is due soon, and say what is overdue."""
+
+class TicketBook(Protocol):
+    """What is known of tickets. Every method raises StoreError when the store cannot answer."""
+
+    async def open(self, draft: TicketDraft, deadline: Deadline) -> Order:
+        """Keep a ticket and its order, which is the caller's to do.
+
+        Raises:
+            RequestError: TICKETS_TOO_MANY.
+        """
+
+    def show(self, agency: str, number: str) -> KeptTicket | None:
+        """A ticket of the agency, with its answer while that may be fetched; None where none is.
+
+        Raises:
+            RequestError: TICKET_EXPIRED.
+            TrustError: its row was changed, or is under another key.
+        """
 
 
 class EventShelf(Protocol):

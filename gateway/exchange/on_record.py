@@ -29,7 +29,7 @@ class Handling:
         self.caller: Final = caller
         self.request_id: Final = request_id
         self.action: Final = action
-        self.number: Final = number
+        self.number = number
         self.held: Held | None = None
         self.holder: Holder | None = None
         self.said: str | None = None

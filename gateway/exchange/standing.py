@@ -3,39 +3,45 @@
 
 ::
 
-    Order ─▶ signature, key, agency ─▶ plan ─▶ corridor: lookup 1 ─▶ entry ┐
-                                             └ corridor: lookup 2 ─▶ entry ┴─▶ Tried
+    Order ─▶ signature, key, agency ─▶ questions ─▶ corridor: lookup 1 ─▶ entry ┐
+                                                  └ corridor: lookup 2 ─▶ entry ┴─▶ Tried
 
 Rules:
 
 1. Nothing is taken from the office store on trust: the request's signature is verified again, by
-   the key as it is registered now, and it has to be about this very case and material.
+   the key as it is registered now, and it has to be for this very order.
 2. Everything else is decided anew, too: case, item, operator, grant, hours, limits, daily cap. What
    is refused for good ends the order with that reason; what may succeed later is tried later.
 3. Each lookup has an entry before anything is made of its answer. The entry holds the signature of
    the order, and its `plan` is the id of the act that recorded the order.
-4. *Not found* and *mismatch* are answers: nobody asks again, and the applicant has to bring it. An
-   unavailable department is none.
+4. Of a deferral, *not found* and *mismatch* are answers: nobody asks again, and the applicant has
+   to bring it. An unavailable department is none.
+5. Of a ticket, whatever a lookup would have answered is its answer, refusals included. Only what
+   could not be recorded is done again.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Final, Protocol, final
 
 from gateway.crypto.random import random_piece
 from gateway.errors import REFUSALS, AuditError, RequestError, StoreError, TrustError
 from gateway.exchange.access import Access, check_x509
-from gateway.exchange.body import parse_deferral
+from gateway.exchange.body import parse_deferral, parse_lookup
 from gateway.exchange.deferrals import asked_again
 from gateway.exchange.lookup import Lookup
-from gateway.exchange.plan import Line, Planner, lines_of
-from gateway.exchange.reply import Reply
+from gateway.exchange.plan import Planner, lines_of
+from gateway.exchange.reply import Refused, Reply, problem_reply
 from gateway.httpsig import SignedRequest, kept_request
+from gateway.model.lookup import Attribution, LookupRequest
 from gateway.model.order import Ending, Order, Tried
+from gateway.model.screening import screen_request
 from gateway.ports import Caller, Claim
 from gateway.sdk import Deadline
 
+#: `POST /v1/tickets`: what is signed for a ticket.
+TICKETS_PATH: Final = "/v1/tickets"
 #: What a lookup's outcome is for its order; any other is a refusal's code.
 _SAID: Final[dict[str, Ending]] = {
     "found": "done",
@@ -100,19 +106,21 @@ class StandingOrders:
     async def __call__(self, order: Order, deadline: Deadline) -> Tried:
         """Make the lookups of one order; what became of them is on record, and not noted yet."""
         try:
-            caller, lines = self._understand(order)
+            caller, questions = self._understand(order)
         except (RequestError, StoreError, TrustError) as error:
             is_later = error.refusal.retryable or isinstance(error, StoreError)
-            return Tried("later" if is_later else "over", error.code)
+            answer = problem_reply(Refused.because(error), order.act).body
+            return Tried("later" if is_later else "over", error.code, (), answer)
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(self._ask(order, caller, line, place, deadline))
-                for place, line in enumerate(lines)
+                group.create_task(self._ask(order, caller, question, place, deadline))
+                for place, question in enumerate(questions)
             ]
-        return _sum_up([task.result() for task in tasks])
+        replies = [task.result() for task in tasks]
+        return _answer_of(replies[0]) if order.kind == "ticket" else _sum_up(replies)
 
-    def _understand(self, order: Order) -> tuple[Caller, tuple[Line, ...]]:
-        """Who orders what.
+    def _understand(self, order: Order) -> tuple[Caller, Sequence[LookupRequest | str]]:
+        """Who orders, and what is asked; or why a part of it is not.
 
         Raises:
             RequestError: it may not be done, or not now.
@@ -126,27 +134,34 @@ class StandingOrders:
         caller = self._recall(
             kept_request(request), request.body, mandated.address, mandated.x509_sha256
         )
-        asked = parse_deferral(request.body)
-        is_of_order = (
-            (request.method, request.path, caller.agency.id, asked.attribution.case)
-            == ("PUT", self._target_of(order.case, order.material), order.agency, order.case)
-        )  # fmt: skip
-        if not is_of_order:
-            raise TrustError("PROOF_INVALID", "what was signed is another order")
+        signed = (request.method, request.path, caller.agency.id)
         check_x509(caller, required=self._x509_required)
+        if order.kind == "ticket":
+            lookup = parse_lookup(request.body)
+            screen_request(lookup)
+            _check_of(order, signed == ("POST", TICKETS_PATH, order.agency), lookup.attribution)
+            return caller, [lookup]
+        asked = parse_deferral(request.body)
+        target = self._target_of(order.case, order.subject)
+        _check_of(order, signed == ("PUT", target, order.agency), asked.attribution)
         today = self._clock().astimezone(self._zone).date()
-        plan = self._planner.make(order.agency, asked_again(asked, order.material), today)
-        lines = lines_of(plan, order.material)
+        plan = self._planner.make(order.agency, asked_again(asked, order.subject), today)
+        lines = lines_of(plan, order.subject)
         if not lines:
             raise RequestError("MATERIAL_UNKNOWN")
-        return caller, lines
+        return caller, [line.request or line.unasked or "" for line in lines]
 
     async def _ask(
-        self, order: Order, caller: Caller, line: Line, place: int, deadline: Deadline
+        self,
+        order: Order,
+        caller: Caller,
+        question: LookupRequest | str,
+        place: int,
+        deadline: Deadline,
     ) -> Reply | str:
         """The recorded reply, or why there is none."""
-        if line.request is None:
-            return line.unasked or ""
+        if isinstance(question, str):
+            return question
         signature, now_s = caller.signature, int(self._clock().timestamp())
         # No signer can write this nonce, for `.` is not in its alphabet; no other try does.
         claim = Claim(
@@ -156,9 +171,22 @@ class StandingOrders:
         )
         access = Access(caller, random_piece().hex(), claim, plan=order.act)
         try:
-            return await self._lookup.material(access, line.request, deadline)
+            return await self._lookup.material(access, question, deadline)
         except AuditError as error:  # no record, no answer: another try will have its own
             return error.code
+
+
+def _check_of(order: Order, is_signed: bool, attribution: Attribution) -> None:  # noqa: FBT001
+    if not is_signed or attribution.case != order.case:
+        raise TrustError("PROOF_INVALID", "what was signed is another order")
+
+
+def _answer_of(reply: Reply | str) -> Tried:
+    """What the one lookup of a ticket was answered."""
+    if isinstance(reply, str):  # it could not be recorded
+        return Tried("later", reply)
+    indexes = () if reply.index is None else (reply.index,)
+    return Tried("done", reply.outcome, indexes, reply.body)
 
 
 def _sum_up(replies: list[Reply | str]) -> Tried:

@@ -13,8 +13,8 @@ from gateway.model.entry import HolderMark
 
 ACT_VERSION: Final = 1
 
-#: What can be done. `receipt`, `certificates`, `events`, `case_…` and `deferral_…` are an agency's
-#: own, `invalidate` a department's; the others are auditors'.
+#: What can be done. `receipt`, `certificates`, `events`, `case_…`, `deferral_…` and `ticket_…` are
+#: an agency's own, `invalidate` a department's; the others are auditors'.
 Action = Literal[
     "search",
     "view",
@@ -39,6 +39,8 @@ Action = Literal[
     "deferral_open",
     "deferral_show",
     "deferral_close",
+    "ticket_open",
+    "ticket_show",
     "events",
 ]
 
@@ -53,6 +55,8 @@ SEALED_ACTIONS: Final[frozenset[Action]] = frozenset(
         "deferral_open",
         "deferral_show",
         "deferral_close",
+        "ticket_open",
+        "ticket_show",
     }
 )
 

@@ -9,6 +9,8 @@ import msgspec
 from gateway.model.case import Role
 from gateway.model.discreet import Discreet
 
+#: A material that was deferred, or a lookup that nobody waits for.
+OrderKind = Literal["deferral", "ticket"]
 #: `done`: what was wanted is there. `answered`: the department has spoken, and it is not; nobody
 #: asks again. `later`: it has not spoken. `over`: it may not be asked any more.
 Ending = Literal["done", "answered", "later", "over"]
@@ -61,32 +63,36 @@ class Order(Discreet, msgspec.Struct, frozen=True):
     """An order whose turn it is, under a lease.
 
     Attributes:
-        id: also of the deferral.
+        id: also of the deferral or ticket.
+        subject: the material of a deferral, the certificate of a ticket.
         act: id of the record of the request.
         tries: this one included; no two tries of an order have the same number.
         mandated: None where what is kept is not what was kept.
     """
 
     id: str
+    kind: OrderKind
     agency: str
     case: str
-    material: str
+    subject: str
     act: str
     tries: int
     mandated: Mandated | None
 
 
-class Tried(msgspec.Struct, frozen=True):
+class Tried(Discreet, msgspec.Struct, frozen=True):
     """What became of one try.
 
     Attributes:
         said: an outcome, or the code of why there is none.
         indexes: entries of the log that record it.
+        answer: of a ticket: the body that a lookup would have been answered with.
     """
 
     ending: Ending
     said: str
     indexes: tuple[int, ...] = ()
+    answer: bytes = b""
 
 
 class DeferralDraft(Discreet, msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +117,21 @@ class DeferralDraft(Discreet, msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
     remind_on: date | None = None
     order: OrderDraft | None = None
+
+
+class TicketDraft(Discreet, msgspec.Struct, frozen=True):
+    """A lookup that passed every check of its form, and that nobody waits for.
+
+    Attributes:
+        act: id of the request, and of the record of it.
+        mandated: what it is done on.
+    """
+
+    agency: str
+    case: str
+    certificate: str
+    act: str
+    mandated: Mandated
 
 
 class Backlog(msgspec.Struct, frozen=True):

@@ -32,7 +32,7 @@ MaterialOutcome = Literal[
     "applicant_must_supply",
 ]
 #: What stands embedded as bytes, for the interface's document.
-_ANSWER_SCHEMA: Final = {
+ANSWER_SCHEMA: Final = {
     "anyOf": [
         {"$ref": "#/components/schemas/LookupAnswer"},
         {"$ref": "#/components/schemas/Problem"},
@@ -110,7 +110,7 @@ class MaterialAnswer(Discreet, msgspec.Struct, frozen=True, omit_defaults=True, 
     certificate: str | None = None
     source: str | None = None
     index: int | None = None
-    answer: Annotated[msgspec.Raw, Meta(extra_json_schema=_ANSWER_SCHEMA)] | UnsetType = UNSET
+    answer: Annotated[msgspec.Raw, Meta(extra_json_schema=ANSWER_SCHEMA)] | UnsetType = UNSET
     code: str | None = None
     todo: Text | None = None
     correction: bool = False

@@ -31,20 +31,18 @@ from gateway.model.deferral import (
     Retry,
 )
 from gateway.model.instant import format_unix_s
-from gateway.model.office_section import DeferralsSection
-from gateway.model.order import Backlog, DeferralDraft, Order, Tried
+from gateway.model.order import Backlog, DeferralDraft, Order
 from gateway.office.deferral_steps import (
     Waiting,
     close_deferral,
     keep_days,
     log_step,
-    tell_left,
     tell_opened,
     waiting_of,
 )
-from gateway.office.orders import note_try, put_order, take_order
+from gateway.office.orders import put_order
 from gateway.office.store import OfficeStore
-from gateway.office_port import DeferralBook, OrderBook
+from gateway.office_port import DeferralBook
 from gateway.sdk import Deadline
 
 _MAX_REMEMBERED: Final = 4096
@@ -57,8 +55,8 @@ _parse_indexes: Final = msgspec.json.Decoder(tuple[int, ...]).decode
 
 
 @final
-class SqliteDeferralBook(DeferralBook, OrderBook):
-    """The deferrals of a site, and the orders to ask for them again.
+class SqliteDeferralBook(DeferralBook):
+    """The deferrals of a site.
 
     Args:
         clock_s: UNIX seconds.
@@ -68,13 +66,11 @@ class SqliteDeferralBook(DeferralBook, OrderBook):
         self,
         store: OfficeStore,
         cipher: OfficeCipher,
-        section: DeferralsSection,
         *,
         clock_s: Callable[[], float],
     ) -> None:
         self._store: Final = store
         self._cipher: Final = cipher
-        self._section: Final = section
         self._clock_s: Final = clock_s
         self._remembered: Final[dict[tuple[str, str], Mapping[str, OpenDeferral]]] = {}
         self._change_count = -1
@@ -179,51 +175,6 @@ class SqliteDeferralBook(DeferralBook, OrderBook):
         oldest_s = 0.0 if first_s is None else max(0.0, self._clock_s() - first_s)
         return Backlog(open_count, overdue_count, oldest_s)
 
-    def next_at_s(self) -> float:
-        """UNIX seconds at which the next order is due; infinity where none is."""
-        (at_s,) = self._store.select(
-            "SELECT min(max(next_try_s, lease_until_s)) FROM orders WHERE next_try_s IS NOT NULL"
-        )[0]
-        return float("inf") if at_s is None else float(at_s)
-
-    async def take(self, deadline: Deadline) -> Order | None:
-        """Take the order whose turn it is, under a lease; None where there is none.
-
-        Raises:
-            StoreError: OFFICE_UNAVAILABLE.
-        """
-        return await self._store.write(
-            lambda connection: take_order(
-                connection,
-                now_s=self._clock_s(),
-                lease_s=self._section.lease_s,
-                cipher=self._cipher,
-            ),
-            deadline,
-        )
-
-    async def note(self, order: Order, tried: Tried, deadline: Deadline) -> None:
-        """Keep what became of a try; nothing, where another worker has taken over since.
-
-        Raises:
-            StoreError: OFFICE_UNAVAILABLE; the order will be tried again.
-        """
-
-        def work(connection: sqlite3.Connection) -> None:
-            now_s = self._clock_s()
-            if not note_try(connection, order, tried, now_s=now_s, section=self._section):
-                return
-            # It has an order that is not over, so it is open.
-            [each] = waiting_of(connection, order.agency, order.case, (order.material,))
-            log_step(connection, each, "tried", tried.said, tried.indexes, now_s=now_s)
-            if tried.ending == "done":
-                indexes = tried.indexes
-                close_deferral(connection, each, "obtained", now_s=now_s, indexes=indexes)
-            elif tried.ending != "later":
-                tell_left(connection, each, tried.said, now_s=now_s)
-
-        await self._store.write(work, deadline)
-
     async def keep_days(self, today: date, deadline: Deadline) -> None:
         """Remind of what is due soon, and say what is overdue; nothing is written for nothing.
 
@@ -260,8 +211,7 @@ class SqliteDeferralBook(DeferralBook, OrderBook):
              draft.promise, draft.promised_by, draft.accepted_on.isoformat(), each.due_on,
              remind_on, int(now_s)),
         )  # fmt: skip
-        if draft.order is not None:
-            put_order(connection, number, draft.order, self._cipher)
+        self._order(connection, number, draft)
         tell_opened(connection, each, now_s=now_s)
 
     def _renew(
@@ -277,9 +227,25 @@ class SqliteDeferralBook(DeferralBook, OrderBook):
             raise RequestError("DEFERRAL_WAITING", f"it is {state}, and says something else")
         if asks or draft.order is None or state != "open":
             return
-        put_order(connection, each.id, draft.order, self._cipher)
+        self._order(connection, each.id, draft)
         connection.execute("UPDATE deferrals SET act = ? WHERE id = ?", (draft.act, each.id))
         log_step(connection, each, "renewed", now_s=self._clock_s())
+
+    def _order(self, connection: sqlite3.Connection, number: str, draft: DeferralDraft) -> None:
+        """Have the department asked again."""
+        if (made := draft.order) is None:
+            return
+        order = Order(
+            *(number, "deferral", draft.agency, draft.case, draft.material, draft.act, 0),
+            made.mandated,
+        )
+        put_order(
+            connection,
+            order,
+            self._cipher,
+            adapter=made.adapter,
+            next_try_s=made.first_try_s,
+        )
 
     def _known(self, agency: str, case: str, material: str) -> DeferralRecord:
         record = self.show(agency, case, material)

@@ -21,14 +21,13 @@ import msgspec
 
 from gateway.crypto.office import OfficeCipher
 from gateway.errors import TrustError
-from gateway.model.office_section import DeferralsSection
-from gateway.model.order import Mandated, Order, OrderDraft, Tried
+from gateway.model.office_section import OrdersSection
+from gateway.model.order import Mandated, Order, Tried
 
-#: Order that a row of `orders` belongs to, whose turn it is first.
+#: Whose turn it is first.
 _NEXT: Final = """
-    SELECT o.id, d.agency, d.number, d.material, d.act, o.tries, o.sealed
-    FROM orders o JOIN deferrals d USING (id)
-    WHERE o.next_try_s <= ? AND o.lease_until_s <= ? ORDER BY o.next_try_s LIMIT 1
+    SELECT id, kind, agency, number, subject, act, tries, sealed FROM orders
+    WHERE next_try_s <= ? AND lease_until_s <= ? ORDER BY next_try_s LIMIT 1
 """
 _MAX_DOUBLINGS: Final = 16
 _encode: Final = msgspec.json.Encoder().encode
@@ -36,16 +35,28 @@ _parse: Final = msgspec.json.Decoder(Mandated).decode
 
 
 def put_order(
-    connection: sqlite3.Connection, number: str, draft: OrderDraft, cipher: OfficeCipher
+    connection: sqlite3.Connection,
+    order: Order,
+    cipher: OfficeCipher,
+    *,
+    adapter: str,
+    next_try_s: float,
+    lease_until_s: float = 0.0,
 ) -> None:
-    """Keep an order, or begin it anew on another request."""
-    sealed = cipher.seal(_place(number), _encode(draft.mandated))
+    """Keep an order, or begin it anew on another request.
+
+    Args:
+        order: with `tries` of 1 where it is taken at once, under a lease; else of 0.
+    """
+    sealed = cipher.seal(_place(order.id), _encode(order.mandated))
     connection.execute(
-        "INSERT INTO orders VALUES (?, ?, ?, 0, ?, 0, NULL) ON CONFLICT (id) DO UPDATE SET "
-        "adapter = excluded.adapter, sealed = excluded.sealed, next_try_s = excluded.next_try_s, "
-        "lease_until_s = 0, said = NULL",
-        (number, draft.adapter, sealed, draft.first_try_s),
-    )
+        "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL) "
+        "ON CONFLICT (id) DO UPDATE SET act = excluded.act, adapter = excluded.adapter, "
+        "sealed = excluded.sealed, next_try_s = excluded.next_try_s, lease_until_s = 0, "
+        "said = NULL",
+        (order.id, order.kind, order.agency, order.case, order.subject, order.act, adapter,
+         sealed, order.tries, next_try_s, lease_until_s),
+    )  # fmt: skip
 
 
 def take_order(
@@ -55,7 +66,7 @@ def take_order(
     row = connection.execute(_NEXT, (now_s, now_s)).fetchone()
     if row is None:
         return None
-    number, agency, case, material, act, tries, sealed = row
+    number, kind, agency, case, subject, act, tries, sealed = row
     connection.execute(
         "UPDATE orders SET tries = tries + 1, lease_until_s = ? WHERE id = ?",
         (now_s + lease_s, number),
@@ -64,7 +75,7 @@ def take_order(
         mandated: Mandated | None = _parse(cipher.open(_place(number), sealed))
     except TrustError:  # the row was changed, or is under another key: it is no order of anybody
         mandated = None
-    return Order(number, agency, case, material, act, tries + 1, mandated)
+    return Order(number, kind, agency, case, subject, act, tries + 1, mandated)
 
 
 def note_try(
@@ -73,7 +84,7 @@ def note_try(
     tried: Tried,
     *,
     now_s: float,
-    section: DeferralsSection,
+    section: OrdersSection,
 ) -> bool:
     """Note what became of a try; False where the order is another worker's by now, or has ended."""
     if tried.ending == "later":
@@ -109,7 +120,7 @@ def wake_orders(connection: sqlite3.Connection, adapter: str, now_s: float) -> N
 
 def pause_s(
     tries: int,
-    section: DeferralsSection,
+    section: OrdersSection,
     part: Callable[[], float] = lambda: secrets.randbelow(512) / 1024,
 ) -> float:
     """Seconds until the next try: doubled with each, between half of it and all of it.

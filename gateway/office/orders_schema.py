@@ -1,9 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of deferrals and standing orders; the rules of `gateway.office.schema` hold here."""
+"""Tables of standing orders, deferrals and tickets; the rules of `gateway.office.schema` hold."""
 
 from typing import Final
 
 ORDERS: Final = (
+    # What is to be looked up for an agency later. `subject` is the material of a deferral, the
+    # certificate of a ticket; `act` the id of the record of the request. `sealed` is that request,
+    # and is emptied with the end of the order; `next_try_s` is NULL then.
+    """CREATE TABLE orders (
+        id TEXT NOT NULL PRIMARY KEY,
+        kind TEXT NOT NULL CHECK (kind IN ('deferral', 'ticket')),
+        agency TEXT NOT NULL,
+        number TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        act TEXT NOT NULL,
+        adapter TEXT NOT NULL,
+        sealed BLOB,
+        tries INTEGER NOT NULL,
+        next_try_s REAL,
+        lease_until_s REAL NOT NULL,
+        said TEXT
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX orders_due ON orders (next_try_s) WHERE next_try_s IS NOT NULL",
     # 容缺受理: what was promised, and by when. `content` is a keyed digest of what was said.
     """CREATE TABLE deferrals (
         id TEXT NOT NULL PRIMARY KEY,
@@ -29,19 +47,6 @@ ORDERS: Final = (
     """CREATE UNIQUE INDEX deferrals_waiting ON deferrals (agency, number, material)
         WHERE state <> 'closed'""",
     "CREATE INDEX deferrals_open ON deferrals (due_on) WHERE state = 'open'",
-    # What is to be looked up for an agency later. `sealed` is the request that it signed, and is
-    # emptied with the end of the order; `next_try_s` is NULL then.
-    """CREATE TABLE orders (
-        id TEXT NOT NULL PRIMARY KEY,
-        adapter TEXT NOT NULL,
-        sealed BLOB,
-        tries INTEGER NOT NULL,
-        next_try_s REAL,
-        lease_until_s REAL NOT NULL,
-        said TEXT,
-        FOREIGN KEY (id) REFERENCES deferrals (id)
-    ) STRICT, WITHOUT ROWID""",
-    "CREATE INDEX orders_due ON orders (next_try_s) WHERE next_try_s IS NOT NULL",
     # The change log: never changed.
     """CREATE TABLE deferral_steps (
         id TEXT NOT NULL,
@@ -53,4 +58,21 @@ ORDERS: Final = (
         PRIMARY KEY (id, place),
         FOREIGN KEY (id) REFERENCES deferrals (id)
     ) STRICT, WITHOUT ROWID""",
+    # Lookups that nobody waits for. `sealed` is the answer, as long as it may be fetched; a ticket
+    # that runs has no `done_s`.
+    """CREATE TABLE tickets (
+        id TEXT NOT NULL PRIMARY KEY,
+        agency TEXT NOT NULL,
+        number TEXT NOT NULL,
+        certificate TEXT NOT NULL,
+        opened_s INTEGER NOT NULL,
+        done_s INTEGER,
+        expires_s INTEGER,
+        outcome TEXT,
+        entry INTEGER,
+        sealed BLOB
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX tickets_running ON tickets (agency) WHERE done_s IS NULL",
+    "CREATE INDEX tickets_by_end ON tickets (expires_s) WHERE expires_s IS NOT NULL",
+    "CREATE INDEX tickets_kept ON tickets (expires_s) WHERE sealed IS NOT NULL",
 )

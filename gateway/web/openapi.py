@@ -22,7 +22,7 @@ from gateway.model.office_event import EventPage
 from gateway.model.plan import MaterialsAnswer, MaterialsRequest
 from gateway.model.published import PublishedItems, PublishedList
 from gateway.web.log_pages import OCTETS
-from gateway.web.openapi_deferrals import DEFERRAL_SCHEMAS, DEFERRALS
+from gateway.web.openapi_orders import ORDER_SCHEMAS, ORDERS
 from gateway.web.openapi_parameters import (
     AFTER,
     CASE,
@@ -88,7 +88,7 @@ def document() -> dict[str, Any]:
             "/v1/cases/{case}/close": {
                 "post": _case("case_close", "End a case 办结办件", body="CaseClosing")
             },
-            **_deferrals(),
+            **_orders(),
             "/v1/materials": {
                 "post": _case(
                     "materials",
@@ -134,7 +134,7 @@ def _schemas() -> dict[str, Any]:
             *(LookupRequest, LookupAnswer, Problem, Receipt, Invalidation, Invalidated),
             *(CaseRegistration, CaseClosing, CaseAnswer, Offered),
             *(MaterialsRequest, MaterialsAnswer),
-            *DEFERRAL_SCHEMAS,
+            *ORDER_SCHEMAS,
             *(PublishedItems, PublishedList),
             EventPage,
         ),
@@ -195,6 +195,7 @@ def _case(
     further: tuple[str, ...] = (),
     answer: str = "CaseAnswer",
     at: tuple[dict[str, Any], ...] = (CASE,),
+    is_ticket: bool = False,
 ) -> dict[str, Any]:
     """A request about a case; without a body it covers its target alone."""
     signed = _signed_fields()
@@ -214,16 +215,17 @@ def _case(
         ),
         "responses": {
             "200": _done(_content(JSON, answer)),
+            **({"202": _done(_content(JSON, answer))} if is_ticket else {}),
             **_problems(_refusals(*_WHO, *about), headers=_reply_headers()),
         },
     }
 
 
-def _deferrals() -> dict[str, Any]:
-    """What a case owes 容缺受理."""
+def _orders() -> dict[str, Any]:
+    """What is done later: deferrals and tickets."""
     return {
         path: {method: _case(*named, **said) for method, (named, said) in methods.items()}
-        for path, methods in DEFERRALS.items()
+        for path, methods in ORDERS.items()
     }
 
 

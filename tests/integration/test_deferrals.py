@@ -36,10 +36,16 @@ from gateway.office.outbox import EventFeed
 from gateway.office.store import OfficeStore
 
 SETTINGS = """
-[deferrals]
+[orders]
 first_pause_s = 0.2
 max_pause_s = 0.4
 lease_s = 6
+
+[orders.tickets]
+wait_s = 0.5
+deadline_s = 5.5
+keep_s = 20
+max_open = 4
 """
 GRANT = """
 [[grants]]

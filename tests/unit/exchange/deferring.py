@@ -14,15 +14,19 @@ from gateway.calendars import load_working_days
 from gateway.catalog.catalog import ItemCatalog
 from gateway.crypto.digest import b64url_encode, sha256
 from gateway.crypto.keys import generate_private_key, load_signer, public_pem
+from gateway.crypto.office import OfficeCipher
 from gateway.exchange.deferrals import Deferrals, Owed
 from gateway.exchange.on_record import OnRecord
 from gateway.exchange.plan import Planner
 from gateway.exchange.reply import Reply
 from gateway.exchange.standing import StandingOrders
+from gateway.exchange.tickets import DoOrder, Tickets
 from gateway.httpsig import SignedRequest, content_digest, request_signature_headers
 from gateway.model.agency import Agency, AgencyKey
 from gateway.model.limits import LimitsSection
+from gateway.model.office_section import OrdersSection
 from gateway.model.order import Tried
+from gateway.office.tickets import SqliteTicketBook
 from gateway.ports import Caller
 from gateway.sdk import Deadline
 from gateway.web.deferrals import format_deferral_target
@@ -53,10 +57,11 @@ class Window:
         planner = Planner(catalog, counter.book, NOW.tzinfo)  # type: ignore[arg-type] # UTC
         acts = CaseActs(counter.log, epochs=epochs, clock=lambda: NOW, nonce_life_s=65)
         limits = AgencyLimits(LimitsSection(), workers=1)
+        self.door_of_cases = OnRecord(acts, counter.book, limits, x509_required=False)
         self.deferrals = Deferrals(
             book=counter.deferrals,
             cases=counter.book,
-            door=OnRecord(acts, counter.book, limits, x509_required=False),
+            door=self.door_of_cases,
             planner=planner,
             departments=counter.departments,
             days=load_working_days(None),
@@ -112,13 +117,35 @@ class Window:
         reply = await self.deferrals.close(caller, "c" * 32, Owed(CASE, material), body, soon())
         return reply, msgspec.json.decode(reply.body)
 
+    def tickets(self, do: DoOrder | None = None, *, max_open: int = 2) -> Tickets:
+        """The desk for lookups that nobody waits for.
+
+        Args:
+            do: in place of doing them.
+        """
+        return Tickets(
+            book=SqliteTicketBook(
+                self.counter.store,
+                OfficeCipher(b"o" * 32),
+                OrdersSection(),
+                max_open=max_open,
+                clock_s=NOW.timestamp,
+            ),
+            orders=self.counter.orders,
+            door=self.door_of_cases,
+            do=do or self.standing,
+            wait_s=0.01 if do else 5,
+            deadline_s=10,
+            on_fault=self.counter.faults.append,
+        )
+
     async def do_next(self) -> Tried | None:
         """Do the order whose turn it is, as a worker does."""
-        order = await self.counter.deferrals.take(soon())
+        order = await self.counter.orders.take(soon())
         if order is None:
             return None
         tried = await self.standing(order, soon())
-        await self.counter.deferrals.note(order, tried, soon())
+        await self.counter.orders.note(order, tried, soon())
         return tried
 
 

@@ -29,10 +29,11 @@ from gateway.model.holder import Holder
 from gateway.model.item import ServiceItem, Situation
 from gateway.model.limits import LimitsSection
 from gateway.model.material import Commitment, Deferral, Material
-from gateway.model.office_section import DeferralsSection
+from gateway.model.office_section import OrdersSection
 from gateway.model.record import parse_record
 from gateway.office.cases import SqliteCaseBook
 from gateway.office.deferrals import SqliteDeferralBook
+from gateway.office.order_book import SqliteOrderBook
 from gateway.office.store import OfficeStore
 from gateway.policy.cases import CasePolicy
 from gateway.policy.policy import GrantPolicy
@@ -206,7 +207,10 @@ class Counter:
         self.store = OfficeStore.open(folder)
         self.book = SqliteCaseBook(self.store, OfficeCipher(b"o" * 32), clock_s=NOW.timestamp)
         self.deferrals = SqliteDeferralBook(
-            self.store, OfficeCipher(b"o" * 32), DeferralsSection(), clock_s=NOW.timestamp
+            self.store, OfficeCipher(b"o" * 32), clock_s=NOW.timestamp
+        )
+        self.orders = SqliteOrderBook(
+            self.store, OfficeCipher(b"o" * 32), OrdersSection(), keep_s=60, clock_s=NOW.timestamp
         )
         self.log, self.departments, self.faults = Log(), Departments(), list[BaseException]()
         self.deadline_s = 5.0

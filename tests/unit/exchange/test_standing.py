@@ -152,12 +152,12 @@ async def test_the_same_request_by_a_good_key_begins_the_order_anew(window: Wind
 async def taken(window: Window) -> Order:
     await window.counter.register_family()
     await window.open()
-    order = await window.counter.deferrals.take(soon())
+    order = await window.counter.orders.take(soon())
     assert order is not None
     return order
 
 
-@pytest.mark.parametrize("what", ["material", "case", "agency"])
+@pytest.mark.parametrize("what", ["subject", "case", "agency"])
 async def test_what_was_signed_is_done_for_nothing_else(window: Window, what: str) -> None:
     order = msgspec.structs.replace(await taken(window), **{what: "another"})
     tried = await window.standing(order, soon())

@@ -22,11 +22,12 @@ from gateway.model.deferral_event import (
     DeferralOpened,
 )
 from gateway.model.office_event import Happened
-from gateway.model.office_section import DeferralsSection
+from gateway.model.office_section import OrdersSection
 from gateway.model.order import DeferralDraft, KeptRequest, Mandated, Order, OrderDraft, Tried
 from gateway.office.cases import SqliteCaseBook
 from gateway.office.deferrals import SqliteDeferralBook
 from gateway.office.department_states import DepartmentStates
+from gateway.office.order_book import SqliteOrderBook
 from gateway.office.orders import pause_s
 from gateway.office.outbox import EventFeed
 from gateway.office.store import OfficeStore
@@ -35,7 +36,7 @@ from tests.unit.office.drafts import AGENCY, APPLICANT, CASE, ITEM, draft
 
 NOW_S = 1_795_376_508.0
 MATERIAL = "结婚证"
-SECTION = DeferralsSection(first_pause_s=60, max_pause_s=3600, lease_s=60)
+SECTION = OrdersSection(first_pause_s=60, max_pause_s=3600, lease_s=60)
 BODY = f'{{"claims":{{"number":"{APPLICANT.number}"}}}}'.encode()
 
 
@@ -71,7 +72,11 @@ class Office:
         cipher, clock = OfficeCipher(b"o" * 32), lambda: self.now_s
         self.cases = SqliteCaseBook(self.stores[0], cipher, clock_s=clock)
         self.book, self.other = (
-            SqliteDeferralBook(store, cipher, SECTION, clock_s=clock) for store in self.stores
+            SqliteDeferralBook(store, cipher, clock_s=clock) for store in self.stores
+        )
+        self.orders, self.other_orders = (
+            SqliteOrderBook(store, cipher, SECTION, keep_s=60, clock_s=clock)
+            for store in self.stores
         )
 
     async def open(self, **changes: Any) -> DeferralRecord:
@@ -81,7 +86,7 @@ class Office:
 
     async def take(self) -> Order:
         """The order whose turn it is."""
-        order = await self.book.take(soon())
+        order = await self.orders.take(soon())
         assert order is not None
         return order
 
@@ -111,8 +116,8 @@ def office(tmp_path: Path) -> Iterator[Office]:
 async def test_what_is_opened_is_told_and_waits_for_its_time(office: Office) -> None:
     record = await office.open()
     assert office.told() == [DeferralOpened(CASE, ITEM, record.id, MATERIAL, "2026-11-24")]
-    assert office.book.next_at_s() == NOW_S + 60
-    assert await office.book.take(soon()) is None
+    assert office.orders.next_at_s() == NOW_S + 60
+    assert await office.orders.take(soon()) is None
     waiting = office.other.waiting_in(AGENCY, CASE)
     assert (waiting[MATERIAL].id, waiting[MATERIAL].due_on) == (record.id, date(2026, 11, 24))
     assert not office.other.waiting_in("yq-ga", CASE)
@@ -129,7 +134,7 @@ async def test_nothing_of_the_request_stands_in_clear_and_its_end_removes_it(
     for file in (tmp_path / "office").iterdir():
         assert APPLICANT.number.encode() not in file.read_bytes()
     await office.book.close(AGENCY, CASE, MATERIAL, "supplied", soon())
-    assert office.book.next_at_s() == float("inf")
+    assert office.orders.next_at_s() == float("inf")
     assert office.stores[0].select("SELECT sealed FROM orders") == [(None,)]
 
 
@@ -148,28 +153,30 @@ async def test_of_many_workers_one_gets_an_order_and_a_dead_ones_lease_ends(
     await office.open()
     office.now_s += 60
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(book.take(soon())) for book in (office.book, office.other)]
+        tasks = [
+            group.create_task(book.take(soon())) for book in (office.orders, office.other_orders)
+        ]
     took = [task.result() for task in tasks]
     assert [order is None for order in took].count(False) == 1
     office.now_s += 59.9
-    assert await office.other.take(soon()) is None
+    assert await office.other_orders.take(soon()) is None
     office.now_s += 0.1
-    second = await office.other.take(soon())
+    second = await office.other_orders.take(soon())
     assert second is not None
     assert second.tries == 2
     # Whoever had it before comes back late: what it found was recorded, and is not noted.
     first = next(order for order in took if order is not None)
-    await office.book.note(first, Tried("answered", "not_found"), soon())
+    await office.orders.note(first, Tried("answered", "not_found"), soon())
     assert [step.what for step in office.shown().steps] == ["opened"]
-    await office.other.note(second, Tried("done", "found", (7,)), soon())
+    await office.other_orders.note(second, Tried("done", "found", (7,)), soon())
     assert office.shown().reason == "obtained"
 
 
 async def test_a_try_without_an_answer_is_made_again_later_and_later(office: Office) -> None:
     await office.open()
     office.now_s += 60
-    await office.book.note(await office.take(), Tried("later", "PROVIDER_TIMEOUT", (3,)), soon())
-    assert NOW_S + 60 + 30 <= office.book.next_at_s() <= NOW_S + 60 + 60
+    await office.orders.note(await office.take(), Tried("later", "PROVIDER_TIMEOUT", (3,)), soon())
+    assert NOW_S + 60 + 30 <= office.orders.next_at_s() <= NOW_S + 60 + 60
     retry = office.shown().retry
     assert retry is not None
     assert (retry.state, retry.tries, retry.said) == ("waiting", 1, "PROVIDER_TIMEOUT")
@@ -188,9 +195,9 @@ async def test_clause_7_4_a_department_that_is_up_again_is_asked_at_once(office:
     await office.open()
     states = DepartmentStates(office.stores[1], "worker-1", clock_s=lambda: office.now_s)
     await states.note("b", soon(), is_down=True)
-    assert await office.book.take(soon()) is None
+    assert await office.orders.take(soon()) is None
     await states.note("b", soon(), is_down=False)
-    assert (await office.take()).material == MATERIAL
+    assert (await office.take()).subject == MATERIAL
 
 
 async def test_what_a_department_answered_otherwise_leaves_it_to_the_applicant(
@@ -198,10 +205,10 @@ async def test_what_a_department_answered_otherwise_leaves_it_to_the_applicant(
 ) -> None:
     record = await office.open()
     office.now_s += 60
-    await office.book.note(await office.take(), Tried("answered", "not_found", (4,)), soon())
+    await office.orders.note(await office.take(), Tried("answered", "not_found", (4,)), soon())
     assert office.told()[-1] == DeferralLeft(CASE, ITEM, record.id, MATERIAL, "not_found")
     assert office.shown().state == "open"
-    assert office.book.next_at_s() == float("inf")
+    assert office.orders.next_at_s() == float("inf")
 
 
 async def test_clause_7_4_it_is_reminded_of_once_and_overdue_when_its_day_has_passed(
@@ -218,7 +225,7 @@ async def test_clause_7_4_it_is_reminded_of_once_and_overdue_when_its_day_has_pa
     assert office.told()[2:] == [DeferralClosed(*ids, "overdue")]
     assert office.shown().state == "overdue"
     office.now_s += 3600
-    assert await office.book.take(soon()) is None  # a person decides now
+    assert await office.orders.take(soon()) is None  # a person decides now
     assert office.book.backlog() == msgspec.structs.replace(
         office.book.backlog(), open_count=0, overdue_count=1, oldest_s=3600.0
     )
