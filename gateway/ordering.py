@@ -102,6 +102,7 @@ class Ordering:
             nonce_life_s=nonce_life_s,
             x509_required=config.http.client_x509 == "required",
         )
+        self._desk: Tickets | None = None
         self._is_store_away = False
 
     def desks(
@@ -109,7 +110,7 @@ class Ordering:
     ) -> tuple[dict[str, tuple[str, Page]], dict[str, Folder]]:
         """What the front desk has to know of tickets, by path."""
         deadline_s, port = self._config.lookup.deadline_s, default_port(self._config.http)
-        tickets = Tickets(
+        tickets = self._desk = Tickets(
             book=self._tickets,
             orders=self._orders,
             door=self._casework.door(limits),
@@ -129,6 +130,13 @@ class Ordering:
 
     async def watch(self) -> None:
         """Do what is due, until cancelled."""
+        try:
+            await self._watch()
+        finally:
+            if self._desk is not None:
+                self._desk.stop()
+
+    async def _watch(self) -> None:
         seen, next_at_s, next_end_s, day = None, 0.0, 0.0, None
         while True:
             try:

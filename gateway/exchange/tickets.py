@@ -105,6 +105,11 @@ class Tickets:
 
         return await self._door.answer(handling, work, deadline)
 
+    def stop(self) -> None:
+        """Leave what runs to whoever takes over when the leases end."""
+        for task in self._running:
+            task.cancel()
+
     async def _run(self, order: Order) -> None:
         """Do an order that is under a lease of ours; if it is not noted, another one will."""
         try:
