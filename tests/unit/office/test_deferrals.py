@@ -69,7 +69,8 @@ class Office:
     def __init__(self, folder: Path) -> None:
         self.stores = [OfficeStore.open(folder) for _ in range(2)]
         self.now_s = NOW_S
-        cipher, clock = OfficeCipher(b"o" * 32), lambda: self.now_s
+        cipher = self.cipher = OfficeCipher(b"o" * 32)
+        clock = lambda: self.now_s  # noqa: E731 - a clock that a test turns
         self.cases = SqliteCaseBook(self.stores[0], cipher, clock_s=clock)
         self.book, self.other = (
             SqliteDeferralBook(store, cipher, clock_s=clock) for store in self.stores
