@@ -20,6 +20,7 @@ from gateway.admission.admission import Admission
 from gateway.admission.pressure import TurnPressure
 from gateway.admission.rate import AgencyLimits
 from gateway.admission.signer_door import OpenDoor
+from gateway.alarming import check_alarms
 from gateway.audit.client import SequencerClient
 from gateway.audit.epoch import LiveEpochs
 from gateway.audit.sequencer import serve as serve_sequencer
@@ -32,11 +33,13 @@ from gateway.catalog.catalog import ItemCatalog
 from gateway.clerking import check_events
 from gateway.config import Site, load_site
 from gateway.crypto.sdjwt import RESERVED_NAMES
+from gateway.emergency import LadderWatch
 from gateway.errors import SetupError
 from gateway.eventing import DepartmentWatch, Eventing
 from gateway.exchange.lookup import Lookup
 from gateway.followers import notary_plan
 from gateway.ordering import Ordering
+from gateway.overseeing import Overseeing
 from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
 from gateway.reading import Reading
@@ -47,6 +50,7 @@ from gateway.sealing.sealer import DepartmentSealer
 from gateway.signalling import Signalling
 from gateway.web.catalog_pages import CatalogPages
 from gateway.web.connections import Limits
+from gateway.web.emergency_metrics import LadderMetrics
 from gateway.web.front import Front
 from gateway.web.lookups import LookupDesk
 from gateway.web.metrics import AdapterMetrics, LookupMetrics, RoomMetrics
@@ -100,6 +104,7 @@ def check_site(site: Site) -> Departments:
     check_store(site)
     notary_plan(site)
     check_events(site)
+    check_alarms(site)
     open_tls(site)
     asyncio.run(_open_and_close(departments))
     return departments
@@ -186,8 +191,7 @@ async def run_worker(
         audit = SequencerClient(site.socket, cache)
         stack.push_async_callback(audit.aclose)
         await audit.open()
-        epochs = _make_epochs(site)
-        life_s = _nonce_life_s(site)
+        epochs, life_s = _make_epochs(site), _nonce_life_s(site)
         signalling = Signalling(
             site, departments, audit, cache, epochs=epochs, clock=_now, nonce_life_s=life_s
         )
@@ -197,6 +201,7 @@ async def run_worker(
             site, casework.store, audit, departments, watch, worker=name, clock=_now,
             nonce_life_s=life_s, is_stopping=quit_event.is_set,
         )  # fmt: skip
+        emergency = LadderWatch(casework.store, departments, LadderMetrics())
         stack.push_async_callback(departments.aclose)
         await departments.open(signalling.notice)
         open_door = _door_of(site, authorities=authorities_of(site.config.http, sock))
@@ -210,7 +215,7 @@ async def run_worker(
         front, ordering = _make_front(
             _Rooms(
                 site, live, departments, audit, cache, epochs, tls,
-                sealer, open_door, signalling, catalog, casework, eventing,
+                sealer, open_door, signalling, catalog, casework, eventing, emergency,
             )
         )  # fmt: skip
         _freeze()
@@ -221,7 +226,8 @@ async def run_worker(
                 front, sock, limits=Limits.of(site.config.http, departments.connection_count),
                 quit_event=quit_event, drain_s=site.config.http.drain_s, on_ready=on_ready, tls=tls,
             ),
-            *(each.watch() for each in (live, epochs, signalling, catalog, eventing, ordering)),
+            *(each.watch() for each in (live, epochs, signalling, catalog, eventing, emergency)),
+            ordering.watch(),
             *(front.tidy_forever(), cache.keep()),
         )  # fmt: skip
 
@@ -292,6 +298,7 @@ class _Rooms(NamedTuple):
     catalog: CatalogPages
     casework: Casework
     eventing: Eventing
+    emergency: LadderWatch
 
 
 def _make_front(rooms: _Rooms) -> tuple[Front, Ordering]:
@@ -303,6 +310,10 @@ def _make_front(rooms: _Rooms) -> tuple[Front, Ordering]:
     reading = Reading(
         site, live, rooms.audit, limits=limits, responder=responder, open_door=rooms.open_door,
         clock=_now, nonce_life_s=_nonce_life_s(site),
+    )  # fmt: skip
+    overseeing = Overseeing(
+        site, live, casework.store, rooms.audit, epochs=rooms.epochs, clock=_now,
+        nonce_life_s=_nonce_life_s(site),
     )  # fmt: skip
     metrics, office = LookupMetrics(), (live.identify, live, limits, responder)
     refusals = Refusals(
@@ -325,6 +336,7 @@ def _make_front(rooms: _Rooms) -> tuple[Front, Ordering]:
         return await readiness(
             site, rooms.audit, rooms.departments, cache=rooms.cache, live=live,
             epochs=rooms.epochs, tls=rooms.tls, office=casework.state,
+            ladder=rooms.emergency.ladder.now.text(),
         )  # fmt: skip
 
     ordering = Ordering(site, casework, lookup, live, clock=_now, nonce_life_s=_nonce_life_s(site))
@@ -342,7 +354,8 @@ def _make_front(rooms: _Rooms) -> tuple[Front, Ordering]:
         pages=reading.pages,
         folders=rooms.catalog.folders(responder)
         | casework.folders(*office, departments=rooms.departments)
-        | fetches,
+        | fetches
+        | overseeing.folders(rooms.open_door, limits, responder),
         responder=responder,
         ready=ready,
         jwks=msgspec.json.encode(
@@ -369,5 +382,6 @@ def _make_lookup(rooms: _Rooms, limits: AgencyLimits) -> Lookup:
         nonce_life_s=_nonce_life_s(rooms.site),
         x509_required=config.http.client_x509 == "required",
         cases=rooms.casework.gate,
+        ladder=rooms.emergency.ladder,
         on_fault=report_fault,
     )

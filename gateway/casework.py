@@ -19,6 +19,7 @@ from gateway.exchange.on_record import OnRecord
 from gateway.exchange.plan import Planner
 from gateway.office.cases import SqliteCaseBook
 from gateway.office.deferrals import SqliteDeferralBook
+from gateway.office.obtained import ObtainedBook
 from gateway.office.store import FOLDER as OFFICE
 from gateway.office.store import OfficeStore
 from gateway.policy.cases import CasePolicy
@@ -176,6 +177,7 @@ class Casework:
                 catalog=catalog,
                 departments=departments,
                 limits=limits,
+                obtained=ObtainedBook(self.store, clock_s=time.time),
                 days=self._site.calendar,
                 clock=self._clock,
                 utc_offset_h=config.site.utc_offset_h,

@@ -5,23 +5,27 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import Final, final
 
 import structlog
 
 from gateway import keyring
+from gateway.alarming import AlarmDuty
 from gateway.client import make_tls
 from gateway.config import Site, load_agency
 from gateway.errors import SetupError
 from gateway.model.agency import Agency
 from gateway.model.events_section import Subscription
-from gateway.office.clerk import serve_clerk
+from gateway.office.clerk import Duty, serve_clerk
 from gateway.office.courier import Courier
 from gateway.office.deliveries import Deliveries
 from gateway.office.delivering import Delivering
 from gateway.office.destination import AllowedAddresses, check_receivers
 from gateway.office.store import FOLDER, OfficeStore
 from gateway.toml_file import toml_files
+from gateway.web.emergency_metrics import AlarmMetrics
+from gateway.web.load_figures import read_load
 from gateway.web.metrics import EventMetrics
 
 _log = structlog.get_logger()
@@ -66,27 +70,44 @@ def open_courier(site: Site) -> Courier:
 
 
 async def run_clerk(site: Site, *, quit_event: asyncio.Event, on_ready: Callable[[], None]) -> None:
-    """Deliver events until `quit_event`.
+    """Do what the site wants of its clerk, until `quit_event`.
 
     Raises:
         StoreError: the office store cannot be used at the start.
     """
+    duties: list[Duty] = []
+    async with AsyncExitStack() as stack:
+        store, deliveries = open_deliveries(site)
+        stack.callback(store.close)
+        if site.config.events.deliver:
+            courier = await stack.enter_async_context(open_courier(site))
+            duties.append(await _delivering(site, deliveries, courier))
+        if site.config.emergency.alarms:
+            duties.append(_alarms(site, store))
+        await serve_clerk(duties, quit_event=quit_event, on_ready=on_ready)
+
+
+async def _delivering(site: Site, deliveries: Deliveries, courier: Courier) -> Delivering:
     metrics = EventMetrics()
-    store, deliveries = open_deliveries(site)
-    try:
-        async with open_courier(site) as courier:
-            delivering = Delivering(
-                deliveries,
-                courier,
-                site.config.events,
-                subscriptions=Subscriptions(site).now,
-                on_attempt=metrics.count,
-                on_look=metrics.show,
-            )
-            await delivering.plan()  # from now on each subscriber misses nothing
-            await serve_clerk((delivering,), quit_event=quit_event, on_ready=on_ready)
-    finally:
-        store.close()
+    delivering = Delivering(
+        deliveries,
+        courier,
+        site.config.events,
+        subscriptions=Subscriptions(site).now,
+        on_attempt=metrics.count,
+        on_look=metrics.show,
+    )
+    await delivering.plan()  # from now on each subscriber misses nothing
+    return delivering
+
+
+def _alarms(site: Site, store: OfficeStore) -> AlarmDuty:
+    return AlarmDuty(
+        site,
+        store,
+        read_load=lambda: read_load(site.state / "metrics"),
+        on_look=AlarmMetrics().show,
+    )
 
 
 @final

@@ -35,6 +35,7 @@ from gateway.model.audit_site import AuditSection
 from gateway.model.auditor import Auditor
 from gateway.model.cache_section import CacheSection
 from gateway.model.department import Department
+from gateway.model.emergency_section import EmergencySection
 from gateway.model.events_section import EventsSection
 from gateway.model.grant import Grant
 from gateway.model.grants_section import GrantsSection
@@ -112,6 +113,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         grants: how long a department may take over an application.
         events: how agencies are told what happens.
         supervision: within how many working days complaints and the like are answered.
+        emergency: which figures raise an alarm.
     """
 
     site: SiteSection
@@ -126,6 +128,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grants: GrantsSection = GrantsSection()
     events: EventsSection = EventsSection()
     supervision: SupervisionSection = SupervisionSection()
+    emergency: EmergencySection = EmergencySection()
 
 
 class _Items(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,7 +18,7 @@ def followers(site: Site) -> Mapping[str, Callable[..., Awaitable[None]]]:
     found: dict[str, Callable[..., Awaitable[None]]] = {}
     if section.witness_policy is not None or section.timestamps is not None:
         found["notary"] = run_notary
-    if site.config.events.deliver:
+    if site.config.events.deliver or site.config.emergency.alarms:
         found["clerk"] = run_clerk
     return found
 

@@ -9,10 +9,28 @@ the first place.
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any, Final
 
-import structlog
+
+@contextmanager
+def _without(name: str) -> Iterator[None]:
+    """Have a module not found by who imports it meanwhile and can do without."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # what the import system takes for absent
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
+# structlog paints tracebacks with rich, which no process of ours ever prints; loading it would take
+# a tenth of a second and 10 MiB of each. So processes import this module first.
+with _without("rich"):
+    import structlog
 
 # An 18-character citizen number or credit code, or an old 15-digit number, standing alone.
 _NUMBER: Final = re.compile(

@@ -30,8 +30,9 @@ from gateway.model.deferral import (
 from gateway.model.grant import Decision, Deny
 from gateway.model.holder import Holder
 from gateway.model.lookup import Attribution
-from gateway.model.office_event import OfficeEvent
+from gateway.model.office_event import MaterialObtained, OfficeEvent
 from gateway.model.order import DeferralDraft, Order, TicketDraft, Tried
+from gateway.model.rung import Rungs
 from gateway.model.ticket import KeptTicket
 from gateway.ports import Caller, Held
 from gateway.sdk import Deadline
@@ -143,18 +144,29 @@ CaseAction = Literal[
     "deferral_close",
     "ticket_open",
     "ticket_show",
+    "matter_open",
+    "matter_step",
+    "evaluation_give",
 ]
 
 
+class Ladder(Protocol):
+    """What is still asked of departments: normally everything."""
+
+    @property
+    def now(self) -> Rungs:
+        """The rungs as they are known; read for each question that no cache has answered."""
+
+
 class CaseAct(msgspec.Struct, frozen=True, kw_only=True):
-    """What is recorded of a request about a case.
+    """What is recorded of a request about a case, or about a matter of supervision.
 
     Attributes:
         id: of the request.
-        number: of the case; empty where it was not well-formed.
+        number: of the case or matter; empty where it was not well-formed, or there is none yet.
         holder: of whom the case is, where that is known.
-        said: what was registered, or what became of each material, as canonical JSON; no
-            personal data.
+        said: what was registered, what became of each material, or which step was taken, as
+            canonical JSON; no personal data.
         code: why it was refused; None for what is done.
     """
 
@@ -255,6 +267,19 @@ class TicketBook(Protocol):
         Raises:
             RequestError: TICKET_EXPIRED.
             TrustError: its row was changed, or is under another key.
+        """
+
+
+class ObtainedShelf(Protocol):
+    """Which materials of cases were obtained."""
+
+    async def note(
+        self, agency: str, obtained: Sequence[MaterialObtained], deadline: Deadline
+    ) -> None:
+        """Keep what was obtained in one call of a case, and tell what no call had before.
+
+        Raises:
+            StoreError: it is not known to be kept; the next call tells it.
         """
 
 

@@ -244,7 +244,9 @@ class Examined(Protocol):
 
 
 class Pressure(Protocol):
-    """Whether there is more to do than can be done in time."""
+    """Whether there is more to do than can be done in time; `limit` requests a turn of the loop."""
+
+    limit: int
 
     def admits(self, agency: str) -> bool:
         """Count one request, unless it has to be refused.

@@ -29,6 +29,7 @@ async def readiness(
     epochs: LiveEpochs,
     tls: LiveTLS | None,
     office: str,
+    ladder: str,
 ) -> tuple[bool, Mapping[str, str]]:
     """Ready means: lookups can be recorded.
 
@@ -36,6 +37,7 @@ async def readiness(
 
     Args:
         office: `ok`, or the code of what is wrong with the office store.
+        ladder: `normal`, or the rungs that are above it.
     """
     try:
         await audit.ping(Deadline.after(_PING_S))
@@ -44,6 +46,7 @@ async def readiness(
         recorded = error.code
     parts = {"audit": recorded, **audit_health(site.state / "audit", site.config.audit)}
     parts |= {"epoch": epochs.state, "site": live.state, "office": office}
+    parts["ladder"] = ladder
     if (shared := cache.state().store) != "none":
         parts["cache"] = shared
     if tls is not None:

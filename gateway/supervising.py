@@ -6,33 +6,35 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final, Self, final
 
 from gateway import keyring
-from gateway.audit.client import SequencerClient
+from gateway.audit.happenings import ping_log, record_happening
 from gateway.audit.seen import SeenLog
-from gateway.audit.signals import make_event
 from gateway.config import Site
 from gateway.crypto.office import OfficeCipher
-from gateway.errors import RequestError
+from gateway.errors import RequestError, StoreError
+from gateway.matter_port import ReportForm, SupervisedSite
 from gateway.model.act import Happening
 from gateway.model.case import CaseFacts
 from gateway.model.holder import Holder
 from gateway.model.instant import parse_ms
-from gateway.model.matter import Replay
-from gateway.model.record import format_record
+from gateway.model.matter import MatterKind, Metric, Replay
 from gateway.office.cases import SqliteCaseBook
 from gateway.office.evaluations import EvaluationBook
 from gateway.office.matters import MatterBook
 from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
+from gateway.supervision.kpi import measure
 from gateway.supervision.life import advance
 from gateway.supervision.replay import find_material, has_grant, replay
 
 OFFICE: Final = "office"
+#: Where reports of months are kept, below the site's state.
+REPORTS: Final = "reports"
 _MINUTE_MS: Final = 60_000
 
 
 @final
-class Supervision:
-    """One command's. Made by `open`.
+class Supervision(SupervisedSite):
+    """One command's, made by `open`; or one worker's, over the store that it has open.
 
     Attributes:
         matters: complaints, tickets, measures and correction requests.
@@ -73,10 +75,56 @@ class Supervision:
         """
         return self._site.calendar.add_working_days(self.today(), working_days)
 
+    def due_of(self, kind: MatterKind) -> date:
+        """The day by which a matter of that kind is due that starts now.
+
+        Raises:
+            SetupError: a year on the way has no table.
+        """
+        section = self._site.config.supervision
+        match kind:
+            case "complaint":
+                return self.due(section.complaint_working_days)
+            case "rating":
+                return self.due(section.rating_working_days)
+            case "corrective":
+                return self.due(section.corrective_working_days)
+            case "correction":
+                return self.due(section.correction_working_days)
+
     def item_of(self, agency: str, case: str) -> str | None:
         """The item of a known case."""
         facts = self._cases.facts(agency, case)
         return None if facts is None else facts.item
+
+    def applicant_of(self, agency: str, case: str) -> Holder | None:
+        """Whom a case is of."""
+        parties = self._cases.parties(agency, case)
+        return next((each.holder for each in parties if each.role == "applicant"), None)
+
+    def adapter_of(self, certificate: str) -> str | None:
+        """The adapter that hands a certificate out; None where none does."""
+        name = certificate.partition(".")[0]
+        return name if name in {each.name for each in self._site.adapters} else None
+
+    def knows(self, agency: str, adapter: str) -> bool:
+        """Whether both are of this site."""
+        return agency in {each.id for each in self._site.agencies} and adapter in {
+            each.name for each in self._site.adapters
+        }
+
+    def report(self, month: str, form: ReportForm) -> bytes | None:
+        """The frozen report of a month; None where it was not made.
+
+        Raises:
+            StoreError: it is there and cannot be read.
+        """
+        try:
+            return (self._site.state / REPORTS / f"kpi-{month}.{form}").read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError("OFFICE_UNAVAILABLE", f"the report: {error.strerror}") from None
 
     def evaluator(self, agency: str, case: str, holder: Holder) -> bytes:
         """The keyed digest of who evaluates; it has to be one of the case's own people.
@@ -116,19 +164,32 @@ class Supervision:
             indexed=log.size(),
         )
 
+    def figure(self, log: SeenLog, department: str, metric: Metric, days: int) -> float | None:
+        """A department's figure of the last days; None where it was not asked.
+
+        Raises:
+            AuditError: the index cannot be read.
+        """
+        now = _now()
+        first = now - timedelta(days=days)
+        figures = measure(
+            log.between(parse_ms(str(first)), parse_ms(str(now))),
+            certificates={},
+            items=(),
+            matters=(),
+            first=first.date(),
+            last=now.date(),
+        )
+        found = next((each for each in figures if each.department == department), None)
+        return None if found is None else getattr(found, metric)
+
     async def record(self, happening: Happening, detail: str, deadline: Deadline) -> None:
         """Have the running gateway record what was done.
 
         Raises:
             AuditError: it runs not, or did not record it.
         """
-        client = SequencerClient(self._site.socket)
-        await client.open()
-        try:
-            line = format_record(make_event(happening, detail, now=_now()))
-            await client.append(line, deadline, claim=None)
-        finally:
-            await client.aclose()
+        await record_happening(self._site.socket, happening, detail, deadline)
 
     async def ping(self, deadline: Deadline) -> None:
         """See that a gateway runs, which will have to record; before anything is changed.
@@ -136,12 +197,7 @@ class Supervision:
         Raises:
             AuditError: none does.
         """
-        client = SequencerClient(self._site.socket)
-        await client.open()
-        try:
-            await client.ping(deadline)
-        finally:
-            await client.aclose()
+        await ping_log(self._site.socket, deadline)
 
     def _day(self, at: datetime) -> date:
         return at.astimezone(timezone(timedelta(hours=self._site.config.site.utc_offset_h))).date()

@@ -27,13 +27,15 @@ class AuditorDoor:
             site, "auditors", load=load_auditor, as_agency=_as_agency, open_door=open_door
         )
 
-    def identify(self, request: SignedRequest, address: str, x509_sha256: str | None) -> Caller:
-        """`Admission.identify` of a request without content; `Caller.agency` is the auditor.
+    def identify(
+        self, request: SignedRequest, body: bytes, address: str, x509_sha256: str | None
+    ) -> Caller:
+        """`Admission.identify`; `Caller.agency` is the auditor.
 
         Raises:
             RequestError: as `Admission.identify`.
         """
-        return self._door.identify(request, b"", address, x509_sha256)
+        return self._door.identify(request, body, address, x509_sha256)
 
     def check_role(self, caller: Caller, role: Role) -> None:
         """See that an identified auditor has a role.
@@ -41,9 +43,13 @@ class AuditorDoor:
         Raises:
             RequestError: AUDITOR_REFUSED.
         """
-        auditor = self._door.find(caller)
-        if auditor is None or role not in auditor.roles:
+        if role not in self.roles_of(caller):
             raise RequestError("AUDITOR_REFUSED", f"{caller.agency.id} has not the role `{role}`")
+
+    def roles_of(self, caller: Caller) -> frozenset[Role]:
+        """What an identified auditor may do."""
+        auditor = self._door.find(caller)
+        return frozenset() if auditor is None else frozenset(auditor.roles)
 
 
 def _as_agency(auditor: Auditor) -> Agency:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Acts that were asked for by a signed HTTP request: a receipt, entries, a list, events.
+"""Acts that were asked for by a signed HTTP request: a receipt, entries, a list, events, a matter.
 
 Rules:
 
@@ -35,6 +35,7 @@ _FOLDERS: Final[dict[Action, str]] = {
     "entries": "/log/",
     "certificates": "/v1/certificates",  # and no subject follows
     "events": "/v1/events",
+    "supervision_read": "/v1/supervision/",
 }
 _TARGET: Final = frozenset({'"@method"', '"@authority"', '"@path"', '"@query"'})
 

@@ -26,6 +26,12 @@ class SeenLog:
         """How many records are indexed."""
         return self._index.size()
 
+    def newest_ms(self) -> int:
+        """When the last indexed record was written, milliseconds since 1970 UTC; 0 for none."""
+        size = self._index.size()
+        newest = self._index.rows(range(max(0, size - 1), size))
+        return max((parse_ms(str(row["time"])) for row in newest), default=0)
+
     def of_case(self, agency: str, case: str, *, until_ms: int) -> Iterator[SeenAccess]:
         """An agency's accesses in one case, up to an instant."""
         terms = {"agency": (agency.rstrip("*"),), "case": (case.rstrip("*"),)}

@@ -34,7 +34,9 @@ def add(
     name: Annotated[str, typer.Option(help="Name in words.")],
     role: Annotated[
         list[str],
-        typer.Option(help="read (search, view, export), approve (unmasking), keep (hold, erase)."),
+        typer.Option(
+            help="read (search, view, export), approve (unmasking), keep (hold, erase), supervise."
+        ),
     ],
     site: SiteOption = Path(),
     as_json: JsonOption = False,

@@ -28,6 +28,9 @@ def open_request(
     words: WordsOption,
     by: ByOption,
     case: Annotated[str | None, typer.Option(help="Number of the case in which it showed.")] = None,
+    certificate: Annotated[
+        str | None, typer.Option(help="Type of the certificate that is wrong.")
+    ] = None,
     evidence: Annotated[str | None, typer.Option(help="Reference of a document.")] = None,
     site: SiteOption = Path(),
     as_json: JsonOption = False,
@@ -59,6 +62,7 @@ def open_request(
             due_on=opened.due(loaded.config.supervision.correction_working_days),
             case=case,
             department=department,
+            certificate=certificate,
             evidence=evidence,
         )
         return await opened.matters.open_matter(draft, Deadline.after(supervised.LIMIT_S))
@@ -106,17 +110,23 @@ def escalate(
 def reply(
     request: IdArgument,
     words: WordsOption,
+    answer: Annotated[
+        Literal["corrected", "confirmed", "declined"],
+        typer.Option(help="The record was mended, is right, or is not theirs to decide."),
+    ],
     by: ByOption,
     site: SiteOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Note what the department answers.
+    """Note what the department answers; the agency that asked is told by an event.
 
-    Example: `yizheng correction reply D-2026-000001 --words "corrected" --by "records office"`
+    Example: `yizheng correction reply D-2026-000001 --answer corrected --words "date mended"
+    --by "records office"`
     """
     from gateway.model.matter import StepDraft
 
-    supervised.take(site, request, StepDraft(step="reply", by=by, words=words), as_json=as_json)
+    step = StepDraft(step="reply", by=by, words=words, answer=answer)
+    supervised.take(site, request, step, as_json=as_json)
 
 
 @app.command("verify")

@@ -7,7 +7,6 @@ days; both times by an auditor, as a recorded reading. Nobody states it.
 
 import sys
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -23,7 +22,7 @@ from gateway.cli.supervised import ByOption, IdArgument, WordsOption
 if TYPE_CHECKING:
     from gateway.audit.desk import Desk
     from gateway.config import Site
-    from gateway.model.matter import Matter, StepResult
+    from gateway.model.matter import Matter, Metric, StepResult
     from gateway.supervising import Supervision
 
 app: Final = typer.Typer(
@@ -187,25 +186,17 @@ def list_measures(
 
 
 def _measure(
-    site: "Site", desk: "Desk", reason: str, department: str, metric: str, days: int
+    site: "Site", desk: "Desk", reason: str, department: str, metric: "Metric", days: int
 ) -> float | None:
     """The figure of the last days, recorded as a reading before it is used."""
     from gateway.audit.seen import SeenLog
-    from gateway.model.instant import parse_ms
-    from gateway.supervision.kpi import measure
+    from gateway.supervising import Supervision
 
     desk.allow("search")
-    now = datetime.now(UTC)
-    first = now - timedelta(days=days)
-    with opened_index(site, shown=sys.stderr.isatty()) as (reader, _):
-        figures = measure(
-            SeenLog(reader).between(parse_ms(str(first)), parse_ms(str(now))),
-            certificates={},
-            items=(),
-            matters=(),
-            first=first.date(),
-            last=now.date(),
-        )
+    with (
+        closing(Supervision.open(site)) as opened,
+        opened_index(site, shown=sys.stderr.isatty()) as (reader, _),
+    ):
+        figure = opened.figure(SeenLog(reader), department, metric, days)
     desk.record("search", reason=reason, subject=metric, query={"adapter": [department]})
-    found = next((each for each in figures if each.department == department), None)
-    return None if found is None else getattr(found, metric)
+    return figure

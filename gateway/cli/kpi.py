@@ -45,6 +45,7 @@ def report(
     from gateway.config import load_site
     from gateway.errors import RequestError
     from gateway.keyring import gateway_signer, write_private
+    from gateway.supervising import REPORTS
     from gateway.supervision.kpi_report import format_report
 
     loaded = load_site(site)
@@ -56,7 +57,7 @@ def report(
             "PERIOD_INVALID", "--preliminary is for a month that is not over, and only for one"
         )
     name = f"kpi-{month:%Y-%m}{'-preliminary' if preliminary else ''}"
-    folder = loaded.state / "reports"
+    folder = loaded.state / REPORTS
     files = [folder / f"{name}.{suffix}" for suffix in ("xlsx", "json", "jws")]
     if not preliminary and any(file.exists() for file in files):
         raise RequestError("REPORT_EXISTS", str(files[1]))

@@ -17,6 +17,7 @@ from gateway.cli import (
     agency,
     agency_keys,
     agency_x509,
+    alarm,
     attribution,
     audit,
     audit_anomalies,
@@ -43,6 +44,7 @@ from gateway.cli import (
     grant,
     grant_explain,
     grant_review,
+    incident,
     item,
     item_read,
     keys,
@@ -85,6 +87,8 @@ app.add_typer(deferral.app, name="deferral")
 app.add_typer(event.app, name="event")
 app.add_typer(attribution.app, name="attribution")
 app.add_typer(kpi.app, name="kpi")
+app.add_typer(incident.app, name="incident")
+app.add_typer(alarm.app, name="alarm")
 app.add_typer(corrective.app, name="corrective")
 app.add_typer(correction.app, name="correction")
 app.add_typer(complaint.app, name="complaint")

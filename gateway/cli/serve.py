@@ -25,12 +25,12 @@ def serve(
 
     Example: `yizheng serve --site my-site --workers 2`
     """
+    import gateway.log  # before all others: see there
     from gateway import processes
     from gateway.config import load_site
-    from gateway.log import configure_logs
 
     began_s = time.monotonic()
-    configure_logs("supervisor")
+    gateway.log.configure_logs("supervisor")
     loaded = load_site(site)
 
     def on_ready(url: str) -> None:

@@ -8,6 +8,7 @@ generated from here. A code is a contract: it may be added, never renamed or giv
 from typing import Final
 
 from gateway.errors.case_codes import CASE_TABLE
+from gateway.errors.emergency_codes import INCIDENT_TABLE, LADDER_TABLE
 from gateway.errors.grant_codes import APPLICATION_TABLE, GRANT_TABLE
 from gateway.errors.refusal import Attribution, Refusal, Text
 from gateway.errors.refusal import row as _row
@@ -221,6 +222,7 @@ _TABLE: Final = (
          ("The department's system refused the gateway", "部门系统拒绝了本网关"),
          ("The gateway's operator has to mend the sign-in. Nothing is known about the record.",
           "须由网关运维方修复对接。未取得任何结论。")),
+    *LADDER_TABLE,
     # ---- the record ------------------------------------------------------------------------
     _row("ENTRY_TOO_LARGE", "record", 422, "consumer",
          ("The request is too long to be recorded", "请求内容过长，无法记录"),
@@ -287,6 +289,7 @@ _TABLE: Final = (
           "单位编号由小写字母、数字与连字符组成；detail 指明不符之处。")),
     *APPLICATION_TABLE,
     *SUPERVISION_TABLE,
+    *INCIDENT_TABLE,
     _row("AUDITOR_REFUSED", "", 403, "consumer",
          ("This auditor may not do that", "该审计人员无权执行此操作"),
          ("`yizheng auditor list` shows who may do what; sign with a key that is registered there.",

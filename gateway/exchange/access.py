@@ -30,6 +30,7 @@ class Access:
     `request` is set only after it was screened, so nothing unscreened can be recorded. `plan` is
     the id of the request on which it is made: for all materials of a case, or a standing order.
     None for a lookup by itself.
+    `is_held`: somebody waits for the answer on a connection.
     """
 
     __slots__ = (
@@ -41,6 +42,7 @@ class Access:
         "claim",
         "held",
         "holder",
+        "is_held",
         "kept",
         "known",
         "limits",
@@ -52,11 +54,18 @@ class Access:
     )
 
     def __init__(
-        self, caller: Caller, request_id: str, claim: Claim, plan: str | None = None
+        self,
+        caller: Caller,
+        request_id: str,
+        claim: Claim,
+        plan: str | None = None,
+        *,
+        is_held: bool = True,
     ) -> None:
         self.caller: Final = caller
         self.request_id: Final = request_id
         self.plan: Final = plan
+        self.is_held: Final = is_held
         self.claim: Claim | None = claim
         self.held: Held | None = None
         self.request: LookupRequest | None = None

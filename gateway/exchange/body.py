@@ -126,6 +126,17 @@ def parse_deferral_closing(body: bytes) -> DeferralClosing:
     return closing
 
 
+def parse_body(body: bytes, form: type[T]) -> T:
+    """Decode a body of supervision strictly; such are few, so no decoder is kept for them.
+
+    Raises:
+        RequestError: as `parse_lookup`.
+    """
+    asked = _decoded(msgspec.json.Decoder(form).decode, body)
+    _refuse_repeated(body, _count_members(_parse_members(body)))
+    return asked
+
+
 def _count_members(value: Any) -> int:
     """Members of all objects inside; what was decoded before is not nested deeply."""
     if isinstance(value, dict):

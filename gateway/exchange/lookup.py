@@ -44,7 +44,7 @@ from gateway.model.grant import Decision, Deny, Permit
 from gateway.model.ids import parse_holder
 from gateway.model.lookup import LookupAnswer, LookupRequest
 from gateway.model.screening import screen_request
-from gateway.office_port import CaseGate
+from gateway.office_port import CaseGate, Ladder
 from gateway.ports import (
     AccessPolicy,
     AdapterDirectory,
@@ -72,6 +72,7 @@ class Lookup:
         nonce_life_s: seconds after `created` at which a signature is too old by itself.
         x509_required: agencies that registered no X.509 certificate are refused as well.
         cases: checks a request against its case; None where there are no cases.
+        ladder: what may be asked of departments in an emergency.
         on_fault: told of a programming error, whose caller gets INTERNAL; must not raise.
 
     Attributes:
@@ -94,6 +95,7 @@ class Lookup:
         nonce_life_s: int,
         x509_required: bool = False,
         cases: CaseGate | None = None,
+        ladder: Ladder | None = None,
         on_fault: Callable[[BaseException], None],
     ) -> None:
         self._catalog: Final = catalog
@@ -107,7 +109,7 @@ class Lookup:
         self._recorder: Final = Recorder(
             audit, epochs, self._day, clock_s=clock_s, on_fault=on_fault
         )
-        self._source: Final = Source(departments, cache, sealer, clock_s=clock_s)
+        self._source: Final = Source(departments, cache, sealer, clock_s=clock_s, ladder=ladder)
         self._nonce_life_s: Final = nonce_life_s
         self._x509_required: Final = x509_required
         self._cases: Final = cases

@@ -14,7 +14,9 @@
 3. No record, no answer: entries first, then one act with the digest of the whole answer, then the
    answer. If any of them cannot be made durable, nothing leaves.
 4. One that fails is that material's outcome, and never the others'.
-5. A material that is deferred says so; one that is had now is deferred no longer.
+5. What no call of the case had obtained before is told by an event, beside the act: by then it has
+   its entry. An event that cannot be kept now is told by the next call.
+6. A material that is deferred says so; one that is had now is deferred no longer.
 """
 
 import asyncio
@@ -24,6 +26,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any, Final, final
 
 import msgspec
+import structlog
 
 from gateway.crypto.digest import sha256
 from gateway.crypto.random import random_piece
@@ -31,6 +34,7 @@ from gateway.errors import AuditError, RequestError, StoreError, TrustError
 from gateway.exchange.access import Access, check_limit, check_x509
 from gateway.exchange.body import parse_materials
 from gateway.exchange.lookup import Lookup
+from gateway.exchange.obtained import obtained_of
 from gateway.exchange.one_off import make_notice
 from gateway.exchange.outcome import judge, offer_commitment, offer_deferral, todo_of
 from gateway.exchange.plan import Line, Plan, Planner
@@ -38,14 +42,17 @@ from gateway.exchange.reply import JSON, Refused, Reply, problem_reply
 from gateway.model.deferral import OpenDeferral
 from gateway.model.holder import Holder
 from gateway.model.limits import Allowance
+from gateway.model.office_event import MaterialObtained
 from gateway.model.plan import SETTLED, MaterialAnswer, MaterialsAnswer
 from gateway.model.working_day import WorkingDays
-from gateway.office_port import CaseAct, CaseBook, CaseLog, DeferralBook
+from gateway.office_port import CaseAct, CaseBook, CaseLog, DeferralBook, ObtainedShelf
 from gateway.ports import AdapterDirectory, Caller, Catalog, Claim, Held, RateLimits
 from gateway.sdk import Deadline
 
 #: Seconds of the deadline that materials leave to the record of the whole.
 _RECORD_RESERVE_S: Final = 0.25
+
+_log = structlog.get_logger()
 
 _encode_said = msgspec.json.Encoder(order="deterministic").encode
 _encode_answer = msgspec.json.Encoder().encode
@@ -82,6 +89,7 @@ class Materials:
 
     Args:
         lookup: the corridor.
+        obtained: told what was obtained.
         days: the site's calendar.
         clock: aware UTC now.
         utc_offset_h: hours east of UTC of the site's days.
@@ -99,6 +107,7 @@ class Materials:
         catalog: Catalog,
         departments: AdapterDirectory,
         limits: RateLimits,
+        obtained: ObtainedShelf,
         days: WorkingDays,
         clock: Callable[[], datetime],
         utc_offset_h: float,
@@ -110,6 +119,7 @@ class Materials:
         self._deferrals: Final = deferrals
         self._departments: Final = departments
         self._limits: Final = limits
+        self._obtained: Final = obtained
         self._days: Final = days
         self._clock: Final = clock
         self._zone: Final = timezone(timedelta(hours=utc_offset_h))
@@ -127,18 +137,27 @@ class Materials:
                 else.
         """
         handling, code = _Handling(caller, request_id), None
+        obtained: tuple[MaterialObtained, ...] = ()
         try:
             check_x509(caller, required=self._x509_required)
             limit = self._limits.take_agency(caller.agency)
             if limit is not None:
                 handling.limits = (limit,)
                 check_limit(limit)
-            reply = await self._work(handling, body, deadline)
+            reply, obtained = await self._work(handling, body, deadline)
         except (RequestError, StoreError, TrustError) as error:
             reply, code = problem_reply(Refused.because(error), request_id), error.code
-        return await self._record(handling, reply, code, deadline)
+        try:
+            async with asyncio.TaskGroup() as group:
+                recording = group.create_task(self._record(handling, reply, code, deadline))
+                group.create_task(self._tell(caller.agency.id, obtained, deadline))
+        except* AuditError as failed:
+            raise _first(failed) from None
+        return recording.result()
 
-    async def _work(self, handling: _Handling, body: bytes, deadline: Deadline) -> Reply:
+    async def _work(
+        self, handling: _Handling, body: bytes, deadline: Deadline
+    ) -> tuple[Reply, tuple[MaterialObtained, ...]]:
         caller, today = handling.caller, self._today()
         asked = parse_materials(body)
         plan = self._planner.make(caller.agency.id, asked, today)
@@ -163,7 +182,8 @@ class Materials:
         )
         digest = sha256(whole)
         handling.said = _said(plan, answers, digest)
-        return Reply(200, JSON, whole, digest, "materials")
+        obtained = obtained_of(handling.number, plan.item.code, answers)
+        return Reply(200, JSON, whole, digest, "materials"), obtained
 
     async def _close_deferrals(
         self,
@@ -253,6 +273,14 @@ class Materials:
 
     def _today(self) -> date:
         return self._clock().astimezone(self._zone).date()
+
+    async def _tell(
+        self, agency: str, obtained: tuple[MaterialObtained, ...], deadline: Deadline
+    ) -> None:
+        try:
+            await self._obtained.note(agency, obtained, deadline)
+        except StoreError as error:
+            _log.warning("what was obtained is told later", code=error.code)
 
     async def _record(
         self, handling: _Handling, reply: Reply, code: str | None, deadline: Deadline

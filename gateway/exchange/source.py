@@ -5,6 +5,9 @@
 2. A department that compares by itself is asked each time: what it said is neither kept nor
    replaced by what is kept. Where it leaves a verification to us, its record is compared.
 3. When it is unavailable or late, an older answer takes its place if the certificate type allows.
+4. In an emergency the department's rung decides first (`gateway.model.rung`): an older answer takes
+   its place before it is asked, or nobody asks it. What is refused then is *unavailable* on record,
+   by the gateway and not by the department.
 """
 
 import asyncio
@@ -13,19 +16,24 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from gateway.errors import AdapterTimeout, AdapterUnavailable
+from gateway.errors import REFUSALS, AdapterTimeout, AdapterUnavailable, Refusal
 from gateway.exchange.access import Access
 from gateway.exchange.answer import Compared, make_answer
 from gateway.exchange.known import Known
+from gateway.exchange.reply import Refused
 from gateway.model.answer import Absent, Found, NotFound, Sealed, Verified
 from gateway.model.asked import claims_of, keys_of
 from gateway.model.instant import format_time_s, format_unix_s
-from gateway.model.lookup import LookupAnswer
+from gateway.model.lookup import LookupAnswer, Operation
+from gateway.model.rung import Rung
+from gateway.office_port import Ladder
 from gateway.ports import AdapterDirectory, Cached, ResultCache, Sealer
 from gateway.sdk import Deadline, Query
 
 #: Seconds of the deadline that a department cannot use up: its failure has to be recorded, too.
 RECORD_RESERVE_S: Final = 0.5
+#: After which whoever was refused in an emergency may try again: people have to end it.
+_EMERGENCY_RETRY_S: Final = 30
 
 
 class Source:
@@ -33,6 +41,7 @@ class Source:
 
     Args:
         clock_s: UNIX seconds.
+        ladder: what may be asked of each department; None is everything.
     """
 
     def __init__(
@@ -42,19 +51,26 @@ class Source:
         sealer: Sealer,
         *,
         clock_s: Callable[[], float],
+        ladder: Ladder | None = None,
     ) -> None:
         self._departments: Final = departments
         self._cache: Final = cache
         self._sealer: Final = sealer
         self._clock_s: Final = clock_s
+        self._ladder: Final = ladder
 
-    async def answer(self, access: Access, known: Known, deadline: Deadline) -> LookupAnswer:
+    async def answer(
+        self, access: Access, known: Known, deadline: Deadline
+    ) -> LookupAnswer | Refused:
         """Ask the department, and note in `access` how that went.
 
         Raises:
             DepartmentError: it has no answer, and nobody has an older one.
             TimeoutError: the deadline is over.
         """
+        rung = "normal" if self._ladder is None else self._ladder.now.of(known.adapter)
+        if rung != "normal" and (spared := self._spare(access, known, rung)) is not None:
+            return spared
         access.adapter = known.adapter
         sooner = Deadline(deadline.at_s - RECORD_RESERVE_S)
         started_s = time.monotonic()
@@ -74,6 +90,15 @@ class Source:
         if is_kept:  # meanwhile, or by another node: the department heard nothing of this request
             access.served_from, access.adapter, access.adapter_ms = "cache", None, None
         return make_answer(access, known.request, known.certificate, said, self._sealer)
+
+    def _spare(self, access: Access, known: Known, rung: Rung) -> LookupAnswer | Refused | None:
+        """What takes the place of asking on this rung; None where the department is asked."""
+        older = self._older(known)
+        if older is not None:
+            access.served_from = "stale"
+            return make_answer(access, known.request, known.certificate, older, self._sealer)
+        refusal = _refusal_on(rung, known.request.operation, is_held=access.is_held)
+        return None if refusal is None else Refused(refusal, "", retry_after_s=_EMERGENCY_RETRY_S)
 
     async def _obtain(
         self, access: Access, known: Known, deadline: Deadline
@@ -120,6 +145,18 @@ class Source:
 
     def _text(self, as_of: datetime | None) -> str:
         return format_time_s(as_of) if as_of else format_unix_s(self._clock_s())
+
+
+def _refusal_on(rung: Rung, operation: Operation, *, is_held: bool) -> Refusal | None:
+    match rung:
+        case "verify_only" if operation == "query":
+            return REFUSALS["DEPARTMENT_VERIFY_ONLY"]
+        case "ticket" if is_held:
+            return REFUSALS["DEPARTMENT_TICKET_ONLY"]
+        case "substitute":
+            return REFUSALS["DEPARTMENT_SUBSTITUTED"]
+        case _:
+            return None
 
 
 def _query(access: Access, known: Known, *, is_verification: bool = False) -> Query:

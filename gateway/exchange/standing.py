@@ -169,7 +169,7 @@ class StandingOrders:
             f"{signature.nonce}.r{order.tries}.{place}",
             now_s + self._nonce_life_s,
         )
-        access = Access(caller, random_piece().hex(), claim, plan=order.act)
+        access = Access(caller, random_piece().hex(), claim, plan=order.act, is_held=False)
         try:
             return await self._lookup.material(access, question, deadline)
         except AuditError as error:  # no record, no answer: another try will have its own

@@ -13,8 +13,9 @@ from gateway.model.entry import HolderMark
 
 ACT_VERSION: Final = 1
 
-#: What can be done. `receipt`, `certificates`, `events`, `case_…`, `deferral_…` and `ticket_…` are
-#: an agency's own, `invalidate` a department's; the others are auditors'.
+#: What can be done. `receipt`, `certificates`, `events`, `case_…`, `deferral_…`, `ticket_…` and
+#: `evaluation_give` are an agency's own, `invalidate` a department's; `matter_…` and
+#: `supervision_read` are anybody's who stands to a matter; the others are auditors'.
 Action = Literal[
     "search",
     "view",
@@ -42,6 +43,10 @@ Action = Literal[
     "ticket_open",
     "ticket_show",
     "events",
+    "supervision_read",
+    "matter_open",
+    "matter_step",
+    "evaluation_give",
 ]
 
 #: Whose signature covers a holder's number, or may: it stands sealed (`gateway.audit.sealed`).
@@ -57,6 +62,9 @@ SEALED_ACTIONS: Final[frozenset[Action]] = frozenset(
         "deferral_close",
         "ticket_open",
         "ticket_show",
+        "matter_open",
+        "matter_step",
+        "evaluation_give",
     }
 )
 
@@ -70,6 +78,7 @@ Happening = Literal[
     "deferral_closed",
     "matter_changed",
     "case_evaluated",
+    "incident_changed",
 ]
 
 
@@ -78,7 +87,8 @@ class SignedTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         authority: `@authority` as signed: the name by which the gateway was called.
-        target: method and path as signed, e.g. `GET /v1/receipts/7`; a query only of `events`.
+        target: method and path as signed, e.g. `GET /v1/receipts/7`; a query only of `events`
+            and `supervision_read`.
         signature_input: the signature's own member of Signature-Input, without its label.
     """
 
@@ -95,13 +105,14 @@ class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         salt: 16 random bytes in base64url, so that a leaf hash cannot be guessed.
         time: RFC 3339 UTC with milliseconds.
         actor: id of the auditor; of the agency for a receipt, its list of certificates or a case,
-            of the department for a signal.
+            of the department for a signal; about matters of any of the three.
         keyid: key of the actor that `signature` verifies with.
         reason: in the actor's words, screened for personal data; None with `request`, where there
             is no place for it.
-        subject: what it was about: a request id, an index, an epoch, another act's id, a case.
-        query: filters of a search or export, or what was said of a case, as canonical JSON; a
-            holder stands in `holder` instead.
+        subject: what it was about: a request id, an index, an epoch, another act's id, a case,
+            a matter.
+        query: filters of a search or export, or what was said of a case or matter, as canonical
+            JSON; a holder stands in `holder` instead.
         holder: who was searched for or unmasked.
         count: rows shown or found; None where it was not known when the act was recorded.
         outcome: `done`, or `refused` with `code`.

@@ -9,8 +9,9 @@ from msgspec import Meta
 from gateway.model.agency import AgencyKey, Label, Name
 
 #: `read`: search, view, export, report, evidence, and ask for an unmasking. `approve`: approve
-#: another person's. `keep`: legal holds and erasure.
-Role = Literal["read", "approve", "keep"]
+#: another person's. `keep`: legal holds and erasure. `supervise`: read matters of supervision, and
+#: take steps about them.
+Role = Literal["read", "approve", "keep", "supervise"]
 
 
 class Auditor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,9 +6,10 @@ ticket. Who evaluated is kept as a keyed digest only, and the unit that is rated
 the case, by which it could tell.
 """
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 Level = Literal[1, 2, 3, 4, 5]
 
@@ -69,6 +70,19 @@ class UnitEvaluation(msgspec.Struct, frozen=True):
     level: Level
     month: str
     words: str
+
+
+class EvaluationTotal(msgspec.Struct, frozen=True):
+    """How the cases of one unit, item and month were rated.
+
+    Attributes:
+        counts: of each level, from 1 非常不满意 to 5 非常满意.
+    """
+
+    agency: str
+    item: str
+    month: str
+    counts: Annotated[tuple[int, ...], Meta(min_length=5, max_length=5)]
 
 
 def for_unit(evaluation: Evaluation) -> UnitEvaluation:

@@ -34,6 +34,11 @@ Cause = Literal[
 #: Of a call-back: what the person said. Of a verification: what the measure did.
 StepResult = Literal["satisfied", "unsatisfied", "unreached", "improved", "not_improved"]
 Source = Literal["rating", "complaint", "audit", "monitor"]
+#: Figure by which a corrective measure is judged.
+Metric = Literal["availability", "error_share", "p50_ms", "p95_ms"]
+#: What a department says of data that is said to be wrong: it is mended, it is right, or it is not
+#: the department's to decide.
+CorrectionAnswer = Literal["corrected", "confirmed", "declined"]
 Words = Annotated[str, Meta(min_length=1, max_length=2000)]
 
 #: First letter of an id.
@@ -91,6 +96,7 @@ class MatterDraft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         by: who wrote it down.
         due_on: last day, on the site's calendar.
         department: adapter that it concerns.
+        certificate: type of the certificate that a correction request is about.
         demanded_at: when the material was demanded, RFC 3339 UTC.
         evidence: reference of a document that is kept elsewhere.
         source: of a corrective measure.
@@ -111,9 +117,10 @@ class MatterDraft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     evidence: str | None = None
     source: Source | None = None
     source_id: str | None = None
-    metric: str | None = None
+    metric: Metric | None = None
     before: float | None = None
     replay: Replay | None = None
+    certificate: str | None = None
 
 
 class StepDraft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -124,6 +131,7 @@ class StepDraft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         words: what is answered, done, or was said.
         owner: who has to answer from now on; with `assign` and `escalate`.
         cause: with the reply to a complaint.
+        answer: with the reply to a correction request.
         result: with `call_back` and `verify`.
         after: the metric's value, with `verify`.
     """
@@ -135,6 +143,7 @@ class StepDraft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cause: Cause | None = None
     result: StepResult | None = None
     after: float | None = None
+    answer: CorrectionAnswer | None = None
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -169,7 +178,7 @@ class Matter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.answered_at is None and today > self.draft.due_on
 
 
-def screen(draft: MatterDraft | StepDraft) -> None:
+def screen(draft: msgspec.Struct) -> None:
     """Refuse texts that hold a number of a person or an organisation.
 
     Raises:

@@ -65,12 +65,12 @@ class CaseClosed(msgspec.Struct, frozen=True, tag_field="kind", tag="case.closed
 
 
 class MaterialObtained(msgspec.Struct, frozen=True, tag_field="kind", tag="material.obtained"):
-    """A material of a case was obtained: the applicant need not bring it.
+    """A material of a case was obtained by `POST /v1/materials`, and by no call of the case before.
 
     Attributes:
         case: the agency's number of it.
         item: code of its item.
-        material: as the item names it.
+        material: as the item names it; its first 64 characters.
         certificate: type of the certificate that replaces it.
         holder: whose it is, masked.
         served_from: the department itself, or a cache.
@@ -98,7 +98,8 @@ class CorrectionAnswered(msgspec.Struct, frozen=True, tag_field="kind", tag="cor
 
     Attributes:
         correction: its id.
-        certificate: type of the certificate that was said to be wrong.
+        certificate: type of the certificate that was said to be wrong; the department where
+            whoever asked named none.
         answer: the record was corrected, was right, or the department does not decide.
         case: in which it was noticed; None for none.
     """
@@ -172,15 +173,17 @@ class IncidentOpened(msgspec.Struct, frozen=True, tag_field="kind", tag="inciden
 
     Attributes:
         incident: its id.
-        alarm: which threshold was passed.
-        step: of the degrade ladder.
+        alarm: which threshold was passed; `by_hand` where a person raised it.
+        step: of the degrade ladder, with which it begins.
         drill: nothing has happened; it is practised.
+        adapter: of the department that it is about; None for all.
     """
 
     incident: Word
     alarm: Word
     step: Word
     drill: bool = False
+    adapter: Word | None = None
 
     @property
     def subject(self) -> str:

@@ -7,7 +7,8 @@ from datetime import date, datetime
 from typing import Final, final
 
 from gateway.errors import RequestError
-from gateway.model.evaluation import LEVELS, Evaluation, EvaluationDraft
+from gateway.matter_port import EvaluationShelf
+from gateway.model.evaluation import LEVELS, Evaluation, EvaluationDraft, EvaluationTotal
 from gateway.model.instant import format_time_s
 from gateway.model.matter import MatterDraft
 from gateway.model.screening import holds_identifier
@@ -15,9 +16,23 @@ from gateway.office.matters import add_matter
 from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
 
+_COUNT: Final = """
+    INSERT INTO evaluation_counts VALUES (?, ?, ?, ?, 1)
+    ON CONFLICT (month, agency, item, level) DO UPDATE SET count = count + 1
+"""
+_TOTALS: Final = """
+    SELECT agency, item, month,
+        sum((level = 1) * count), sum((level = 2) * count), sum((level = 3) * count),
+        sum((level = 4) * count), sum((level = 5) * count)
+    FROM evaluation_counts WHERE coalesce(?, agency) = agency
+    GROUP BY month, agency, item ORDER BY month DESC, agency, item LIMIT ?
+"""
+#: Most rows of totals; the oldest are left out.
+_TOTAL_COUNT: Final = 1000
+
 
 @final
-class EvaluationBook:
+class EvaluationBook(EvaluationShelf):
     """The evaluations of a site.
 
     Args:
@@ -57,9 +72,11 @@ class EvaluationBook:
                     draft.evaluator, format_time_s(now), ticket,
                 ),
             )  # fmt: skip
+            month = format_time_s(now)[:7]
+            connection.execute(_COUNT, (month, draft.agency, draft.item, draft.level))
 
         await self._store.write(work, deadline)
-        return next(each for each in self.list_evaluations(draft.agency) if each.case == draft.case)
+        return self._select("agency = ? AND number = ?", draft.agency, draft.case)[0]
 
     def list_evaluations(self, agency: str | None = None) -> Sequence[Evaluation]:
         """Evaluations of one agency or of all, by time.
@@ -67,10 +84,13 @@ class EvaluationBook:
         Raises:
             StoreError: the store cannot be read.
         """
+        return self._select("coalesce(?, agency) = agency", agency)
+
+    def _select(self, condition: str, *values: str | None) -> Sequence[Evaluation]:
         rows = self._store.select(
-            "SELECT agency, item, level, given_at, words, number, ticket, evaluator IS NOT NULL "
-            "FROM evaluations WHERE coalesce(?, agency) = agency ORDER BY given_at, number",
-            agency,
+            "SELECT agency, item, level, given_at, words, number, ticket, evaluator IS NOT NULL "  # noqa: S608 -- our own conditions
+            f"FROM evaluations WHERE {condition} ORDER BY given_at, number",
+            *values,
         )
         return [
             Evaluation(
@@ -79,6 +99,19 @@ class EvaluationBook:
             )
             for unit, item, level, given_at, words, number, ticket, is_known in rows
         ]  # fmt: skip
+
+    def totals(self, agency: str | None) -> Sequence[EvaluationTotal]:
+        """Counts by unit, item and month, newest month first; of one agency or of all.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return [
+            EvaluationTotal(unit, item, month, (one, two, three, four, five))
+            for unit, item, month, one, two, three, four, five in self._store.select(
+                _TOTALS, agency, _TOTAL_COUNT
+            )
+        ]
 
 
 def _ticket(draft: EvaluationDraft, due_on: date) -> MatterDraft:

@@ -2,6 +2,7 @@
 """Matters in the office store: written once, then step by step; every step stays.
 
 A step is judged inside the transaction that writes it, so two people cannot both close a matter.
+The event of a correction that was answered stands in the same transaction.
 """
 
 import sqlite3
@@ -12,6 +13,7 @@ from typing import Any, Final, final
 import msgspec
 
 from gateway.errors import RequestError
+from gateway.matter_port import MatterShelf
 from gateway.model.instant import format_time_s
 from gateway.model.matter import (
     LETTERS,
@@ -23,12 +25,22 @@ from gateway.model.matter import (
     StepDraft,
     screen,
 )
+from gateway.model.office_event import CorrectionAnswered
+from gateway.model.standing import Standing
+from gateway.office.outbox import put_event
 from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
 
 Advance = Callable[[Matter, StepDraft, str], Matter]
 
 _COLUMNS: Final = "id, state, opened_at, draft, owner, answered_at, closed_at"
+_PAGE: Final = f"""
+    SELECT {_COLUMNS} FROM matters
+    WHERE kind = ? AND coalesce(?, state) = state AND (year, number) > (?, ?)
+        AND coalesce(?, agency) = agency
+        AND (? OR json_extract(draft, '$.department') IN (SELECT value FROM json_each(?)))
+    ORDER BY year, number LIMIT ?
+"""  # noqa: S608 -- our own columns
 _STEPS: Final = "SELECT at, state, draft FROM matter_steps WHERE id = ? ORDER BY number"
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 _parse_draft: Final = msgspec.json.Decoder(MatterDraft).decode
@@ -36,7 +48,7 @@ _parse_step: Final = msgspec.json.Decoder(StepDraft).decode
 
 
 @final
-class MatterBook:
+class MatterBook(MatterShelf):
     """The matters of a site.
 
     Args:
@@ -78,6 +90,33 @@ class MatterBook:
         )
         return [_matter(row, self._store.select(_STEPS, row[0])) for row in rows]
 
+    def page(
+        self,
+        standing: Standing,
+        kind: MatterKind,
+        state: MatterState | None,
+        *,
+        after: tuple[int, int],
+        limit: int,
+    ) -> Sequence[Matter]:
+        """Matters that are there for somebody, by year and number from behind `after` on.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        side = standing.side
+        rows = self._store.select(
+            _PAGE,
+            kind,
+            state,
+            *after,
+            standing.id if side == "agency" else None,
+            side != "department",
+            _encode(standing.adapters).decode(),
+            limit,
+        )
+        return [_matter(row, self._store.select(_STEPS, row[0])) for row in rows]
+
     async def open_matter(self, draft: MatterDraft, deadline: Deadline) -> Matter:
         """Keep a matter.
 
@@ -92,6 +131,26 @@ class MatterBook:
         )
         return self.show(matter_id)
 
+    async def open_once(self, draft: MatterDraft, content: bytes, deadline: Deadline) -> Matter:
+        """Keep a matter; the same content again, while that one is not closed, is that one.
+
+        Raises:
+            RequestError: MATTER_PERSONAL.
+            StoreError: it is not known to be kept.
+        """
+        screen(draft)
+        now = self._clock()
+
+        def work(connection: sqlite3.Connection) -> str:
+            known = connection.execute(
+                "SELECT id FROM matters WHERE content = ? AND state != 'closed'", (content,)
+            ).fetchone()
+            if known is not None:
+                return str(known[0])
+            return add_matter(connection, draft, now, content)
+
+        return self.show(await self._store.write(work, deadline))
+
     async def take(self, matter_id: str, step: StepDraft, deadline: Deadline) -> Matter:
         """Take a step.
 
@@ -100,7 +159,8 @@ class MatterBook:
             StoreError: it is not known to be kept.
         """
         screen(step)
-        at = format_time_s(self._clock())
+        now = self._clock()
+        at = format_time_s(now)
 
         def work(connection: sqlite3.Connection) -> None:
             query = f"SELECT {_COLUMNS} FROM matters WHERE id = ?"  # noqa: S608 -- our own columns
@@ -118,12 +178,18 @@ class MatterBook:
                 "INSERT INTO matter_steps VALUES (?, ?, ?, ?, ?)",
                 (matter_id, len(after.steps), at, after.state, _encode(step).decode()),
             )
+            _tell(connection, after, step, now)
 
         await self._store.write(work, deadline)
         return self.show(matter_id)
 
 
-def add_matter(connection: sqlite3.Connection, draft: MatterDraft, now: datetime) -> str:
+def add_matter(
+    connection: sqlite3.Connection,
+    draft: MatterDraft,
+    now: datetime,
+    content: bytes | None = None,
+) -> str:
     """Add a matter inside a transaction; returns its id."""
     (last,) = connection.execute(
         "SELECT coalesce(max(number), 0) FROM matters WHERE kind = ? AND year = ?",
@@ -131,7 +197,8 @@ def add_matter(connection: sqlite3.Connection, draft: MatterDraft, now: datetime
     ).fetchone()
     matter_id = f"{LETTERS[draft.kind]}-{now.year}-{last + 1:06}"
     connection.execute(
-        "INSERT INTO matters VALUES (?, ?, ?, ?, ?, 'open', NULL, ?, NULL, NULL, ?)",
+        "INSERT INTO matters (id, kind, year, number, agency, state, opened_at, draft, content) "
+        "VALUES (?, ?, ?, ?, ?, 'open', ?, ?, ?)",
         (
             matter_id,
             draft.kind,
@@ -140,9 +207,24 @@ def add_matter(connection: sqlite3.Connection, draft: MatterDraft, now: datetime
             draft.agency,
             format_time_s(now),
             _encode(draft).decode(),
+            content,
         ),
     )
     return matter_id
+
+
+def _tell(connection: sqlite3.Connection, matter: Matter, step: StepDraft, now: datetime) -> None:
+    """Put the event of an answered correction beside its step, for the agency that asked."""
+    draft = matter.draft
+    if draft.kind != "correction" or step.step != "reply" or step.answer is None:
+        return
+    answered = CorrectionAnswered(
+        correction=matter.id,
+        certificate=draft.certificate or draft.department or "",
+        answer=step.answer,
+        case=draft.case,
+    )
+    put_event(connection, answered, agency=draft.agency, now_s=now.timestamp())
 
 
 def _matter(row: tuple[Any, ...], steps: Sequence[tuple[Any, ...]]) -> Matter:

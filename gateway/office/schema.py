@@ -13,8 +13,9 @@ Rules:
 
 from typing import Final
 
+from gateway.office.emergency_schema import EMERGENCY
 from gateway.office.orders_schema import ORDERS
-from gateway.office.supervision_schema import SUPERVISION
+from gateway.office.supervision_schema import MATTER_CONTENT, SUPERVISION
 
 _CASES: Final = (
     # The state of each case. `version` leads to its newest content; 0 is what a lookup told.
@@ -104,5 +105,25 @@ _EVENTS: Final = (
     ) STRICT, WITHOUT ROWID""",
 )
 
+_OBTAINED: Final = (
+    # Each material of a case that was obtained, once; its event stands in `events`.
+    """CREATE TABLE obtained (
+        agency TEXT NOT NULL,
+        number TEXT NOT NULL,
+        material TEXT NOT NULL,
+        masked TEXT NOT NULL,
+        time_s INTEGER NOT NULL,
+        PRIMARY KEY (agency, number, material, masked)
+    ) STRICT, WITHOUT ROWID""",
+)
+
 #: Statements that lead from version n to n + 1, at n.
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_CASES, _EVENTS, SUPERVISION, ORDERS)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    _CASES,
+    _EVENTS,
+    SUPERVISION,
+    MATTER_CONTENT,
+    _OBTAINED,
+    EMERGENCY,
+    ORDERS,
+)

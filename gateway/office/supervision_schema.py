@@ -43,3 +43,22 @@ SUPERVISION: Final = (
         FOREIGN KEY (ticket) REFERENCES matters (id)
     ) STRICT, WITHOUT ROWID""",
 )
+
+#: What HTTP brought. `content` is a digest of the body and of who signed, so that a request whose
+#: answer was lost can be sent again and opens nothing twice.
+MATTER_CONTENT: Final = (
+    "ALTER TABLE matters ADD COLUMN content BLOB",
+    "CREATE INDEX matters_by_content ON matters (content) WHERE content IS NOT NULL",
+    # Evaluations counted as they come: whoever asks how a unit is rated waits for no scan.
+    """CREATE TABLE evaluation_counts (
+        month TEXT NOT NULL,
+        agency TEXT NOT NULL,
+        item TEXT NOT NULL,
+        level INTEGER NOT NULL CHECK (level BETWEEN 1 AND 5),
+        count INTEGER NOT NULL,
+        PRIMARY KEY (month, agency, item, level)
+    ) STRICT, WITHOUT ROWID""",
+    """INSERT INTO evaluation_counts
+        SELECT substr(given_at, 1, 7), agency, item, level, count(*) FROM evaluations
+        GROUP BY 1, 2, 3, 4""",
+)

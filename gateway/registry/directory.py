@@ -149,6 +149,10 @@ class Departments(AdapterDirectory):
         """How many connections the adapters may hold at once."""
         return self._connection_count
 
+    def waiting_counts(self) -> Mapping[str, int]:
+        """How many lookups of this process wait for a place at each department."""
+        return {name: guard.waiting_count for name, guard in self._guards.items()}
+
     def adapter_of(self, certificate: str, division: str | None) -> str | None:
         """Name of the adapter that answers this certificate there, the nearest one; or None."""
         return self._routes.adapter_of(certificate, division)

@@ -121,6 +121,11 @@ class Guard:
         reason = self._quarantine.reason if state == "quarantined" else self._breaker.reason
         return f"{state}: {reason}"
 
+    @property
+    def waiting_count(self) -> int:
+        """How many lookups wait for a place at the department."""
+        return self._slots.waiting_count
+
     async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
         """Ask the department.
 

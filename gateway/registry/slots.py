@@ -29,6 +29,11 @@ class Slots:
         self._max_waiting: Final = count
         self._waiting: Final[deque[asyncio.Future[None]]] = deque()
 
+    @property
+    def waiting_count(self) -> int:
+        """How many wait for a place."""
+        return len(self._waiting)
+
     def take(self) -> bool:
         """Take a place if one is free; each one has to be given back by `release`."""
         if not self.free_count:

@@ -21,7 +21,7 @@ METHOD: Final[Mapping[str, str]] = {
     "availability": "answered / asked 应答率; nothing asked: empty",
     "error_share": "(asked - answered) / asked 差错率, with the codes counted",
     "p50_ms, p95_ms": "nearest rank over the milliseconds of answered calls 应答耗时",
-    "stale": "answers from a stale copy because the department did not answer 过期数据",
+    "stale": "answers from a stale copy: the department did not answer, or was spared 过期数据",
     "cached": "answers from the cache, not counted as asked 缓存应答",
     "overdue": "matters of the department that were due in the month, and were answered later or "
     "not yet 逾期未复",
@@ -106,7 +106,8 @@ def _count(tally: _Tally, access: SeenAccess) -> None:
             tally.cached_count += 1
         case "stale":
             tally.stale_count += 1
-            tally.codes["STALE"] += 1  # the department was asked first, and did not answer
+            if access.adapter_ms is not None:  # the department was asked first, and did not answer
+                tally.codes["STALE"] += 1
         case None:
             if access.is_failed:
                 tally.codes[access.code or access.outcome] += 1

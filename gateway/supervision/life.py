@@ -9,8 +9,9 @@
 Rules:
 
 1. Whoever answers was named before. Escalation names somebody else; the due day stays.
-2. A complaint's reply says the cause. Complaints and bad ratings end by a call-back only, so every
-   one of them is called back; whoever is not reached is called again.
+2. A complaint's reply says the cause, a correction's whether the data was mended. Complaints and
+   bad ratings end by a call-back only, so every one of them is called back; whoever is not reached
+   is called again.
 3. A corrective measure ends when its figure, measured after, is better than before: the register
    is told that, and does not take anybody's word where there is a figure.
 4. What is closed stays closed.
@@ -81,6 +82,9 @@ def _check(matter: Matter, step: StepDraft) -> None:
                 raise _refused("a reply needs words")
             if (kind == "complaint") != (step.cause is not None):
                 raise _refused("a complaint's reply says the cause, and no other does")
+            if (kind == "correction") != (step.answer is not None):
+                raise _refused("a correction's reply says corrected, confirmed or declined, and"
+                               " no other does")  # fmt: skip
         case "call_back" | "verify":
             if _ENDS[kind] != step.step:
                 raise _refused(f"a {kind} ends by `{_ENDS[kind]}`")

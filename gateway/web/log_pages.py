@@ -90,8 +90,7 @@ class LogPages:
     async def _bundle(self, request: Request, request_id: str, tile: Tile) -> Answer:
         if "?" in request.target:
             raise RequestError("PATH_UNKNOWN", "no query follows")
-        signed, _, address, x509_sha256 = self._reads.signed(request)
-        caller = self._auditors.identify(signed, address, x509_sha256)
+        caller = self._auditors.identify(*self._reads.signed(request))
         check_recordable(caller.signature)
 
         def produce() -> tuple[Reply, int]:

@@ -6,12 +6,17 @@ out of them. So what a turn of the event loop brings goes through each stage as 
 verify ─▶ look up; and what the log has acknowledged: draft ─▶ sign ─▶ send. Under load that saves a
 tenth of an answer; one request alone waits for nobody.
 
+Who is turned away hears of it when the others of his turn were looked up, a part of a crowd in each
+turn: meanwhile new requests are read, and what the log has acknowledged is sent. Who is accepted
+does not wait until a crowd is refused, and a crowd that waits does not grow.
+
 Answers are sent as soon as the log has acknowledged all that it was given, not when the loop's turn
 ends: uvloop writes what a turn wrote behind all that it read, and refusing a crowd takes its time.
 """
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -26,6 +31,10 @@ from gateway.web.metrics import LookupMetrics
 from gateway.web.refusals import Refusals, report_fault
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Draft, Responder
+
+#: Turned away in one turn: as many times as many as may be answered, and at least so many.
+_REFUSAL_TIMES: Final = 2
+_REFUSAL_COUNT: Final = 32
 
 Send = Callable[[Answer], None]
 Examine = Callable[..., Examined]
@@ -66,6 +75,7 @@ class LookupDesk:
         self._call_soon: Final = asyncio.get_running_loop().call_soon
         self._is_turn_due = self._is_looking_up = False
         self._unrecorded_count = 0
+        self._turned_away: Final[deque[tuple[str, Send]]] = deque()
         self._examined: list[tuple[Examined, Request, str, Send, float]] = []
         self._recorded: list[tuple[Reply, RequestSignature, Send]] = []
 
@@ -75,17 +85,20 @@ class LookupDesk:
         Raises:
             GatewayError: it is refused before its signature was verified.
         """
-        if not self._is_turn_due:
-            self._is_turn_due = True
-            self._call_soon(self._end_turn)
+        self._want_turn()
         if not self._pressure.admits(request.peer.agency):
-            send(self._refusals.turn_away(request_id))
+            self._turned_away.append((request_id, send))
             return
         check_json(request)
         signed = signed_view(request, default_port=self._default_port)
         peer = request.peer
         examined = self._examine(signed, request.body, peer.address, x509_of(peer))
         self._examined.append((examined, request, request_id, send, time.monotonic()))
+
+    def _want_turn(self) -> None:
+        if not self._is_turn_due:
+            self._is_turn_due = True
+            self._call_soon(self._end_turn)
 
     def _end_turn(self) -> None:
         """Verify and look up what was examined in this turn."""
@@ -109,6 +122,17 @@ class LookupDesk:
                 _send(send, self._refusals.excuse(error, request, request_id))
         self._is_looking_up = False
         self._pressure.end_turn(looked_up_count)
+        self._turn_away()
+
+    def _turn_away(self) -> None:
+        """Refuse some of those for whom there is no time."""
+        refused = self._turned_away
+        count = max(_REFUSAL_COUNT, _REFUSAL_TIMES * self._pressure.limit)
+        for _ in range(min(len(refused), count)):
+            request_id, send = refused.popleft()
+            _send(send, self._refusals.turn_away(request_id))
+        if refused:
+            self._want_turn()
 
     def _on_recorded(
         self,

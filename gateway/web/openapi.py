@@ -36,6 +36,7 @@ from gateway.web.openapi_parameters import (
     TILE,
     WAIT,
 )
+from gateway.web.openapi_supervision import TYPES, supervision_paths
 
 _SCHEMA_PATH: Final = "#/components/schemas/"
 # Of targets that are no operation of this document.
@@ -109,6 +110,7 @@ def document() -> dict[str, Any]:
                 "get": _log_page("tile", "Hashes of the log 日志哈希", OCTETS, LEVEL, TILE)
             },
             "/log/tile/entries/{index}": {"get": _bundle()},
+            **supervision_paths(_case),
             **_catalog(),
             "/healthz": {"get": _page("healthz", "Liveness 存活", JSON)},
             "/readyz": {"get": _page("readyz", "Readiness 就绪", JSON, also=503)},
@@ -119,7 +121,7 @@ def document() -> dict[str, Any]:
             "/openapi.json": {"get": _page("openapi", "This document 本文档", JSON)},
             "/docs": {"get": _page("docs", "This document for people 接口文档页", "text/html")},
         },
-        "components": {"schemas": _schemas()},
+        "components": {"schemas": _schemas(), "headers": _headers()},
     }
 
 
@@ -137,6 +139,7 @@ def _schemas() -> dict[str, Any]:
             *ORDER_SCHEMAS,
             *(PublishedItems, PublishedList),
             EventPage,
+            *TYPES,
         ),
         ref_template=_SCHEMA_PATH + "{name}",
     )
@@ -192,14 +195,16 @@ def _case(
     summary: str,
     *,
     body: str | None = None,
+    about: tuple[str, ...] = ("ATTRIBUTION_PERSONAL", "CASE_ABSENT", "OFFICE_UNAVAILABLE"),
     further: tuple[str, ...] = (),
     answer: str = "CaseAnswer",
+    content: dict[str, Any] | None = None,
     at: tuple[dict[str, Any], ...] = (CASE,),
     is_ticket: bool = False,
 ) -> dict[str, Any]:
-    """A request about a case; without a body it covers its target alone."""
+    """A request about a case or a matter; without a body it covers its target alone."""
     signed = _signed_fields()
-    about = ("ATTRIBUTION_PERSONAL", "CASE_ABSENT", "OFFICE_UNAVAILABLE", *further)
+    about += further
     if body is not None:
         about += ("BODY_MALFORMED", "BODY_TOO_LARGE", "REQUEST_TIMEOUT", "CONTENT_TYPE_UNSUPPORTED")
         digest = _field(_SIGNED_FIELDS["Content-Digest"], name="Content-Digest", required=True)
@@ -214,7 +219,7 @@ def _case(
             else {"requestBody": {"required": True, "content": _content(JSON, body)}}
         ),
         "responses": {
-            "200": _done(_content(JSON, answer)),
+            "200": _done(content or _content(JSON, answer)),
             **({"202": _done(_content(JSON, answer))} if is_ticket else {}),
             **_problems(_refusals(*_WHO, *about), headers=_reply_headers()),
         },
@@ -367,8 +372,12 @@ def _problems(refusals: list[Refusal], *, headers: dict[str, Any]) -> dict[str, 
     return found
 
 
-def _reply_headers() -> dict[str, Any]:
+def _headers() -> dict[str, Any]:
     return {name: _field(text) for name, text in _REPLY_FIELDS.items()}
+
+
+def _reply_headers() -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in _REPLY_FIELDS}
 
 
 def _field(description: str, **members: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.audit.acts import SignedActs, check_recordable
 from gateway.crypto.digest import sha256
-from gateway.errors import AuditError, GatewayError, RequestError, TrustError
+from gateway.errors import AuditError, GatewayError, RequestError, StoreError, TrustError
 from gateway.exchange.access import check_limit, check_x509
 from gateway.exchange.reply import Refused, Reply, problem_reply
 from gateway.httpsig import SignedRequest
@@ -80,6 +80,14 @@ class SignedReads:
     ) -> Answer:
         """Answer the agency that signed, within its limits; who is not identified is raised."""
         caller = self._identify(*self.signed(request))
+        return await self.reply_within_limits(
+            caller, request_id, action, subject, lambda: make(caller)
+        )
+
+    async def reply_within_limits(
+        self, caller: Caller, request_id: str, action: Action, subject: str, make: Produce
+    ) -> Answer:
+        """Answer an identified agency within its limits."""
         check_recordable(caller.signature)
         limits: list[Allowance] = []
 
@@ -88,7 +96,7 @@ class SignedReads:
             if limit := self._limits.take_agency(caller.agency):
                 limits.append(limit)
                 check_limit(limit)
-            return make(caller)
+            return make()
 
         return await self.reply(caller, request_id, action, subject, produce, limits=limits)
 
@@ -108,7 +116,7 @@ class SignedReads:
         try:
             try:
                 reply, count = produce()
-            except (RequestError, TrustError) as error:
+            except (RequestError, StoreError, TrustError) as error:
                 reply, code = _problem(error, request_id), error.code
             index = await self._acts.record(
                 caller, action, deadline, subject=subject, count=count, code=code

@@ -34,7 +34,7 @@ PAUSE_S = 0.01
 EXPECTED = {"AUDIT_UNAVAILABLE", "OVERLOADED", "connection lost"}
 #: What a machine that others use makes a department or the door say; no matter of the log's.
 OF_OTHERS = {"PROVIDER_TIMEOUT", "PROVIDER_UNAVAILABLE", "GATEWAY_BUSY"}
-_LIMIT_S = 15.0
+_LIMIT_S = 60.0
 _RECEIPT = re.compile(rb"index=(\d+)")
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: (\d+)")
 _REQUEST_ID = re.compile(rb'"request_id":"([^"]+)"')

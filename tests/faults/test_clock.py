@@ -32,7 +32,7 @@ HOUR_S, MONTH_S = 3600, 30 * 86_400
 STEP_TOLERANCE_MS = 1500
 PER_S, BURST = 20, 20
 REFUSED = frozenset({"NONCE_REPLAYED", "TIMESTAMP_EXPIRED"})
-LIMIT_S = 15.0
+LIMIT_S = 60.0
 #: A department that does not look at the clock.
 ACCOUNT = {"certificate": "housing_fund.account", "fields": ("account_status",)}
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)

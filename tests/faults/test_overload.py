@@ -37,8 +37,8 @@ FLOOD: Final = "yq-flood"
 MAX_WAIT_MS: Final = 3
 CONNECTIONS: Final = 100
 RUSHES: Final = 20
-#: Rushes of which the quiet one may be a victim: the first, and those that came in two turns.
-ROUGH: Final = 8
+#: Rushes of which the quiet one may be a victim: the first, and one after a pause of the machine.
+ROUGH: Final = 4
 _LIMIT_S: Final = 60.0
 
 

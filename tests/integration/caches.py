@@ -29,7 +29,7 @@ SEALED = Sealed(HEAD, bytes(64) + SHOWN, ("name",), "2026-11-22T08:00:00Z")
 TOKEN = present_sd_jwt(SEALED, SEALED.names)
 NEWER = Sealed(HEAD, b"\x01" * 64 + SHOWN, ("name",), "2026-11-22T09:00:00Z")
 ABSENT = Absent("2026-11-22T08:00:00Z")
-LIMIT_S = 10
+LIMIT_S = 30
 
 
 def kind(ttl_s: int = 600, stale_s: int = 0, name: str = "x.identity") -> CertificateType:

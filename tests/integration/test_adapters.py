@@ -19,7 +19,7 @@ from gateway.client import Refused, SignedAnswer
 pytestmark = pytest.mark.integration
 
 SCRIPT = Path(sys.executable).with_name("yizheng")
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 
 def listed(site: Path) -> dict[str, dict[str, Any]]:

@@ -17,7 +17,7 @@ from gateway.client import Refused
 from tests.integration.test_cli_agencies import run
 
 CODE = "yq-gjj-001"
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 #: Looks in a row that have to agree: two workers take turns as they like.
 LOOKS = 12
 

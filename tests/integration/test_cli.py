@@ -22,7 +22,7 @@ from gateway.cli.main import app
 from gateway.model.agency import Algorithm
 from tests.integration.wire import log_entries
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 SCRIPT = Path(sys.executable).with_name("yizheng")
 ASKING = (
     *("--certificate", "public_security.identity", "--item", "yq-gjj-001"),

@@ -22,7 +22,7 @@ from gateway.crypto.keys import generate_private_key, public_jwk, public_pem
 from tests.integration.wire import lookup_body, send, sign
 
 SCRIPT = Path(sys.executable).with_name("yizheng")
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 EFFECT_S = 1.0
 
 

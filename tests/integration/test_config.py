@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 EXIT_CONFIG = 78
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 
 class Mistake(msgspec.Struct, frozen=True):

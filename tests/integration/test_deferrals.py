@@ -100,14 +100,14 @@ async def defer(world: World, case: str, promise: str, **changes: Any) -> Deferr
         **changes,
     )
     async with world.client() as window:
-        return (await window.defer(MARRIAGE, asked)).deferral
+        return (await window.defer(MARRIAGE, asked)).answer.deferral
 
 
 async def wait_for(
     world: World, case: str, is_so: Callable[[DeferralRecord], bool]
 ) -> DeferralRecord:
     async with asyncio.timeout(LIMIT_S), world.client() as window:
-        while not is_so(record := (await window.deferral(case, MARRIAGE)).deferral):  # noqa: ASYNC110
+        while not is_so(record := (await window.deferral(case, MARRIAGE)).answer.deferral):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     return record
 
@@ -234,7 +234,7 @@ async def test_an_operator_lists_shows_and_closes_and_that_is_on_record(own: Wor
         sha256(invoice.deferral.promise.encode()).hex(),
     )
     async with own.client() as window:
-        opened = (await window.defer(invoice.name, asked)).deferral
+        opened = (await window.defer(invoice.name, asked)).answer.deferral
     named = (AGENCY, case, invoice.name)
     code, listed = await asyncio.to_thread(command, own, "deferral", "list", "--state", "open")
     assert code == 0
@@ -252,7 +252,7 @@ async def test_an_operator_lists_shows_and_closes_and_that_is_on_record(own: Wor
     async with own.client() as window:
         await window.close_deferral(case, invoice.name, "withdrawn")  # and changes nothing
         again = await window.deferral(case, invoice.name)
-    assert again.deferral.reason == "supplied"
+    assert again.answer.deferral.reason == "supplied"
 
 
 async def test_a_core_document_is_never_deferred_and_the_client_is_told_why(own: World) -> None:

@@ -32,7 +32,7 @@ from tests.integration.refusals import CASES, VARIANTS
 from tests.integration.wire import log_entries, send
 
 ACCOUNT = {"certificate": "housing_fund.account", "fields": ("name", "balance")}
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 class Traces(msgspec.Struct, frozen=True):

@@ -29,7 +29,7 @@ from gateway.errors import GatewayError
 from tests.integration.conftest import FRAGILE_DEADLINE_S
 from tests.integration.wire import log_entries, lookup_body, send, sign
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 ACCOUNT = {"certificate": "housing_fund.account", "fields": ("account_status",)}
 
 
@@ -277,6 +277,7 @@ async def test_a_department_that_is_away_is_told_and_hurts_no_other(fragile: Wor
             "epoch": "ok",
             "site": "ok",
             "office": "ok",
+            "ladder": "normal",
             "adapter:housing_fund": "ok",
             "adapter:public_security": "PROVIDER_UNAVAILABLE",
         },

@@ -26,7 +26,7 @@ from tests.integration.wire import Draft, lookup_body, send, sign
 
 #: Of lookups; the methods, fields and bounds that it tries in turn come on top.
 EXAMPLES: Final = int(os.environ.get("YIZHENG_FUZZ_EXAMPLES", "100"))
-LIMIT_S: Final = 20.0
+LIMIT_S: Final = 60.0
 LOOKUPS: Final = "/v1/lookups"
 #: What a schema allows may still name nobody, or an item that is not published: a refusal is right.
 NOT_PROMISED: Final = [checks.positive_data_acceptance]

@@ -23,7 +23,7 @@ from gateway.audit.store.reader import LogReader
 from gateway.model.act import Act
 from gateway.model.record import parse_record
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 def run(*arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:

@@ -92,7 +92,7 @@ async def test_who_asks_the_store_while_another_is_answered_gets_that_answer(
     async with node(server) as one, asyncio.TaskGroup() as group:
         first = group.create_task(origin(one, slow))
         await started.wait()
-        look = one._look
+        look = one._look  # the moment between two of its steps
 
         async def answered_meanwhile(*asked: object) -> object:
             seen = await look(*asked)  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ from gateway.model.record import Record, parse_record
 from tests.integration.test_cases import body_of, put
 from tests.integration.test_search import readiness, run
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 MATERIAL = "居民身份证复印件"
 
 

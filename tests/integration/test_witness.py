@@ -50,7 +50,7 @@ from tests.unit.witness.logs import SIGNER as MEMORY_SIGNER
 from tests.unit.witness.logs import MemoryLog
 
 KILLS = min(int(os.environ.get("YIZHENG_KILLS", "2")), 50)
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 REWRITES = ("rolled back", "forked", "forked and longer", "made anew", "made anew and longer")
 
 

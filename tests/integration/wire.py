@@ -33,7 +33,7 @@ COVERED: Final = (
     "content-type",
     "content-digest",
 )
-_LIMIT_S: Final = 20.0
+_LIMIT_S: Final = 60.0
 
 
 class Draft(msgspec.Struct, frozen=True):

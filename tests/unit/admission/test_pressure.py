@@ -21,9 +21,13 @@ class Turns:
     """A loop whose turns end when the test says so."""
 
     def __init__(self, budget_s: float) -> None:
-        self.worked_s = 0.0
+        self.worked_s = self.idle_s = 0.0
         self.junk_part = JUNK_PART
-        self.pressure = TurnPressure(budget_s, work_s=lambda: self.worked_s)
+        self.pressure = TurnPressure(
+            budget_s,
+            work_s=lambda: self.worked_s,
+            clock_s=lambda: self.worked_s + self.idle_s,
+        )
 
     def turn(self, agencies: Iterable[str], cost_s: float = COST_S) -> Counter[str]:
         """Who was admitted of those who came in this order; `JUNK` fails when it is verified."""
@@ -41,6 +45,21 @@ class Turns:
 @pytest.fixture
 def turns() -> Turns:
     return Turns(100.5 * COST_S)  # sums of costs are rounded
+
+
+def test_what_an_idle_loop_does_besides_does_not_make_a_lone_request_dear(turns: Turns) -> None:
+    for _ in range(100):
+        turns.idle_s += 0.2
+        turns.worked_s += 0.01  # files looked at, departments pinged
+        assert turns.turn(["a"]) == {"a": 1}
+    assert turns.turn(repeat("a", 100)) == {"a": 100}
+
+
+def test_many_at_once_teach_what_they_cost_even_after_a_pause(turns: Turns) -> None:
+    for _ in range(50):
+        turns.idle_s += 10.0
+        turns.turn(repeat("a", 20), cost_s=10 * COST_S)
+    assert turns.turn(repeat("a", 20), cost_s=10 * COST_S).total() <= 12
 
 
 def test_who_comes_within_the_budget_is_admitted(turns: Turns) -> None:
@@ -75,6 +94,36 @@ def test_who_comes_new_into_a_crowd_gets_a_share(turns: Turns) -> None:
     turns.turn(repeat("flood", 1000))
     admitted = turns.turn(chain(repeat("flood", 1000), repeat("new", 10)))
     assert admitted["new"] == 10
+
+
+@pytest.mark.parametrize("calm_turns", [1, 10])
+def test_a_quiet_agency_keeps_its_places_between_the_waves_of_a_flood(
+    turns: Turns, calm_turns: int
+) -> None:
+    wave = [*repeat("flood", 300), "quiet", "quiet"]
+    turns.turn(wave)
+    for _ in range(calm_turns):
+        turns.turn(["flood"])
+        assert turns.turn(wave)["quiet"] >= 1
+        turns.turn(["flood"])
+
+
+def test_places_that_a_flood_has_left_are_soon_anybodys(turns: Turns) -> None:
+    turns.turn(repeat("flood", 300))
+    assert turns.turn(repeat("b", 30)) == {"b": 30}  # within an equal share, as who comes new
+    for _ in range(8):
+        turns.turn(["b"])
+    assert turns.turn(repeat("b", 90)) == {"b": 90}
+    for _ in range(16):
+        turns.turn(["b"])
+    assert turns.turn(repeat("c", 100)) == {"c": 100}
+
+
+def test_a_turn_in_which_nobody_came_changes_nothing(turns: Turns) -> None:
+    turns.turn([*repeat("flood", 300), "quiet"])
+    for _ in range(20):
+        turns.pressure.end_turn(0)
+    assert turns.turn([*repeat("flood", 300), "quiet"])["quiet"] == 1
 
 
 def test_dearer_requests_get_fewer_places(turns: Turns) -> None:

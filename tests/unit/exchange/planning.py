@@ -33,6 +33,7 @@ from gateway.model.office_section import OrdersSection
 from gateway.model.record import parse_record
 from gateway.office.cases import SqliteCaseBook
 from gateway.office.deferrals import SqliteDeferralBook
+from gateway.office.obtained import ObtainedBook
 from gateway.office.order_book import SqliteOrderBook
 from gateway.office.store import OfficeStore
 from gateway.policy.cases import CasePolicy
@@ -250,6 +251,7 @@ class Counter:
             catalog=catalog,
             departments=self.departments,
             limits=limits,
+            obtained=ObtainedBook(self.store, clock_s=NOW.timestamp),
             days=load_working_days(None),
             clock=lambda: NOW,
             utc_offset_h=8,

@@ -31,7 +31,7 @@ from gateway.model.grant import Decision, Grant
 from gateway.model.item import ServiceItem
 from gateway.model.limits import LimitsSection
 from gateway.model.material import Material
-from gateway.office_port import CaseGate
+from gateway.office_port import CaseGate, Ladder
 from gateway.policy.policy import GrantPolicy
 from gateway.ports import (
     AccessPolicy,
@@ -220,6 +220,7 @@ class Corridor:
         limits: LimitsSection | None = None,
         x509_required: bool = False,
         cases: CaseGate | None = None,
+        ladder: Ladder | None = None,
     ) -> None:
         self.now_ns = 0
         self.now_s = NOW.timestamp()
@@ -254,6 +255,7 @@ class Corridor:
             nonce_life_s=65,
             x509_required=x509_required,
             cases=cases,
+            ladder=ladder,
             on_fault=self.faults.append,
         )
 

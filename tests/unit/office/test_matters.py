@@ -9,10 +9,14 @@ import msgspec
 import pytest
 
 from gateway.errors import RequestError
-from gateway.model.evaluation import EvaluationDraft
+from gateway.model.evaluation import EvaluationDraft, EvaluationTotal
 from gateway.model.matter import StepDraft
+from gateway.model.office_event import CorrectionAnswered
+from gateway.model.standing import Standing
 from gateway.office.evaluations import EvaluationBook
 from gateway.office.matters import MatterBook
+from gateway.office.outbox import EventFeed
+from gateway.office.schema import MIGRATIONS
 from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
 from gateway.supervision.life import advance
@@ -115,3 +119,77 @@ async def test_clause_8_2_who_evaluated_is_nowhere_to_be_read(
     number = msgspec.structs.replace(RATED, case="other", words="140302190001010017")
     with pytest.raises(RequestError, match="identity number"):
         await evaluations.give(number, soon(), due_on=DUE)
+
+
+async def test_the_same_content_is_the_same_matter_until_that_is_closed(book: MatterBook) -> None:
+    draft = matter().draft
+    first = await book.open_once(draft, b"content", soon())
+    assert await book.open_once(draft, b"content", soon()) == first
+    assert (await book.open_once(draft, b"another", soon())).id == "C-2026-000002"
+    await book.take(first.id, ASSIGN, soon())
+    await book.take(first.id, StepDraft(step="reply", by="x", words="y", cause="other"), soon())
+    await book.take(first.id, StepDraft(step="call_back", by="x", result="satisfied"), soon())
+    assert (await book.open_once(draft, b"content", soon())).id == "C-2026-000003"
+
+
+async def test_a_page_shows_what_is_there_for_whoever_asks(book: MatterBook) -> None:
+    for agency, adapter in (("yq-gjj", "public_security"), ("yq-mzj", "housing_fund")) * 2:
+        draft = matter(kind="correction", agency=agency, department=adapter).draft
+        await book.open_matter(draft, soon())
+
+    def page(standing: Standing, after: tuple[int, int] = (0, 0), limit: int = 9) -> list[int]:
+        found = book.page(standing, "correction", None, after=after, limit=limit)
+        return [int(each.id[-6:]) for each in found]
+
+    assert page(Standing("auditor", "zhao")) == [1, 2, 3, 4]
+    assert page(Standing("agency", "yq-gjj")) == [1, 3]
+    assert page(Standing("department", "yq-ga", ("housing_fund",))) == [2, 4]
+    assert page(Standing("department", "yq-ga")) == []
+    assert page(Standing("auditor", "zhao"), after=(2026, 2), limit=1) == [3]
+    assert page(Standing("auditor", "zhao"), after=(2027, 0)) == []
+    assert book.page(Standing("auditor", "z"), "complaint", None, after=(0, 0), limit=9) == []
+
+
+async def test_an_answered_correction_is_told_to_who_asked(
+    book: MatterBook, store: OfficeStore
+) -> None:
+    draft = matter(kind="correction", department="public_security", case="YQ20261122-0001").draft
+    opened = await book.open_matter(draft, soon())
+    await book.take(opened.id, ASSIGN, soon())
+    reply = StepDraft(step="reply", by="x", words="y", answer="confirmed")
+    await book.take(opened.id, reply, soon())
+    [event] = EventFeed(store).page("yq-gjj", 0)
+    assert event.what == CorrectionAnswered(
+        opened.id, "public_security", "confirmed", "YQ20261122-0001"
+    )
+
+
+async def test_ratings_are_counted_by_unit_item_and_month(evaluations: EvaluationBook) -> None:
+    for number, (agency, level) in enumerate(
+        [("yq-gjj", 2), ("yq-gjj", 5), ("yq-gjj", 5), ("yq-mzj", 1)]
+    ):
+        draft = msgspec.structs.replace(RATED, agency=agency, case=f"YQ-{number}", level=level)
+        await evaluations.give(draft, soon(), due_on=DUE)
+    mine = EvaluationTotal("yq-gjj", "yq-gjj-001", "2026-11", (0, 1, 0, 0, 2))
+    assert evaluations.totals("yq-gjj") == [mine]
+    assert [total.agency for total in evaluations.totals(None)] == ["yq-gjj", "yq-mzj"]
+
+
+async def test_what_was_rated_before_counts_are_kept_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr("gateway.office.store.MIGRATIONS", MIGRATIONS[:3])
+        old = OfficeStore.open(tmp_path / "office")
+        values = ("yq-gjj", "YQ-1", "yq-gjj-001", 4, "", None, "2026-10-31T01:00:00Z", None)
+        await old.write(
+            lambda connection: connection.execute(
+                "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values
+            ),
+            soon(),
+        )
+        old.close()
+    store = OfficeStore.open(tmp_path / "office")
+    found = EvaluationBook(store, clock=lambda: NOW).totals(None)
+    store.close()
+    assert found == [EvaluationTotal("yq-gjj", "yq-gjj-001", "2026-10", (0, 0, 0, 1, 0))]

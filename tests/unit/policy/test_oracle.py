@@ -126,7 +126,7 @@ def scenes(draw: st.DrawFn) -> Scene:
     )
 
 
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(scenes())
 def test_the_policy_decides_like_the_oracle_and_always_names_its_rule(scene: Scene) -> None:
     decision, expected = scene.decide(), oracle(scene)

@@ -105,6 +105,30 @@ async def test_a_lookup_goes_to_the_department_that_answers(made: list[Recorded]
     assert [desk.calls for desk in made] == [["open", "lookup", "aclose"], ["open", "aclose"]]
 
 
+async def test_how_many_wait_for_a_place_is_told_of_each_department(made: list[Recorded]) -> None:
+    full = msgspec.structs.replace(site(), concurrency=2)
+    found = departments((full, Recorded), (site("other"), Other))
+    assert found.waiting_counts() == {"desk": 0, "other": 0}
+    await found.open()
+    answered = asyncio.Event()
+
+    async def late() -> object:
+        await answered.wait()
+        return FOUND
+
+    made[0].answer = late
+    asked = [asyncio.create_task(found.lookup(query(), Deadline.after(30))) for _ in range(3)]
+    async with asyncio.timeout(30):
+        while made[0].calls.count("lookup") < 2:  # noqa: ASYNC110 - the tasks bring it about
+            await asyncio.sleep(0)
+    assert found.waiting_counts() == {"desk": 1, "other": 0}
+    answered.set()
+    await asyncio.wait(asked)
+    assert [task.result() for task in asked] == [FOUND] * 3
+    assert found.waiting_counts() == {"desk": 0, "other": 0}
+    await found.aclose()
+
+
 async def test_an_open_that_fails_closes_everybody(made: list[Recorded]) -> None:
     found = departments((site(), Recorded), (site("b", {"secret": "env:DESK_NONE"}), Other))
     with pytest.raises(SetupError) as caught:

@@ -40,7 +40,9 @@ async def test_all_who_wait_can_be_turned_away_at_once() -> None:
         await slots.acquire(Deadline.after(LONG_S))
     waiting = [asyncio.create_task(slots.acquire(Deadline.after(LONG_S))) for _ in range(2)]
     await asyncio.sleep(0)
+    assert slots.waiting_count == 2
     slots.turn_away("open", retry_after_s=3)
+    assert slots.waiting_count == 0
     for task in waiting:
         with pytest.raises(AdapterUnavailable) as caught:
             await task

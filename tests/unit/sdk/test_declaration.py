@@ -38,6 +38,14 @@ def test_each_kind_is_understood(text: str, kind: str) -> None:
     assert set(made.fields[5].codes) == {"一级", "二级"}
 
 
+def test_a_declared_answer_is_served_stale_only_where_the_declaration_says_for_how_long() -> None:
+    [plain] = decode_declaration(HTTP, "adapter.toml").certificates
+    assert plain.type().stale_s == 0
+    text = HTTP.replace("ttl_s = 60", "ttl_s = 60\nstale_s = 300")
+    [allowing] = decode_declaration(text, "adapter.toml").certificates
+    assert (allowing.type().ttl_s, allowing.type().stale_s) == (60, 300)
+
+
 @pytest.mark.parametrize(
     ("base", "edit", "where", "detail", "remedy"),
     [

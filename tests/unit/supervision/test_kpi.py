@@ -53,6 +53,14 @@ def test_clause_8_3_2_a_department_is_measured_by_what_it_was_asked() -> None:
     assert figures.codes == {"PROVIDER_UNAVAILABLE": 1, "STALE": 1}
 
 
+def test_a_department_that_was_spared_in_an_emergency_has_not_failed() -> None:
+    spared = seen(served_from="stale", adapter=None, adapter_ms=None)
+    refused = unanswered(code="DEPARTMENT_SUBSTITUTED", adapter=None, adapter_ms=None)
+    figures = measured([seen(), spared, refused])["public_security"]
+    assert (figures.asked_count, figures.availability, figures.stale_count) == (1, 1.0, 1)
+    assert figures.codes == {}
+
+
 def test_who_was_not_asked_has_no_share() -> None:
     figures = measured([])["civil_affairs"]
     assert (figures.asked_count, figures.availability, figures.p50_ms) == (0, None, None)

@@ -3,6 +3,7 @@
 
 from datetime import date
 
+import msgspec
 import pytest
 
 from gateway.errors import RequestError
@@ -54,6 +55,7 @@ def test_clause_8_1_3_who_is_not_content_sends_it_back_and_who_is_not_reached_is
         ((StepDraft(step="assign", by="lead"),), "owner"),
         ((ASSIGN, StepDraft(step="reply", by="w", words="done")), "cause"),
         ((ASSIGN, StepDraft(step="reply", by="w", words=" ", cause="other")), "words"),
+        ((ASSIGN, msgspec.structs.replace(REPLY, answer="corrected")), "no other does"),
         ((ASSIGN, REPLY, StepDraft(step="verify", by="w", result="improved")), "call_back"),
         ((ASSIGN, REPLY, StepDraft(step="call_back", by="w")), "satisfied"),
         ((ASSIGN, REPLY, CALLED, ASSIGN), "it is closed"),
@@ -86,7 +88,11 @@ def test_a_correction_request_is_escalated_without_a_new_day_and_ends_by_a_verif
     above = after(assigned, StepDraft(step="escalate", by="lead", owner="director"))
     assert (above.state, above.owner) == ("assigned", "director")
     assert above.draft.due_on == assigned.draft.due_on
-    replied = after(above, StepDraft(step="reply", by="director", words="已更正"))
+    with pytest.raises(RequestError, match="corrected, confirmed or declined"):
+        after(above, StepDraft(step="reply", by="director", words="已更正"))
+    replied = after(
+        above, StepDraft(step="reply", by="director", words="已更正", answer="corrected")
+    )
     assert (
         after(replied, StepDraft(step="verify", by="w", result="not_improved")).state == "assigned"
     )

@@ -25,6 +25,8 @@ SECRET = "测试甲 must not leave"
 class Crowd(Pressure):
     """Admits whom the test says, and remembers who was asked about."""
 
+    limit = 10
+
     def __init__(self) -> None:
         self.is_full = False
         self.asked: list[str] = []

@@ -40,6 +40,8 @@ class Known(Examined):
 class Open(Pressure):
     """Admits as it is told."""
 
+    limit = 10
+
     def __init__(self, diary: list[str]) -> None:
         self.is_full = False
         self.looked_up_count = 0
@@ -238,13 +240,33 @@ async def test_a_fault_of_one_lookup_is_its_own(desk: Desk) -> None:
 async def test_who_is_too_much_is_refused_before_anything_is_examined(desk: Desk) -> None:
     desk.pressure.is_full = True
     desk.ask()
+    assert desk.diary == ["admit"]
+    await asyncio.sleep(0)
+    assert desk.diary == ["admit", "end of turn"]
     head, _, body = desk.answers[0].encode(close=False).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nRetry-After: 1" in head
     assert msgspec.json.decode(body)["code"] == "GATEWAY_BUSY"
-    assert desk.diary == ["admit"]
+
+
+async def test_a_crowd_is_refused_in_parts_and_who_is_accepted_meanwhile_goes_first(
+    desk: Desk,
+) -> None:
+    desk.pressure.is_full = True
+    for _ in range(100):
+        desk.ask()
     await asyncio.sleep(0)
-    assert desk.diary == ["admit", "end of turn"]
+    first = len(desk.answers)
+    assert 0 < first < 50
+    desk.pressure.is_full = False
+    desk.ask()
+    await asyncio.sleep(0)
+    assert desk.pressure.looked_up_count == 1
+    assert first < len(desk.answers) < 100
+    while len(desk.answers) < 100:  # nothing more has to arrive for that
+        before = len(desk.answers)
+        await asyncio.sleep(0)
+        assert len(desk.answers) > before
 
 
 async def test_a_body_that_is_no_json_is_refused_before_its_signature(desk: Desk) -> None:

@@ -20,7 +20,7 @@ from gateway.web.request import Peer
 from gateway.web.tls import LiveTLS, TLSFiles, TLSPort
 
 DEADLINE_S = 0.4
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -154,6 +154,8 @@ class CertificateDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=
         schemes: which holder numbers it can be asked by.
         fields: what an answer holds.
         ttl_s: seconds for which a found answer may be served again; 0 is never.
+        stale_s: seconds beyond `ttl_s` for which it may still be served, marked as stale, while the
+            department is away or is spared in an emergency; 0 is never.
         cache_scope: who may share a cached answer.
         holder_field: the field that repeats the holder's number.
         name_field: the field with the holder's name.
@@ -169,6 +171,7 @@ class CertificateDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=
     schemes: Annotated[tuple[Scheme, ...], Meta(min_length=1)]
     fields: Annotated[tuple[FieldDeclaration, ...], Meta(min_length=1)]
     ttl_s: Annotated[int, Meta(ge=0)] = 0
+    stale_s: Annotated[int, Meta(ge=0)] = 0
     cache_scope: CacheScope = "never"
     holder_field: str | None = None
     name_field: str | None = None
@@ -186,6 +189,7 @@ class CertificateDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=
             schemes=self.schemes,
             fields=tuple(field.field() for field in self.fields),
             ttl_s=self.ttl_s,
+            stale_s=self.stale_s,
             cache_scope=self.cache_scope,
             holder_field=self.holder_field,
             name_field=self.name_field,

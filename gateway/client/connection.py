@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agency's side: sign a lookup, send it, and believe only an answer that is bound to it.
-
-::
-
-    async with GatewayClient(url, signer=signer, gateway_key=pem) as gateway:
-        answer = await gateway.lookup(request)
+"""One signed request and its signed answer, over a connection that is kept.
 
 1. Every request is signed anew with its own nonce; a retry is a new request.
 2. An answer is returned only when the gateway's signature covers it and this very request, and
@@ -19,8 +14,8 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final, Self, TypeVar
-from urllib.parse import quote, urlsplit
+from typing import Final, Generic, Self, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -37,32 +32,16 @@ from gateway.httpsig import (
     request_signature_headers,
     verify_response_signature,
 )
-from gateway.model.case import CaseAnswer, CaseRegistration
-from gateway.model.deferral import (
-    DeferralAnswer,
-    DeferralClosing,
-    DeferralRecord,
-    DeferralRequest,
-    OwnReason,
-)
-from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
-from gateway.model.plan import MaterialsAnswer, MaterialsRequest
-from gateway.model.ticket import TicketAnswer
+from gateway.model.lookup import Problem
 
 T = TypeVar("T")
 
-_PATH: Final = "/v1/lookups"
 #: A ticket that runs is answered with 202, all else with 200.
 _ANSWERED: Final = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED})
 _NONCE_BYTES: Final = 18
 _MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 
 _encode = msgspec.json.Encoder().encode
-_parse_answer = msgspec.json.Decoder(LookupAnswer).decode
-_parse_materials = msgspec.json.Decoder(MaterialsAnswer).decode
-_parse_case = msgspec.json.Decoder(CaseAnswer).decode
-_parse_deferral = msgspec.json.Decoder(DeferralAnswer).decode
-_parse_ticket = msgspec.json.Decoder(TicketAnswer).decode
 _parse_problem = msgspec.json.Decoder(Problem).decode
 
 
@@ -73,55 +52,15 @@ class Receipt(msgspec.Struct, frozen=True):
     index: int
 
 
-class SignedAnswer(msgspec.Struct, frozen=True):
-    """An answer that has been verified.
+class Signed(msgspec.Struct, Generic[T], frozen=True):
+    """An answer that is proved to come from the gateway, and to be one to this very request.
 
     Attributes:
-        receipt: the audit entry that recorded it.
+        receipt: the record of the request in the gateway's log.
         body: the bytes that were signed; keep them with `receipt` as evidence.
     """
 
-    answer: LookupAnswer
-    receipt: Receipt
-    body: bytes
-
-
-class SignedMaterials(msgspec.Struct, frozen=True):
-    """What became of each material, proved to come from the gateway.
-
-    Attributes:
-        answer: with the one-off notice; one that holds `answer` members decodes them as
-            `LookupAnswer` or `Problem`.
-        receipt: the act that recorded the call.
-        body: the bytes that were signed.
-    """
-
-    answer: MaterialsAnswer
-    receipt: Receipt
-    body: bytes
-
-
-class SignedDeferral(msgspec.Struct, frozen=True):
-    """How a deferral stands, proved to come from the gateway.
-
-    Attributes:
-        receipt: the act that recorded the call.
-    """
-
-    deferral: DeferralRecord
-    receipt: Receipt
-
-
-class SignedTicket(msgspec.Struct, frozen=True):
-    """How a ticket stands, proved to come from the gateway.
-
-    Attributes:
-        answer: once it is done its `answer` decodes as `LookupAnswer` or `Problem`.
-        receipt: the act that recorded the call.
-        body: the bytes that were signed.
-    """
-
-    answer: TicketAnswer
+    answer: T
     receipt: Receipt
     body: bytes
 
@@ -170,14 +109,14 @@ def make_tls(
     return context
 
 
-class GatewayClient:
-    """One agency's connection to one gateway.
+class SignedConnection:
+    """Somebody's connection to one gateway.
 
     Args:
         url: scheme, host and port of the gateway.
-        signer: the agency's private key under its registered `keyid`.
+        signer: the private key under its registered `keyid`.
         gateway_key: the gateway's public key in PEM, got by a way that you trust.
-        timeout_s: for one whole lookup.
+        timeout_s: for one whole request.
         tls: of `make_tls`; None trusts the system's authorities and presents no certificate.
         clock: UNIX seconds.
     """
@@ -223,115 +162,67 @@ class GatewayClient:
         if self._session is not None:
             await self._session.close()
 
-    async def lookup(self, request: LookupRequest) -> SignedAnswer:
-        """Ask for one certificate.
+    async def get(
+        self, target: str, parse: Callable[[bytes], T], *, accept: str = "*/*"
+    ) -> Signed[T]:
+        """Ask for what is read.
 
         Raises:
-            Refused: the gateway or the department said no.
+            Refused: the gateway said no.
             TrustError: the answer is not a signed answer to this request.
             GatewayError: GATEWAY_UNREACHABLE.
         """
-        return SignedAnswer(*await self._exchange("POST", _PATH, request, _parse_answer))
+        return await self._exchange("GET", target, None, parse, accept=accept)
 
-    async def materials(self, request: MaterialsRequest) -> SignedMaterials:
-        """Ask for everything that an item requires of the holders of a registered case.
-
-        Raises:
-            GatewayError: as `lookup`.
-        """
-        return SignedMaterials(
-            *await self._exchange("POST", "/v1/materials", request, _parse_materials)
-        )
-
-    async def open_ticket(self, request: LookupRequest) -> SignedTicket:
-        """Ask for one certificate of a slow department without holding the connection for it.
+    async def send(
+        self, method: str, target: str, request: object, parse: Callable[[bytes], T]
+    ) -> Signed[T]:
+        """Send what is asked or changed.
 
         Raises:
-            GatewayError: as `lookup`.
+            GatewayError: as `get`.
         """
-        return SignedTicket(*await self._exchange("POST", "/v1/tickets", request, _parse_ticket))
-
-    async def ticket(self, number: str) -> SignedTicket:
-        """How a ticket stands; with its answer once it is done.
-
-        Raises:
-            GatewayError: as `lookup`; TICKET_EXPIRED once its answer is not kept any more.
-        """
-        path = f"/v1/tickets/{quote(number, safe='')}"
-        return SignedTicket(*await self._exchange("GET", path, None, _parse_ticket))
-
-    async def register_case(self, number: str, registration: CaseRegistration) -> Receipt:
-        """Register a case, or what has changed of it.
-
-        Args:
-            number: the agency's own.
-
-        Raises:
-            GatewayError: as `lookup`.
-        """
-        path = f"/v1/cases/{quote(number, safe='')}"
-        return (await self._exchange("PUT", path, registration, _parse_case))[1]
-
-    async def defer(self, material: str, request: DeferralRequest) -> SignedDeferral:
-        """Let a material come later 容缺受理; until its day the gateway asks on this signature.
-
-        Raises:
-            GatewayError: as `lookup`.
-        """
-        path = _deferral_path(request.attribution.case, material)
-        return _deferral(await self._exchange("PUT", path, request, _parse_deferral))
-
-    async def deferral(self, case: str, material: str) -> SignedDeferral:
-        """How the last deferral of a material stands.
-
-        Raises:
-            GatewayError: as `lookup`.
-        """
-        path = _deferral_path(case, material)
-        return _deferral(await self._exchange("GET", path, None, _parse_deferral))
-
-    async def close_deferral(self, case: str, material: str, reason: OwnReason) -> SignedDeferral:
-        """End a deferral: the applicant brought the document, or nobody waits for it any more.
-
-        Raises:
-            GatewayError: as `lookup`.
-        """
-        path, closing = f"{_deferral_path(case, material)}/close", DeferralClosing(reason)
-        return _deferral(await self._exchange("POST", path, closing, _parse_deferral))
+        return await self._exchange(method, target, _encode(request), parse)
 
     async def _exchange(
-        self, method: str, path: str, request: object, parse: Callable[[bytes], T]
-    ) -> tuple[T, Receipt, bytes]:
-        """One signed request, and its signed answer; `request` is None where it has no content."""
-        body = b"" if request is None else _encode(request)
-        headers, signature = self._sign(method, path, body)
+        self,
+        method: str,
+        target: str,
+        body: bytes | None,
+        parse: Callable[[bytes], T],
+        *,
+        accept: str = "*/*",
+    ) -> Signed[T]:
+        headers, signature = self._sign(method, target, body)
+        headers["Accept"] = accept
         if self._session is None:
             raise GatewayError("GATEWAY_UNREACHABLE", "the client is not open: use `async with`")
+        url = URL(self._url + target, encoded=True)  # as it was signed
         try:
             async with self._session.request(
-                method,
-                URL(self._url + path, encoded=True),
-                data=body or None,
-                headers=headers,
-                allow_redirects=False,
+                method, url, data=body, headers=headers, allow_redirects=False
             ) as response:
                 content = await _read_answer(response)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise GatewayError("GATEWAY_UNREACHABLE", type(error).__name__) from None
         return self._accept(response, content, signature, parse)
 
-    def _sign(self, method: str, path: str, body: bytes) -> tuple[dict[str, str], RequestSignature]:
+    def _sign(
+        self, method: str, target: str, body: bytes | None
+    ) -> tuple[dict[str, str], RequestSignature]:
         headers = {"Host": self._authority}
-        if body:
-            headers |= {"Content-Type": "application/json", "Content-Digest": content_digest(body)}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            headers["Content-Digest"] = content_digest(body)
         lines = {name.lower(): (value,) for name, value in headers.items()}
+        path, mark, query = target.partition("?")
         request = SignedRequest(
             method=method,
             authority=self._authority,
             path=path,
-            query="?",
+            query=mark + query or "?",
             lines=lambda name: lines.get(name, ()),
-            has_body=bool(body),
+            has_body=body is not None,
         )
         added = request_signature_headers(
             request,
@@ -348,7 +239,7 @@ class GatewayClient:
         body: bytes,
         signature: RequestSignature,
         parse: Callable[[bytes], T],
-    ) -> tuple[T, Receipt, bytes]:
+    ) -> Signed[T]:
         ok = response.status in _ANSWERED
         is_signed = "Signature" in response.headers
         if ok or is_signed:
@@ -363,20 +254,11 @@ class GatewayClient:
         receipt = _parse_receipt(response.headers.get("Audit-Receipt"))
         try:
             if ok and receipt is not None:
-                return parse(body), receipt, body
+                return Signed(parse(body), receipt, body)
             problem = _parse_problem(body)
         except msgspec.MsgspecError:
             raise TrustError("RESPONSE_UNTRUSTED", "the body is not of this protocol") from None
         raise Refused(problem, receipt if is_signed else None, is_signed=is_signed)
-
-
-def _deferral_path(case: str, material: str) -> str:
-    return f"/v1/cases/{quote(case, safe='')}/deferrals/{quote(material, safe='')}"
-
-
-def _deferral(exchanged: tuple[DeferralAnswer, Receipt, bytes]) -> SignedDeferral:
-    answer, receipt, _ = exchanged
-    return SignedDeferral(answer.deferral, receipt)
 
 
 async def _read_answer(response: aiohttp.ClientResponse) -> bytes:

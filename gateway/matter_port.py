@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The interfaces around matters: how the desk of supervision knows its books without SQLite.
+
+A page of its own beside `gateway.ports` and `gateway.office_port`.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Literal, Protocol
+
+from gateway.model.evaluation import Evaluation, EvaluationDraft, EvaluationTotal
+from gateway.model.holder import Holder
+from gateway.model.matter import Matter, MatterDraft, MatterKind, MatterState, Replay, StepDraft
+from gateway.model.reckoning import FigureWanted, ReplayWanted
+from gateway.model.standing import Standing
+from gateway.sdk import Deadline
+
+ReportForm = Literal["jws", "xlsx"]
+
+
+class MatterShelf(Protocol):
+    """Matters. Every method raises StoreError when the store cannot answer."""
+
+    def show(self, matter_id: str) -> Matter:
+        """A matter with its change log.
+
+        Raises:
+            RequestError: MATTER_ABSENT.
+        """
+
+    def page(
+        self,
+        standing: Standing,
+        kind: MatterKind,
+        state: MatterState | None,
+        *,
+        after: tuple[int, int],
+        limit: int,
+    ) -> Sequence[Matter]:
+        """Matters that are there for somebody, by year and number from behind `after` on."""
+
+    async def open_once(self, draft: MatterDraft, content: bytes, deadline: Deadline) -> Matter:
+        """Keep a matter; the same content again, while that one is not closed, is that one.
+
+        Args:
+            content: digest of what was asked, and by whom.
+
+        Raises:
+            RequestError: MATTER_PERSONAL.
+        """
+
+    async def take(self, matter_id: str, step: StepDraft, deadline: Deadline) -> Matter:
+        """Take a step.
+
+        Raises:
+            RequestError: MATTER_ABSENT, MATTER_STEP_REFUSED, MATTER_PERSONAL.
+        """
+
+
+class EvaluationShelf(Protocol):
+    """Evaluations. Every method raises StoreError when the store cannot answer."""
+
+    async def give(self, draft: EvaluationDraft, deadline: Deadline, *, due_on: date) -> Evaluation:
+        """Keep an evaluation, and open the ticket of a bad one.
+
+        Raises:
+            RequestError: EVALUATION_TWICE, MATTER_PERSONAL.
+        """
+
+    def totals(self, agency: str | None) -> Sequence[EvaluationTotal]:
+        """Counts by unit, item and month; of one agency or of all."""
+
+
+class SupervisedSite(Protocol):
+    """What the desk needs to know of the site."""
+
+    def due_of(self, kind: MatterKind) -> date:
+        """The day by which a matter of that kind is due that starts now.
+
+        Raises:
+            SetupError: a year on the way has no table.
+        """
+
+    def item_of(self, agency: str, case: str) -> str | None:
+        """The item of a known case."""
+
+    def applicant_of(self, agency: str, case: str) -> Holder | None:
+        """Whom a case is of, for the record."""
+
+    def evaluator(self, agency: str, case: str, holder: Holder) -> bytes:
+        """The keyed digest of who evaluates.
+
+        Raises:
+            RequestError: CASE_ABSENT, CASE_HOLDER_MISMATCH.
+        """
+
+    def today(self) -> date:
+        """The day in the site's zone."""
+
+    def adapter_of(self, certificate: str) -> str | None:
+        """The adapter that hands a certificate out; None where none does."""
+
+    def knows(self, agency: str, adapter: str) -> bool:
+        """Whether both are of this site."""
+
+    def report(self, month: str, form: ReportForm) -> bytes | None:
+        """The frozen report of a month."""
+
+
+class Reckoner(Protocol):
+    """Reckons from the log, beside the workers. Every method raises StoreError.
+
+    Never does it take an index that is not there, or not up to date, for an empty one.
+    """
+
+    async def replay(self, wanted: ReplayWanted, deadline: Deadline) -> Replay:
+        """What the log knows about a demand."""
+
+    async def figure(self, wanted: FigureWanted, deadline: Deadline) -> float | None:
+        """A department's figure; None where it was not asked."""

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what about which matters, as a table; and whose a matter is."""
+
+from typing import get_args
+
+import pytest
+
+from gateway.errors import RequestError
+from gateway.model.matter import MatterKind
+from gateway.model.standing import Standing
+from gateway.supervision.rights import Deed, check_deed, check_oversight, may, sees
+from tests.unit.supervision.seeing import matter
+
+AGENCY = Standing("agency", "yq-gjj")
+OTHER = Standing("agency", "yq-mzj")
+DEPARTMENT = Standing("department", "yq-ga", ("public_security",))
+NEIGHBOUR = Standing("department", "yq-zfgjj", ("housing_fund",))
+SUPERVISOR = Standing("auditor", "zhao")
+READER = Standing("auditor", "qian", may_change=False)
+KEEPER = Standing("auditor", "sun", may_read=False, may_change=False)
+WHO = {
+    "agency": AGENCY,
+    "department": DEPARTMENT,
+    "supervisor": SUPERVISOR,
+    "reader": READER,
+    "keeper": KEEPER,
+}
+DEEDS: tuple[Deed, ...] = ("read", "open", "assign", "escalate", "reply", "call_back", "verify")
+KINDS: tuple[MatterKind, ...] = get_args(MatterKind)
+
+# One letter a deed, in the order of DEEDS; a point is a no.
+TABLE = """
+            complaint  rating   corrective  correction
+agency      ro..rc.    r...r..  r...r..     ro....v
+department  .......    .......  .......     r...r..
+supervisor  r.aerc.    r.ae.c.  roae..v     r.ae..v
+reader      r......    r......  r......     r......
+keeper      .......    .......  .......     .......
+"""
+ROWS = [line.split() for line in TABLE.strip().splitlines()]
+CELLS = [
+    (who, kind, deed, letter != ".")
+    for who, *cells in ROWS[1:]
+    for kind, cell in zip(ROWS[0], cells, strict=True)
+    for deed, letter in zip(DEEDS, cell, strict=True)
+]
+
+
+def test_the_table_is_whole() -> None:
+    assert tuple(ROWS[0]) == KINDS
+    assert len(CELLS) == len(WHO) * len(KINDS) * len(DEEDS)
+
+
+@pytest.mark.parametrize(("who", "kind", "deed", "allowed"), CELLS)
+def test_who_may_do_what(who: str, kind: MatterKind, deed: Deed, *, allowed: bool) -> None:
+    assert may(WHO[who], kind, deed) is allowed
+    if allowed:
+        check_deed(WHO[who], kind, deed)
+        return
+    with pytest.raises(RequestError) as refused:
+        check_deed(WHO[who], kind, deed)
+    assert refused.value.code == "SUPERVISION_REFUSED"
+
+
+@pytest.mark.parametrize(
+    ("standing", "kinds"),
+    [
+        (AGENCY, KINDS),
+        (OTHER, ()),
+        (DEPARTMENT, ("correction",)),
+        (NEIGHBOUR, ()),
+        (SUPERVISOR, KINDS),
+        (READER, KINDS),
+        (KEEPER, ()),
+    ],
+)
+def test_whose_a_matter_is(standing: Standing, kinds: tuple[MatterKind, ...]) -> None:
+    seen = [
+        kind for kind in KINDS if sees(standing, matter(kind=kind, department="public_security"))
+    ]
+    assert tuple(seen) == kinds
+
+
+@pytest.mark.parametrize("standing", [AGENCY, DEPARTMENT, KEEPER])
+def test_what_is_for_auditors_is_for_those_who_may_read(standing: Standing) -> None:
+    check_oversight(SUPERVISOR)
+    check_oversight(READER)
+    with pytest.raises(RequestError) as refused:
+        check_oversight(standing)
+    assert refused.value.code == "SUPERVISION_REFUSED"
