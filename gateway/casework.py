@@ -11,13 +11,15 @@ from gateway.audit.cases import CaseActs
 from gateway.audit.client import SequencerClient
 from gateway.config import Site
 from gateway.errors import StoreError
+from gateway.exchange.case_requests import CaseRequests
 from gateway.exchange.cases import Cases
+from gateway.exchange.commitments import CaseCommitments
 from gateway.exchange.deferrals import Deferrals
 from gateway.exchange.lookup import Lookup
 from gateway.exchange.materials import Materials
-from gateway.exchange.on_record import OnRecord
 from gateway.exchange.plan import Planner
 from gateway.office.cases import SqliteCaseBook
+from gateway.office.commitments import CommitmentBook
 from gateway.office.deferrals import SqliteDeferralBook
 from gateway.office.obtained import ObtainedBook
 from gateway.office.store import FOLDER as OFFICE
@@ -90,6 +92,13 @@ class Casework:
             within_minutes=section.within_minutes,
             clock_s=time.time,
         )
+        self._commitments: Final = CommitmentBook(
+            self.store,
+            days=site.calendar,
+            exclusion_years=section.exclusion_years,
+            clock=clock,
+            utc_offset_h=site.config.site.utc_offset_h,
+        )
         self._acts: Final = CaseActs(audit, epochs=epochs, clock=clock, nonce_life_s=nonce_life_s)
 
     @property
@@ -101,10 +110,10 @@ class Casework:
             return error.code
         return "ok"
 
-    def door(self, limits: RateLimits) -> OnRecord:
-        """Has requests about cases done and recorded."""
+    def requests(self, limits: RateLimits) -> CaseRequests:
+        """Answers what belongs to a case, on record."""
         x509_required = self._site.config.http.client_x509 == "required"
-        return OnRecord(self._acts, self.book, limits, x509_required=x509_required)
+        return CaseRequests(self._acts, limits, x509_required=x509_required)
 
     def planner(self, catalog: Catalog) -> Planner:
         """Makes plans of the cases in the store."""
@@ -122,21 +131,28 @@ class Casework:
     ) -> dict[str, Folder]:
         """What the front desk has to know, by path."""
         config = self._site.config
+        requests = self.requests(limits)
         cases = Cases(
             book=self.book,
             gate=self.gate,
-            log=self._acts,
+            requests=requests,
             catalog=catalog,
-            limits=limits,
             clock=self._clock,
             utc_offset_h=config.site.utc_offset_h,
             clock_window_s=config.lookup.clock_window_s,
-            x509_required=config.http.client_x509 == "required",
+        )
+        commitments = CaseCommitments(
+            book=self.book,
+            commitments=self._commitments,
+            requests=requests,
+            catalog=catalog,
+            clock=self._clock,
+            utc_offset_h=config.site.utc_offset_h,
         )
         deferrals = Deferrals(
             book=self.deferrals,
             cases=self.book,
-            door=self.door(limits),
+            requests=requests,
             planner=self.planner(catalog),
             departments=departments,
             days=self._site.calendar,
@@ -147,7 +163,12 @@ class Casework:
         )
         deadline_s, port = config.lookup.deadline_s, default_port(config.http)
         desk = CaseDesk(
-            identify, cases, responder=responder, deadline_s=deadline_s, default_port=port
+            identify,
+            cases,
+            commitments,
+            responder=responder,
+            deadline_s=deadline_s,
+            default_port=port,
         )
         below = DeferralDesk(
             identify, deferrals, responder=responder, deadline_s=deadline_s, default_port=port
@@ -174,6 +195,7 @@ class Casework:
                 log=self._acts,
                 book=self.book,
                 deferrals=self.deferrals,
+                commitments=self._commitments,
                 catalog=catalog,
                 departments=departments,
                 limits=limits,

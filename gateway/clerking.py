@@ -17,6 +17,7 @@ from gateway.config import Site, load_agency
 from gateway.errors import SetupError
 from gateway.model.agency import Agency
 from gateway.model.events_section import Subscription
+from gateway.monitoring import MonitorDuty
 from gateway.office.clerk import Duty, serve_clerk
 from gateway.office.courier import Courier
 from gateway.office.deliveries import Deliveries
@@ -30,6 +31,7 @@ from gateway.web.metrics import EventMetrics
 
 _log = structlog.get_logger()
 _REREAD_S: Final = 1.0
+_MINUTE_S: Final = 60
 
 
 def check_events(site: Site) -> None:
@@ -69,6 +71,12 @@ def open_courier(site: Site) -> Courier:
     )
 
 
+def needs_clerk(site: Site) -> bool:
+    """Whether there is anything for a clerk to do."""
+    config = site.config
+    return bool(config.events.deliver or config.monitor.every_minutes or config.emergency.alarms)
+
+
 async def run_clerk(site: Site, *, quit_event: asyncio.Event, on_ready: Callable[[], None]) -> None:
     """Do what the site wants of its clerk, until `quit_event`.
 
@@ -84,6 +92,8 @@ async def run_clerk(site: Site, *, quit_event: asyncio.Event, on_ready: Callable
             duties.append(await _delivering(site, deliveries, courier))
         if site.config.emergency.alarms:
             duties.append(_alarms(site, store))
+        if minutes := site.config.monitor.every_minutes:
+            duties.append(MonitorDuty(site.folder, pause_s=minutes * _MINUTE_S))
         await serve_clerk(duties, quit_event=quit_event, on_ready=on_ready)
 
 

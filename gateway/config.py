@@ -37,6 +37,7 @@ from gateway.model.cache_section import CacheSection
 from gateway.model.department import Department
 from gateway.model.emergency_section import EmergencySection
 from gateway.model.events_section import EventsSection
+from gateway.model.finding import MonitorSection
 from gateway.model.grant import Grant
 from gateway.model.grants_section import GrantsSection
 from gateway.model.http_section import HTTPSection
@@ -114,6 +115,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         events: how agencies are told what happens.
         supervision: within how many working days complaints and the like are answered.
         emergency: which figures raise an alarm.
+        monitor: electronic monitoring of cases.
     """
 
     site: SiteSection
@@ -129,6 +131,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events: EventsSection = EventsSection()
     supervision: SupervisionSection = SupervisionSection()
     emergency: EmergencySection = EmergencySection()
+    monitor: MonitorSection = MonitorSection()
 
 
 class _Items(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

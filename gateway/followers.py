@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from gateway import keyring
 from gateway.audit.notary import serve_notary
 from gateway.audit.notary_plan import NotaryPlan, load_plan
-from gateway.clerking import run_clerk
+from gateway.clerking import needs_clerk, run_clerk
 from gateway.config import Site
 from gateway.web.metrics import NotaryMetrics
 
@@ -18,7 +18,7 @@ def followers(site: Site) -> Mapping[str, Callable[..., Awaitable[None]]]:
     found: dict[str, Callable[..., Awaitable[None]]] = {}
     if section.witness_policy is not None or section.timestamps is not None:
         found["notary"] = run_notary
-    if site.config.events.deliver or site.config.emergency.alarms:
+    if needs_clerk(site):
         found["clerk"] = run_clerk
     return found
 

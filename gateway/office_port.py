@@ -17,10 +17,12 @@ from gateway.model.case import (
     CaseFacts,
     CaseRecord,
     CaseRegistration,
+    CaseResult,
     CaseState,
     Party,
     Role,
 )
+from gateway.model.commitment import CommitmentDraft, Committed
 from gateway.model.deferral import (
     DeferralRecord,
     DeferralState,
@@ -76,12 +78,39 @@ class CaseBook(Protocol):
         """Keep what the first lookup of a case was about; what is known already stays."""
 
     async def close_case(
-        self, agency: str, number: str, closed_at: str, deadline: Deadline
+        self,
+        agency: str,
+        number: str,
+        closed_at: str,
+        deadline: Deadline,
+        *,
+        result: CaseResult | None = None,
+        reason: str = "",
     ) -> CaseRecord:
         """End a case; one that is closed stays as it was closed.
 
         Raises:
             RequestError: CASE_ABSENT.
+        """
+
+
+class Commitments(Protocol):
+    """What applicants have promised 告知承诺. Every method raises StoreError."""
+
+    def show(self, agency: str, number: str, material: str) -> Committed | None:
+        """A commitment with its change log; None where there is none."""
+
+    def of_case(self, agency: str, number: str) -> Sequence[Committed]:
+        """The commitments of a case, by material."""
+
+    def is_excluded(self, agency: str, number: str) -> bool:
+        """Whether an earlier false promise keeps the case's applicants from promising."""
+
+    async def keep(self, draft: CommitmentDraft, deadline: Deadline) -> Committed:
+        """Keep a commitment; the same content again changes nothing.
+
+        Raises:
+            RequestError: COMMITMENT_EXISTS, COMMITMENT_EXCLUDED, CASE_UNKNOWN, CASE_CLOSED.
         """
 
 
@@ -139,6 +168,8 @@ CaseAction = Literal[
     "case_show",
     "case_close",
     "case_materials",
+    "case_commit",
+    "case_commitment",
     "deferral_open",
     "deferral_show",
     "deferral_close",

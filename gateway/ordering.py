@@ -105,7 +105,7 @@ class Ordering:
         tickets = self._desk = Tickets(
             book=self._tickets,
             orders=self._orders,
-            door=self._casework.door(limits),
+            requests=self._casework.requests(limits),
             do=self._do,
             wait_s=self._config.orders.tickets.wait_s,
             deadline_s=self._deadlines_s["ticket"],

@@ -18,7 +18,9 @@ from gateway.model.holder import Holder
 from gateway.model.instant import parse_ms
 from gateway.model.matter import MatterKind, Metric, Replay
 from gateway.office.cases import SqliteCaseBook
+from gateway.office.commitments import CommitmentBook
 from gateway.office.evaluations import EvaluationBook
+from gateway.office.findings import FindingBook
 from gateway.office.matters import MatterBook
 from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
@@ -37,17 +39,28 @@ class Supervision(SupervisedSite):
     """One command's, made by `open`; or one worker's, over the store that it has open.
 
     Attributes:
+        cases: those that agencies registered.
         matters: complaints, tickets, measures and correction requests.
         evaluations: one a case.
+        commitments: with their check tasks.
+        findings: of monitoring.
     """
 
     def __init__(self, site: Site, store: OfficeStore, cipher: OfficeCipher) -> None:
         self._site: Final = site
         self._store: Final = store
         self._cipher: Final = cipher
-        self._cases: Final = SqliteCaseBook(store, cipher, clock_s=time.time)
+        self.cases: Final = SqliteCaseBook(store, cipher, clock_s=time.time)
         self.matters: Final = MatterBook(store, advance=advance, clock=_now)
         self.evaluations: Final = EvaluationBook(store, clock=_now)
+        self.findings: Final = FindingBook(store, clock=_now)
+        self.commitments: Final = CommitmentBook(
+            store,
+            days=site.calendar,
+            exclusion_years=site.config.cases.exclusion_years,
+            clock=_now,
+            utc_offset_h=site.config.site.utc_offset_h,
+        )
 
     @classmethod
     def open(cls, site: Site) -> Self:
@@ -94,12 +107,12 @@ class Supervision(SupervisedSite):
 
     def item_of(self, agency: str, case: str) -> str | None:
         """The item of a known case."""
-        facts = self._cases.facts(agency, case)
+        facts = self.cases.facts(agency, case)
         return None if facts is None else facts.item
 
     def applicant_of(self, agency: str, case: str) -> Holder | None:
         """Whom a case is of."""
-        parties = self._cases.parties(agency, case)
+        parties = self.cases.parties(agency, case)
         return next((each.holder for each in parties if each.role == "applicant"), None)
 
     def adapter_of(self, certificate: str) -> str | None:
@@ -132,10 +145,10 @@ class Supervision(SupervisedSite):
         Raises:
             RequestError: CASE_ABSENT, CASE_HOLDER_MISMATCH.
         """
-        facts: CaseFacts | None = self._cases.facts(agency, case)
+        facts: CaseFacts | None = self.cases.facts(agency, case)
         if facts is None:
             raise RequestError("CASE_ABSENT")
-        if not self._cases.roles_of(facts, holder):
+        if not self.cases.roles_of(facts, holder):
             raise RequestError("CASE_HOLDER_MISMATCH", "who evaluates belongs to the case")
         return self._cipher.digest(f"evaluator:{holder.scheme}:{holder.number}".encode())
 

@@ -87,6 +87,12 @@ def show(
 def close(
     agency: AgencyArgument,
     case: CaseArgument,
+    result: Annotated[
+        Literal["done", "refused", "withdrawn"] | None, typer.Option(help="How it ended.")
+    ] = None,
+    reason: Annotated[
+        str, typer.Option(help="Why, without personal data; monitoring asks for it if refused.")
+    ] = "",
     site: SiteOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -98,14 +104,21 @@ def close(
     """
     from gateway.config import load_site
     from gateway.model.instant import format_time_s
+    from gateway.model.screening import screen_reason
     from gateway.sdk import Deadline
 
     closed_at = format_time_s(datetime.now(UTC))
+
+    def end_case(book: "SqliteCaseBook") -> "Awaitable[CaseRecord]":
+        screen_reason(reason, book.parties(agency, case))
+        deadline = Deadline.after(_LIMIT_S)
+        return book.close_case(agency, case, closed_at, deadline, result=result, reason=reason)
+
     record = _change(
         load_site(site),
         "case_closed",
         None,
-        lambda book: book.close_case(agency, case, closed_at, Deadline.after(_LIMIT_S)),
+        end_case,
     )
     print_facts("Case closed 已办结", _facts(record, as_json=as_json), as_json=as_json)
 

@@ -200,29 +200,7 @@ def call_back(
     supervised.take(site, complaint, step, as_json=as_json)
 
 
-@app.command("show")
-def show(complaint: IdArgument, site: SiteOption = Path(), as_json: JsonOption = False) -> None:
-    """Show a complaint with its change log.
-
-    Example: `yizheng complaint show C-2026-000001`
-    """
-    supervised.show(site, complaint, as_json=as_json)
-
-
-@app.command("list")
-def list_complaints(
-    state: Annotated[
-        Literal["open", "assigned", "answered", "closed"] | None, typer.Option(help="In a state.")
-    ] = None,
-    overdue: Annotated[bool, typer.Option("--overdue", help="Not answered in time only.")] = False,
-    site: SiteOption = Path(),
-    as_json: JsonOption = False,
-) -> None:
-    """List complaints, oldest first.
-
-    Example: `yizheng complaint list --overdue`
-    """
-    supervised.list_matters(site, "complaint", state, overdue=overdue, as_json=as_json)
+supervised.add_reading(app, "complaint", "complaint", "C-2026-000001")
 
 
 def _item(opened: "Supervision", agency: str, case: str, said: str | None) -> str:

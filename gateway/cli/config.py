@@ -26,6 +26,9 @@ origin = "gateway.example/log"           # name of the audit log; never change i
 host = "127.0.0.1"                       # nothing listens beyond loopback unless you say so
 port = 8080
 workers = 1
+
+[monitor]
+every_minutes = 60                       # electronic monitoring of cases 电子监察; 0 turns it off
 """
 _AGENCY_EXAMPLE: Final = """\
 # Rename to <id>.toml. `yizheng keys new` makes the key pair; only the public half belongs here.

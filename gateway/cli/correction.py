@@ -150,26 +150,4 @@ def verify(
     supervised.take(site, request, step, as_json=as_json)
 
 
-@app.command("show")
-def show(request: IdArgument, site: SiteOption = Path(), as_json: JsonOption = False) -> None:
-    """Show a request with its change log.
-
-    Example: `yizheng correction show D-2026-000001`
-    """
-    supervised.show(site, request, as_json=as_json)
-
-
-@app.command("list")
-def list_requests(
-    state: Annotated[
-        Literal["open", "assigned", "answered", "closed"] | None, typer.Option(help="In a state.")
-    ] = None,
-    overdue: Annotated[bool, typer.Option("--overdue", help="Not answered in time only.")] = False,
-    site: SiteOption = Path(),
-    as_json: JsonOption = False,
-) -> None:
-    """List requests, oldest first.
-
-    Example: `yizheng correction list --overdue`
-    """
-    supervised.list_matters(site, "correction", state, overdue=overdue, as_json=as_json)
+supervised.add_reading(app, "correction", "correction", "D-2026-000001")

@@ -160,29 +160,7 @@ def verify(
     supervised.take(site, measure, step, as_json=as_json)
 
 
-@app.command("show")
-def show(measure: IdArgument, site: SiteOption = Path(), as_json: JsonOption = False) -> None:
-    """Show a measure with its change log.
-
-    Example: `yizheng corrective show M-2026-000001`
-    """
-    supervised.show(site, measure, as_json=as_json)
-
-
-@app.command("list")
-def list_measures(
-    state: Annotated[
-        Literal["open", "assigned", "answered", "closed"] | None, typer.Option(help="In a state.")
-    ] = None,
-    overdue: Annotated[bool, typer.Option("--overdue", help="Not answered in time only.")] = False,
-    site: SiteOption = Path(),
-    as_json: JsonOption = False,
-) -> None:
-    """List measures, oldest first.
-
-    Example: `yizheng corrective list --overdue`
-    """
-    supervised.list_matters(site, "corrective", state, overdue=overdue, as_json=as_json)
+supervised.add_reading(app, "corrective", "corrective", "M-2026-000001")
 
 
 def _measure(

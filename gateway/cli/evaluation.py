@@ -206,29 +206,7 @@ def call_back(
     supervised.take(site, ticket, step, as_json=as_json)
 
 
-@ticket_app.command("show")
-def show(ticket: IdArgument, site: SiteOption = Path(), as_json: JsonOption = False) -> None:
-    """Show a ticket with its change log; neither case nor evaluator stands in it.
-
-    Example: `yizheng evaluation ticket show R-2026-000001`
-    """
-    supervised.show(site, ticket, as_json=as_json)
-
-
-@ticket_app.command("list")
-def list_tickets(
-    state: Annotated[
-        Literal["open", "assigned", "answered", "closed"] | None, typer.Option(help="In a state.")
-    ] = None,
-    overdue: Annotated[bool, typer.Option("--overdue", help="Not answered in time only.")] = False,
-    site: SiteOption = Path(),
-    as_json: JsonOption = False,
-) -> None:
-    """List tickets, oldest first.
-
-    Example: `yizheng evaluation ticket list --overdue`
-    """
-    supervised.list_matters(site, "rating", state, overdue=overdue, as_json=as_json)
+supervised.add_reading(ticket_app, "rating", "evaluation ticket", "R-2026-000001")
 
 
 def _print(given: "Evaluation", *, as_json: bool) -> None:

@@ -4,9 +4,10 @@
 Making a report reads the log, so it is recorded in it first, as every reading.
 """
 
+import asyncio
 import sys
 from contextlib import closing
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -16,6 +17,7 @@ from gateway.cli.audit_search import opened_index
 from gateway.cli.auditor import AsOption, AuditorKeyOption, ReasonOption, open_desk
 from gateway.cli.config import SiteOption
 from gateway.cli.output import JsonOption, print_json, print_table
+from gateway.cli.period import month_span
 
 if TYPE_CHECKING:
     from gateway.config import Site
@@ -51,7 +53,7 @@ def report(
     loaded = load_site(site)
     desk = open_desk(loaded, auditor, key)
     desk.allow("search")
-    first, end = _span(loaded, month)
+    first, end = month_span(loaded, month)
     if (end > datetime.now(UTC)) != preliminary:
         raise RequestError(
             "PERIOD_INVALID", "--preliminary is for a month that is not over, and only for one"
@@ -90,9 +92,12 @@ def report(
 def _make(
     site: "Site", first: datetime, end: datetime, *, month: str, is_final: bool
 ) -> "KpiReport":
+    import msgspec
+
     from gateway.audit.seen import SeenLog
     from gateway.errors import RequestError
-    from gateway.model.instant import format_time_s, parse_ms
+    from gateway.model.instant import format_time_s, unix_ms
+    from gateway.monitoring import Monitoring
     from gateway.registry.site import load_departments
     from gateway.supervising import Supervision
     from gateway.supervision.kpi import measure
@@ -106,13 +111,14 @@ def _make(
         if behind and is_final:
             raise RequestError("PERIOD_INVALID", f"the index lacks {behind} records; try again")
         figures = measure(
-            SeenLog(reader).between(parse_ms(str(first)), parse_ms(str(end - _LAST_MS))),
+            SeenLog(reader).between(unix_ms(first), unix_ms(end - _LAST_MS)),
             certificates={name: name.partition(".")[0] for name in names},
             items=site.items,
             matters=[each for kind in _KINDS for each in opened.matters.list_matters(kind)],
             first=first.date(),
             last=(end - _LAST_MS).date(),
         )
+        repeated = asyncio.run(Monitoring(site, opened).rank_repeated(SeenLog(reader), first, end))
         indexed = reader.size()
     return KpiReport(
         site=site.config.site.name,
@@ -123,11 +129,5 @@ def _make(
         indexed=indexed,
         not_indexed=behind,
         figures=figures,
+        repeated=tuple(msgspec.structs.replace(line, cases=()) for line in repeated),
     )
-
-
-def _span(site: "Site", month: datetime) -> tuple[datetime, datetime]:
-    """First instant of the month in the site's zone, and of the next."""
-    zone = timezone(timedelta(hours=site.config.site.utc_offset_h))
-    first = month.replace(day=1, tzinfo=zone)
-    return first, (first + timedelta(days=32)).replace(day=1)

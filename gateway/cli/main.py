@@ -32,6 +32,7 @@ from gateway.cli import (
     cache,
     calendar,
     case,
+    commitment,
     complaint,
     config,
     correction,
@@ -51,6 +52,7 @@ from gateway.cli import (
     kpi,
     lists,
     lookup,
+    monitor,
     reference,
     serve,
     site_keys,
@@ -92,6 +94,8 @@ app.add_typer(alarm.app, name="alarm")
 app.add_typer(corrective.app, name="corrective")
 app.add_typer(correction.app, name="correction")
 app.add_typer(complaint.app, name="complaint")
+app.add_typer(commitment.app, name="commitment")
+app.add_typer(monitor.app, name="monitor")
 evaluation.app.add_typer(evaluation.ticket_app, name="ticket")
 app.add_typer(evaluation.app, name="evaluation")
 for review in (

@@ -2,10 +2,13 @@
 """Times and durations as an operator types them."""
 
 import re
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Final
 
 from gateway.errors import RequestError
+
+if TYPE_CHECKING:
+    from gateway.config import Site
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _MAX_DURATION: Final = timedelta(days=3660)
@@ -39,3 +42,10 @@ def parse_time(text: str) -> datetime:
         return at.astimezone(UTC)
     except (ValueError, OverflowError):
         raise RequestError("PERIOD_INVALID", "the time is not one of ISO 8601") from None
+
+
+def month_span(site: "Site", month: datetime) -> tuple[datetime, datetime]:
+    """First instant of a month in the site's zone, and of the next."""
+    zone = timezone(timedelta(hours=site.config.site.utc_offset_h))
+    first = month.replace(day=1, tzinfo=zone)
+    return first, (first + timedelta(days=32)).replace(day=1)

@@ -5,24 +5,37 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 import typer
 
-from gateway.cli.output import print_facts, print_json, print_table
+from gateway.cli.config import SiteOption
+from gateway.cli.output import JsonOption, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
-    from gateway.model.matter import Matter, MatterKind, MatterState, StepDraft
+    from gateway.model.act import Happening
+    from gateway.model.matter import Matter, MatterKind, StepDraft
     from gateway.supervising import Supervision
+
+T = TypeVar("T")
 
 ByOption = Annotated[str, typer.Option("--by", help="Who does this; stands in the change log.")]
 IdArgument = Annotated[str, typer.Argument(help="Id of the matter, such as C-2026-000001.")]
 WordsOption = Annotated[str, typer.Option("--words", help="In words, without identity numbers.")]
+StateOption = Annotated[
+    Literal["open", "assigned", "answered", "closed"] | None, typer.Option(help="In a state.")
+]
+OverdueOption = Annotated[bool, typer.Option("--overdue", help="Not answered in time only.")]
 LIMIT_S: Final = 10.0
 
 
-def change(site: Path, what: str, work: "Callable[[Supervision], Awaitable[Matter]]") -> "Matter":
-    """Do `work` on a site's matters, and have the running gateway record it.
+def recorded(
+    site: Path,
+    happening: "Happening",
+    work: "Callable[[Supervision], Awaitable[T]]",
+    detail: "Callable[[T], str]",
+) -> T:
+    """Do `work` on a site, and have the running gateway record what came of it.
 
     Raises:
         AuditError: no gateway runs, so nothing was changed; or it did not record the change.
@@ -31,15 +44,28 @@ def change(site: Path, what: str, work: "Callable[[Supervision], Awaitable[Matte
     from gateway.sdk import Deadline
     from gateway.supervising import Supervision
 
-    async def run(opened: "Supervision") -> "Matter":
+    async def run(opened: "Supervision") -> T:
         await opened.ping(Deadline.after(LIMIT_S))
-        matter = await work(opened)
-        detail = f"id={matter.id} step={what} state={matter.state}"
-        await opened.record("matter_changed", detail, Deadline.after(LIMIT_S))
-        return matter
+        done = await work(opened)
+        await opened.record(happening, detail(done), Deadline.after(LIMIT_S))
+        return done
 
     with closing(Supervision.open(load_site(site))) as opened:
         return asyncio.run(run(opened))
+
+
+def change(site: Path, what: str, work: "Callable[[Supervision], Awaitable[Matter]]") -> "Matter":
+    """Do `work` on a site's matters, recorded.
+
+    Raises:
+        AuditError: as `recorded`.
+    """
+    return recorded(
+        site,
+        "matter_changed",
+        work,
+        lambda matter: f"id={matter.id} step={what} state={matter.state}",
+    )
 
 
 def take(site: Path, matter_id: str, step: "StepDraft", *, as_json: bool) -> None:
@@ -54,44 +80,54 @@ def take(site: Path, matter_id: str, step: "StepDraft", *, as_json: bool) -> Non
     print_matter(matter, as_json=as_json)
 
 
-def show(site: Path, matter_id: str, *, as_json: bool) -> None:
-    """Show a matter with its change log."""
-    from gateway.config import load_site
-    from gateway.supervising import Supervision
+def add_reading(app: typer.Typer, kind: "MatterKind", command: str, example: str) -> None:
+    """Add `show` and `list` to the commands about a kind of matters.
 
-    with closing(Supervision.open(load_site(site))) as opened:
-        print_matter(opened.matters.show(matter_id), as_json=as_json)
+    Args:
+        command: by which they are called, such as `complaint`.
+        example: id of one.
+    """
 
+    @app.command(
+        "show",
+        help=f"Show one with its change log.\n\nExample: `yizheng {command} show {example}`",
+    )
+    def show(matter: IdArgument, site: SiteOption = Path(), as_json: JsonOption = False) -> None:
+        from gateway.config import load_site
+        from gateway.supervising import Supervision
 
-def list_matters(
-    site: Path,
-    kind: "MatterKind",
-    state: "MatterState | None",
-    *,
-    overdue: bool,
-    as_json: bool,
-) -> None:
-    """List matters of a kind."""
-    from gateway.config import load_site
-    from gateway.supervising import Supervision
+        with closing(Supervision.open(load_site(site))) as opened:
+            print_matter(opened.matters.show(matter), as_json=as_json)
 
-    with closing(Supervision.open(load_site(site))) as opened:
-        today = opened.today()
-        found = [
-            each
-            for each in opened.matters.list_matters(kind, state)
-            if not overdue or each.is_overdue(today)
-        ]
-    if as_json:
-        print_json(found)
-        return
-    columns = ["id", "state", "agency", "case", "item", "material", "owner", "due"]
-    rows = (
-        (m.id, m.state, m.draft.agency, m.draft.case, m.draft.item, m.draft.material, m.owner,
-         f"{m.draft.due_on}{' overdue 逾期' if m.is_overdue(today) else ''}")
-        for m in found
-    )  # fmt: skip
-    print_table("Matters 督办事项", columns, rows)
+    @app.command(
+        "list", help=f"List them, oldest first.\n\nExample: `yizheng {command} list --overdue`"
+    )
+    def list_matters(
+        state: StateOption = None,
+        overdue: OverdueOption = False,
+        site: SiteOption = Path(),
+        as_json: JsonOption = False,
+    ) -> None:
+        from gateway.config import load_site
+        from gateway.supervising import Supervision
+
+        with closing(Supervision.open(load_site(site))) as opened:
+            today = opened.today()
+            found = [
+                each
+                for each in opened.matters.list_matters(kind, state)
+                if not overdue or each.is_overdue(today)
+            ]
+        if as_json:
+            print_json(found)
+            return
+        columns = ["id", "state", "agency", "case", "item", "material", "owner", "due"]
+        rows = (
+            (m.id, m.state, m.draft.agency, m.draft.case, m.draft.item, m.draft.material, m.owner,
+             f"{m.draft.due_on}{' overdue 逾期' if m.is_overdue(today) else ''}")
+            for m in found
+        )  # fmt: skip
+        print_table("Matters 督办事项", columns, rows)
 
 
 def print_matter(matter: "Matter", *, as_json: bool) -> None:

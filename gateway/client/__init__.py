@@ -6,8 +6,8 @@
     async with GatewayClient(url, signer=signer, gateway_key=pem) as gateway:
         answer = await gateway.lookup(request)
 
-`connection` signs and verifies; `calls`, `orders` and `supervision` have a method for each path that
-is signed.
+`connection` signs and verifies; `calls`, `orders` and `supervision` have a method for each path
+that is signed.
 """
 
 from gateway.client.calls import GatewayClient, RecordProof, SignedAnswer, SignedMaterials

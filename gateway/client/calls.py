@@ -10,6 +10,7 @@ from gateway.client.connection import Receipt, Signed
 from gateway.client.orders import OrderCalls
 from gateway.client.supervision import SupervisionCalls
 from gateway.model.case import CaseAnswer, CaseClosing, CaseRegistration
+from gateway.model.commitment import CommitmentAnswer, CommitmentRequest
 from gateway.model.invalidation import Invalidated, Invalidation
 from gateway.model.lookup import LookupAnswer, LookupRequest
 from gateway.model.offer import Offered
@@ -42,6 +43,7 @@ class RecordProof(msgspec.Struct, frozen=True):
 _parse_answer = msgspec.json.Decoder(LookupAnswer).decode
 _parse_materials = msgspec.json.Decoder(MaterialsAnswer).decode
 _parse_case = msgspec.json.Decoder(CaseAnswer).decode
+_parse_commitment = msgspec.json.Decoder(CommitmentAnswer).decode
 _parse_offered = msgspec.json.Decoder(Offered).decode
 _parse_events = msgspec.json.Decoder(EventPage).decode
 _parse_proof = msgspec.json.Decoder(RecordProof).decode
@@ -83,6 +85,21 @@ class GatewayClient(SupervisionCalls, OrderCalls):
         """End a case: nothing is asked for it any more."""
         return await self.send("POST", f"{_case(number)}/close", closing, _parse_case)
 
+    async def commit(
+        self, number: str, material: str, request: CommitmentRequest
+    ) -> Signed[CommitmentAnswer]:
+        """Keep the applicant's commitment 告知承诺 in a material's place.
+
+        Args:
+            number: of the case.
+            material: as the item names it.
+        """
+        return await self.send("PUT", _commitment(number, material), request, _parse_commitment)
+
+    async def commitment(self, number: str, material: str) -> Signed[CommitmentAnswer]:
+        """How a commitment of a case stands."""
+        return await self.get(_commitment(number, material), _parse_commitment)
+
     async def certificates(self) -> Signed[Offered]:
         """What can be asked here, and what of it the agency is granted."""
         return await self.get("/v1/certificates", _parse_offered)
@@ -108,3 +125,7 @@ class GatewayClient(SupervisionCalls, OrderCalls):
 
 def _case(number: str) -> str:
     return _CASES + quote(number, safe="")
+
+
+def _commitment(number: str, material: str) -> str:
+    return f"{_case(number)}/commitments/{quote(material, safe='')}"

@@ -37,4 +37,11 @@ SUPERVISION_TABLE: Final = (
         ("The report of that month is frozen", "该月报告已冻结"),
         ("Read the file that is there; a frozen report is not made anew.",
          "请使用已有文件；已冻结的报告不得重新生成。")),
+    row("FINDING_ABSENT", "", 404, "consumer",
+        ("There is no such finding", "没有该监察发现"),
+        ("Check the id; `yizheng monitor list --all` shows what there is.",
+         "请核对编号；yizheng monitor list --all 列出全部发现。")),
+    row("FINDING_SETTLED", "", 409, "consumer",
+        ("The finding cannot be settled so", "该监察发现不能如此处置"),
+        ("A finding is settled once, with a reason.", "每项发现只处置一次，并须说明理由。")),
 )

@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.errors import RequestError
 from gateway.model.case import CaseClosing, CaseRegistration
+from gateway.model.commitment import CommitmentRequest
 from gateway.model.deferral import DeferralClosing, DeferralRequest
 from gateway.model.invalidation import Invalidation
 from gateway.model.lookup import LookupRequest
@@ -25,6 +26,7 @@ _parse = msgspec.json.Decoder(LookupRequest).decode
 _parse_change = msgspec.json.Decoder(Invalidation).decode
 _parse_registration = msgspec.json.Decoder(CaseRegistration).decode
 _parse_closing = msgspec.json.Decoder(CaseClosing).decode
+_parse_commitment = msgspec.json.Decoder(CommitmentRequest).decode
 _parse_materials = msgspec.json.Decoder(MaterialsRequest).decode
 _parse_deferral = msgspec.json.Decoder(DeferralRequest).decode
 _parse_deferral_closing = msgspec.json.Decoder(DeferralClosing).decode
@@ -91,6 +93,17 @@ def parse_closing(body: bytes) -> CaseClosing:
     closing = _decoded(_parse_closing, body)
     _refuse_repeated(body, _count_members(_parse_members(body)))
     return closing
+
+
+def parse_commitment(body: bytes) -> CommitmentRequest:
+    """Decode a commitment strictly.
+
+    Raises:
+        RequestError: as `parse_lookup`.
+    """
+    asked = _decoded(_parse_commitment, body)
+    _refuse_repeated(body, _count_members(_parse_members(body)))
+    return asked
 
 
 def parse_materials(body: bytes) -> MaterialsRequest:

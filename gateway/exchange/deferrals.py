@@ -5,7 +5,7 @@
 2. What was promised is the catalogue's text, by digest: nobody promises something else.
 3. The request that opens a deferral is the standing order to ask the department again; it is kept
    whole and sealed, for whoever does that verifies it anew (`gateway.exchange.standing`).
-4. Each request is done on record (`gateway.exchange.on_record`). An agency sees its own only.
+4. Each request is done on record (`gateway.exchange.case_requests`). An agency sees its own only.
 """
 
 from collections.abc import Callable
@@ -17,14 +17,13 @@ import msgspec
 from gateway.crypto.digest import sha256
 from gateway.errors import RequestError, SetupError
 from gateway.exchange.body import parse_deferral, parse_deferral_closing
-from gateway.exchange.on_record import Handling, OnRecord
+from gateway.exchange.case_requests import CaseRequests, Handling
 from gateway.exchange.outcome import due_day
 from gateway.exchange.plan import Line, Plan, Planner, lines_of
-from gateway.exchange.reply import JSON, Reply
+from gateway.exchange.reply import Reply
 from gateway.httpsig import keep_request
 from gateway.model.deferral import (
     DeferralAnswer,
-    DeferralRecord,
     DeferralRequest,
     DeferralsAnswer,
 )
@@ -37,7 +36,6 @@ from gateway.ports import AdapterDirectory, Caller
 from gateway.sdk import Deadline
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
-_encode_answer = msgspec.json.Encoder().encode
 
 
 def asked_again(asked: DeferralRequest, material: str) -> MaterialsRequest:
@@ -72,7 +70,7 @@ class Deferrals:
         *,
         book: DeferralBook,
         cases: CaseBook,
-        door: OnRecord,
+        requests: CaseRequests,
         planner: Planner,
         departments: AdapterDirectory,
         days: WorkingDays,
@@ -83,7 +81,7 @@ class Deferrals:
     ) -> None:
         self._book: Final = book
         self._cases: Final = cases
-        self._door: Final = door
+        self._requests: Final = requests
         self._planner: Final = planner
         self._departments: Final = departments
         self._days: Final = days
@@ -98,7 +96,7 @@ class Deferrals:
         """`PUT /v1/cases/{case}/deferrals/{material}`: the same content again changes nothing."""
         handling = Handling(caller, request_id, "deferral_open", owed.case)
 
-        async def work() -> Reply:
+        async def work() -> DeferralAnswer:
             asked = parse_deferral(body)
             if asked.attribution.case != owed.case:
                 raise RequestError("BODY_MALFORMED", "`attribution.case` is not that of the path")
@@ -106,10 +104,10 @@ class Deferrals:
             handling.holder = plan.applicant.holder
             draft = self._draft(handling, plan, asked, owed.material, body)
             handling.said = _said(draft, asked)
-            await self._door.begin(handling, deadline)
-            return _found(request_id, await self._book.open(draft, deadline))
+            await self._requests.begin(handling, deadline)
+            return DeferralAnswer(request_id, await self._book.open(draft, deadline))
 
-        return await self._door.answer(handling, work, deadline)
+        return await self._requests.answer(handling, work, deadline)
 
     async def show(
         self, caller: Caller, request_id: str, case: str, material: str | None, deadline: Deadline
@@ -117,21 +115,21 @@ class Deferrals:
         """`GET` of one deferral, or of all of a case."""
         handling = Handling(caller, request_id, "deferral_show", case)
 
-        async def work() -> Reply:
-            await self._door.begin(handling, deadline)
+        async def work() -> DeferralAnswer | DeferralsAnswer:
+            await self._requests.begin(handling, deadline)
             agency = caller.agency.id
             if self._cases.facts(agency, case) is None:
                 raise RequestError("CASE_ABSENT")
-            self._door.note_holder(handling)
+            self._note_holder(handling)
             if material is None:
                 found = tuple(self._book.list_of_case(agency, case))
-                return _reply(DeferralsAnswer(request_id, found))
+                return DeferralsAnswer(request_id, found)
             record = self._book.show(agency, case, material)
             if record is None:
                 raise RequestError("DEFERRAL_ABSENT")
-            return _found(request_id, record)
+            return DeferralAnswer(request_id, record)
 
-        return await self._door.answer(handling, work, deadline)
+        return await self._requests.answer(handling, work, deadline)
 
     async def close(
         self, caller: Caller, request_id: str, owed: Owed, body: bytes, deadline: Deadline
@@ -139,15 +137,20 @@ class Deferrals:
         """`POST …/close`: the applicant brought it, or nobody waits for it any more."""
         handling = Handling(caller, request_id, "deferral_close", owed.case)
 
-        async def work() -> Reply:
+        async def work() -> DeferralAnswer:
             reason = parse_deferral_closing(body).reason
             handling.said = _encode({"material": owed.material, "reason": reason}).decode()
-            self._door.note_holder(handling)
-            await self._door.begin(handling, deadline)
+            self._note_holder(handling)
+            await self._requests.begin(handling, deadline)
             record = await self._book.close(caller.agency.id, *owed, reason, deadline)
-            return _found(request_id, record)
+            return DeferralAnswer(request_id, record)
 
-        return await self._door.answer(handling, work, deadline)
+        return await self._requests.answer(handling, work, deadline)
+
+    def _note_holder(self, handling: Handling) -> None:
+        """Whom the case is about, for the record."""
+        parties = self._cases.parties(handling.caller.agency.id, handling.number)
+        handling.holder = next((p.holder for p in parties if p.role == "applicant"), None)
 
     def _plan(self, caller: Caller, asked: DeferralRequest, material: str) -> Plan:
         plan = self._planner.make(caller.agency.id, asked_again(asked, material), self._today())
@@ -245,12 +248,3 @@ def _said(draft: DeferralDraft, asked: DeferralRequest) -> str:
     if asked.attribution.mandate is not None:
         said["mandate"] = asked.attribution.mandate
     return _encode(said).decode()
-
-
-def _found(request_id: str, record: DeferralRecord) -> Reply:
-    return _reply(DeferralAnswer(request_id, record))
-
-
-def _reply(answer: DeferralAnswer | DeferralsAnswer) -> Reply:
-    body = _encode_answer(answer)
-    return Reply(200, JSON, body, sha256(body), "deferral")

@@ -33,20 +33,27 @@ from gateway.crypto.random import random_piece
 from gateway.errors import AuditError, RequestError, StoreError, TrustError
 from gateway.exchange.access import Access, check_limit, check_x509
 from gateway.exchange.body import parse_materials
+from gateway.exchange.case_requests import Handling
 from gateway.exchange.lookup import Lookup
 from gateway.exchange.obtained import obtained_of
 from gateway.exchange.one_off import make_notice
-from gateway.exchange.outcome import judge, offer_commitment, offer_deferral, todo_of
+from gateway.exchange.outcome import (
+    Promises,
+    judge,
+    offer_commitment,
+    offer_deferral,
+    todo_of,
+    with_deferral,
+)
 from gateway.exchange.plan import Line, Plan, Planner
 from gateway.exchange.reply import JSON, Refused, Reply, problem_reply
+from gateway.model.commitment import shown
 from gateway.model.deferral import OpenDeferral
-from gateway.model.holder import Holder
-from gateway.model.limits import Allowance
 from gateway.model.office_event import MaterialObtained
 from gateway.model.plan import SETTLED, MaterialAnswer, MaterialsAnswer
 from gateway.model.working_day import WorkingDays
-from gateway.office_port import CaseAct, CaseBook, CaseLog, DeferralBook, ObtainedShelf
-from gateway.ports import AdapterDirectory, Caller, Catalog, Claim, Held, RateLimits
+from gateway.office_port import CaseBook, CaseLog, Commitments, DeferralBook, ObtainedShelf
+from gateway.ports import AdapterDirectory, Caller, Catalog, Claim, RateLimits
 from gateway.sdk import Deadline
 
 #: Seconds of the deadline that materials leave to the record of the whole.
@@ -56,31 +63,6 @@ _log = structlog.get_logger()
 
 _encode_said = msgspec.json.Encoder(order="deterministic").encode
 _encode_answer = msgspec.json.Encoder().encode
-
-
-class _Handling:
-    """One request: what is known of it so far. Owned by one task."""
-
-    def __init__(self, caller: Caller, request_id: str) -> None:
-        self.caller: Final = caller
-        self.request_id: Final = request_id
-        self.held: Held | None = None
-        self.number = ""
-        self.holder: Holder | None = None
-        self.said: str | None = None
-        self.waiting: Mapping[str, OpenDeferral] = {}
-        self.limits: tuple[Allowance, ...] = ()
-
-    def act(self, code: str | None) -> CaseAct:
-        """What is recorded of it."""
-        return CaseAct(
-            id=self.request_id,
-            action="case_materials",
-            number=self.number,
-            holder=self.holder,
-            said=self.said,
-            code=code,
-        )
 
 
 @final
@@ -103,6 +85,7 @@ class Materials:
         lookup: Lookup,
         log: CaseLog,
         book: CaseBook,
+        commitments: Commitments,
         deferrals: DeferralBook,
         catalog: Catalog,
         departments: AdapterDirectory,
@@ -116,6 +99,7 @@ class Materials:
     ) -> None:
         self._lookup: Final = lookup
         self._log: Final = log
+        self._commitments: Final = commitments
         self._deferrals: Final = deferrals
         self._departments: Final = departments
         self._limits: Final = limits
@@ -136,7 +120,7 @@ class Materials:
             AuditError: an entry or the act could not be recorded; the caller gets 503 and nothing
                 else.
         """
-        handling, code = _Handling(caller, request_id), None
+        handling, code = Handling(caller, request_id, "case_materials", ""), None
         obtained: tuple[MaterialObtained, ...] = ()
         try:
             check_x509(caller, required=self._x509_required)
@@ -156,7 +140,7 @@ class Materials:
         return recording.result()
 
     async def _work(
-        self, handling: _Handling, body: bytes, deadline: Deadline
+        self, handling: Handling, body: bytes, deadline: Deadline
     ) -> tuple[Reply, tuple[MaterialObtained, ...]]:
         caller, today = handling.caller, self._today()
         asked = parse_materials(body)
@@ -167,9 +151,11 @@ class Materials:
         handling.held = await self._log.begin(caller, deadline)
         if handling.held is None:
             raise RequestError("NONCE_REPLAYED")
-        handling.waiting = self._deferrals.waiting_in(caller.agency.id, handling.number)
-        answers = await self._gather(handling, plan, deadline)
-        await self._close_deferrals(handling, answers, deadline)
+        promises = self._promises(caller.agency.id, handling.number)
+        waiting = self._deferrals.waiting_in(caller.agency.id, handling.number)
+        answers = await self._gather(handling, plan, promises, deadline)
+        answers = tuple(with_deferral(answer, waiting) for answer in answers)
+        await self._close_deferrals(handling, waiting, answers, deadline)
         whole = _encode_answer(
             MaterialsAnswer(
                 request_id=handling.request_id,
@@ -187,13 +173,14 @@ class Materials:
 
     async def _close_deferrals(
         self,
-        handling: _Handling,
+        handling: Handling,
+        waiting: Mapping[str, OpenDeferral],
         answers: tuple[MaterialAnswer, ...],
         deadline: Deadline,
     ) -> None:
         """What was had is on record by now, and owed no longer."""
         had: dict[str, tuple[int, ...]] = {}
-        for name in handling.waiting:
+        for name in waiting:
             of_it = [answer for answer in answers if answer.material == name]
             if of_it and all(answer.outcome in SETTLED for answer in of_it):
                 had[name] = tuple(each.index for each in of_it if each.index is not None)
@@ -203,15 +190,15 @@ class Materials:
                 await self._deferrals.note_obtained(agency, handling.number, had, deadline)
 
     async def _gather(
-        self, handling: _Handling, plan: Plan, deadline: Deadline
+        self, handling: Handling, plan: Plan, promises: Promises, deadline: Deadline
     ) -> tuple[MaterialAnswer, ...]:
         """Every material's answer, when the entries of all are durable."""
         sooner = Deadline(deadline.at_s - _RECORD_RESERVE_S)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
-                    group.create_task(self._ask(handling, plan, line, place, sooner))
-                    for place, line in enumerate(plan.lines)
+                    group.create_task(self._ask(handling, plan, place, promises, sooner))
+                    for place in range(len(plan.lines))
                 ]
         except* AuditError as failed:
             raise _first(failed) from None
@@ -219,13 +206,13 @@ class Materials:
 
     async def _ask(
         self,
-        handling: _Handling,
+        handling: Handling,
         plan: Plan,
-        line: Line,
         place: int,
+        promises: Promises,
         deadline: Deadline,
     ) -> MaterialAnswer:
-        reply = None
+        line, reply = plan.lines[place], None
         if line.request is not None:
             signature = handling.caller.signature
             # No signer can write this nonce, for `.` is not in its alphabet.
@@ -236,7 +223,7 @@ class Materials:
             )
             access = Access(handling.caller, random_piece().hex(), claim, plan=handling.request_id)
             reply = await self._lookup.material(access, line.request, deadline)
-        outcome, code = judge(line, reply)
+        outcome, code = judge(line, reply, promises)
         deferral = offer_deferral(
             line,
             outcome,
@@ -244,9 +231,9 @@ class Materials:
             limit=plan.item.limit,
             days=self._days,
         )
-        material = line.material
-        deferred = None if outcome in SETTLED else handling.waiting.get(material.name)
-        due_on = deferred.due_on if deferred else deferral.due_on if deferral else None
+        material, due_on = line.material, deferral.due_on if deferral else None
+        committed = promises.by_material.get(material.name)
+        stands = committed is not None and committed.stands
         return MaterialAnswer(
             material=material.name,
             role=material.holder,
@@ -258,11 +245,18 @@ class Materials:
             index=reply.index if reply else None,
             answer=msgspec.Raw(reply.body) if reply else msgspec.UNSET,
             code=code,
-            todo=todo_of(line, outcome, code, due_on, is_deferred=deferred is not None),
+            todo=None if stands else todo_of(line, outcome, code, due_on),
             correction=outcome == "mismatch",
-            deferral=None if deferred else deferral,
-            deferred=deferred,
-            commitment=offer_commitment(line, outcome),
+            deferral=None if stands else deferral,
+            commitment=offer_commitment(line, outcome, promises, version=plan.item.version),
+            committed=committed,
+        )
+
+    def _promises(self, agency: str, case: str) -> Promises:
+        known = self._commitments.of_case(agency, case)
+        return Promises(
+            {each.draft.material: shown(each) for each in known},
+            self._commitments.is_excluded(agency, case),
         )
 
     def _source(self, line: Line) -> str | None:
@@ -283,7 +277,7 @@ class Materials:
             _log.warning("what was obtained is told later", code=error.code)
 
     async def _record(
-        self, handling: _Handling, reply: Reply, code: str | None, deadline: Deadline
+        self, handling: Handling, reply: Reply, code: str | None, deadline: Deadline
     ) -> Reply:
         caller, index = handling.caller, None
         if code != "NONCE_REPLAYED":

@@ -11,14 +11,14 @@ from datetime import date
 from gateway.errors import Text
 from gateway.exchange.outcome import role_text
 from gateway.model.item import ServiceItem
-from gateway.model.plan import SETTLED, MaterialAnswer, NoticeLine, OneOffNotice
+from gateway.model.plan import MaterialAnswer, NoticeLine, OneOffNotice
 
 
 def make_notice(
     item: ServiceItem, case: str, answers: Sequence[MaterialAnswer], *, issued_on: date
 ) -> OneOffNotice:
     """Tell what is missing of all materials of a case."""
-    open_answers = [answer for answer in answers if answer.outcome not in SETTLED]
+    open_answers = [answer for answer in answers if not answer.is_settled]
     open_answers.sort(key=lambda answer: answer.necessity != "required")  # stable
     complete = all(answer.necessity != "required" for answer in open_answers)
     missing = tuple(_line(answer) for answer in open_answers)

@@ -7,16 +7,30 @@
 3. What could not be had is deferrable 容缺受理 where the catalogue allows that, else promisable
    告知承诺, else the applicant's to bring. What the department did say stays said, and both are
    offered beside it.
+4. What was promised in this case is promised: it is shown, and not offered again. To whom made a
+   false promise before none is offered.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
+import msgspec
+
 from gateway.errors import REFUSALS, SetupError, Text
+from gateway.exchange.commitments import digest_of
 from gateway.exchange.plan import Line
 from gateway.exchange.reply import Reply
+from gateway.model.commitment import ShownCommitment
+from gateway.model.deferral import OpenDeferral
 from gateway.model.material import Deferral, Material, MaterialHolder
-from gateway.model.plan import SETTLED, CommitmentOffer, DeferralOffer, MaterialOutcome
+from gateway.model.plan import (
+    SETTLED,
+    CommitmentOffer,
+    DeferralOffer,
+    MaterialAnswer,
+    MaterialOutcome,
+)
 from gateway.model.time_limit import TimeLimit
 from gateway.model.working_day import WorkingDays
 
@@ -61,27 +75,50 @@ _TODO: Final[dict[MaterialOutcome, Text]] = {
 }
 
 
-def judge(line: Line, reply: Reply | None) -> tuple[MaterialOutcome, str | None]:
+class Promises(msgspec.Struct, frozen=True):
+    """What is known of a case's commitments.
+
+    Attributes:
+        by_material: those that were made in this case.
+        is_excluded: an earlier false promise: nothing is offered to be promised.
+    """
+
+    by_material: Mapping[str, ShownCommitment] = {}
+    is_excluded: bool = False
+
+    def allows(self, material: Material) -> bool:
+        """Whether a commitment may take the material's place, or does already."""
+        known = self.by_material.get(material.name)
+        if known is not None:
+            return known.stands
+        return material.commitment is not None and not self.is_excluded
+
+
+def judge(
+    line: Line, reply: Reply | None, promises: Promises
+) -> tuple[MaterialOutcome, str | None]:
     """The outcome of a material, and the code of why it was not had.
 
     Args:
         reply: of the department's lookup, recorded; None where there was none.
     """
     if reply is None:
-        return _instead(line.material, "applicant_must_supply"), line.unasked
+        return _instead(line.material, "applicant_must_supply", promises), line.unasked
     said = _SAID.get(reply.outcome)
     if said is not None:
         return said, None
     refusal = REFUSALS[reply.outcome]
     is_away = refusal.retryable or refusal.attribution != "consumer"
     otherwise: MaterialOutcome = "unavailable" if is_away else "applicant_must_supply"
-    return _instead(line.material, otherwise), refusal.code
+    return _instead(line.material, otherwise, promises), refusal.code
 
 
-def _instead(material: Material, otherwise: MaterialOutcome) -> MaterialOutcome:
+def _instead(material: Material, otherwise: MaterialOutcome, promises: Promises) -> MaterialOutcome:
+    if material.name in promises.by_material and promises.allows(material):
+        return "promisable"  # it was promised already, whatever else would do
     if material.deferral is not None:
         return "deferrable"
-    return "promisable" if material.commitment is not None else otherwise
+    return "promisable" if promises.allows(material) else otherwise
 
 
 def offer_deferral(
@@ -120,13 +157,26 @@ def due_day(deferral: Deferral, accepted_on: date, limit: TimeLimit, days: Worki
     return max(accepted_on, min(own, latest))
 
 
-def offer_commitment(line: Line, outcome: MaterialOutcome) -> CommitmentOffer | None:
-    """The commitment that may take the material's place; None where none may, or has to."""
-    commitment = line.material.commitment
+def offer_commitment(
+    line: Line, outcome: MaterialOutcome, promises: Promises, *, version: int
+) -> CommitmentOffer | None:
+    """The commitment that may take the material's place; None where none may, has to, or does.
+
+    Args:
+        version: of the item.
+    """
+    material = line.material
+    commitment = material.commitment
     if commitment is None or outcome in SETTLED or outcome == "mismatch":
         return None
+    if material.name in promises.by_material or not promises.allows(material):
+        return None
     return CommitmentOffer(
-        commitment.text, commitment.check_within_working_days, commitment.exclusions
+        commitment.text,
+        commitment.check_within_working_days,
+        commitment.exclusions,
+        version,
+        digest_of(commitment.text),
     )
 
 
@@ -135,27 +185,31 @@ def todo_of(
     outcome: MaterialOutcome,
     code: str | None,
     due_on: date | None,
-    *,
-    is_deferred: bool = False,
 ) -> Text | None:
-    """What the applicant must still do, for people; None where nothing.
-
-    Args:
-        due_on: by when it has to be there, where it is or may be deferred.
-        is_deferred: a deferral of it waits.
-    """
+    """What the applicant must still do, for people; None where nothing."""
     if outcome in SETTLED:
         return None
     material = line.material
-    if is_deferred:
-        return Text(
-            f"Deferred: due by {due_on}, as the applicant has promised.",
-            f"已容缺受理：请按承诺于{due_on}前补交《{material.name}》。",
-        )
     if outcome == "applicant_must_supply":
         return _supply(material.name, _ROLES[material.holder], code)
     by, todo = _by(material, due_on), _TODO[outcome]
     return Text(todo.en.format(by=by.en), todo.zh.format(name=material.name, by=by.zh))
+
+
+def with_deferral(answer: MaterialAnswer, waiting: Mapping[str, OpenDeferral]) -> MaterialAnswer:
+    """The answer about a material of which a deferral waits, unless it is settled.
+
+    Args:
+        waiting: by name of the material.
+    """
+    deferred = waiting.get(answer.material)
+    if deferred is None or answer.is_settled:
+        return answer
+    todo = Text(
+        f"Deferred: due by {deferred.due_on}, as the applicant has promised.",
+        f"已容缺受理：请按承诺于{deferred.due_on}前补交《{answer.material}》。",
+    )
+    return msgspec.structs.replace(answer, todo=todo, deferral=None, deferred=deferred)
 
 
 def _supply(name: str, role: Text, code: str | None) -> Text:

@@ -5,8 +5,8 @@
    does it, and waits for `wait_s`: what is there by then is answered with the ticket.
 2. The order is kept before it is begun. If this process dies, another one does it after the lease;
    so it goes on whatever becomes of the connection.
-3. An answer leaves only when it is recorded that it was handed out (`gateway.exchange.on_record`).
-   An agency sees its own tickets only.
+3. An answer leaves only when it is recorded that it was handed out
+   (`gateway.exchange.case_requests`). An agency sees its own tickets only.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import msgspec
 from gateway.crypto.digest import sha256
 from gateway.errors import RequestError, StoreError
 from gateway.exchange.body import parse_lookup
-from gateway.exchange.on_record import Handling, OnRecord
+from gateway.exchange.case_requests import CaseRequests, Handling
 from gateway.exchange.reply import JSON, Reply
 from gateway.httpsig import keep_request
 from gateway.model.lookup import LookupRequest
@@ -58,7 +58,7 @@ class Tickets:
         *,
         book: TicketBook,
         orders: OrderBook,
-        door: OnRecord,
+        requests: CaseRequests,
         do: DoOrder,
         wait_s: float,
         deadline_s: float,
@@ -66,7 +66,7 @@ class Tickets:
     ) -> None:
         self._book: Final = book
         self._orders: Final = orders
-        self._door: Final = door
+        self._requests: Final = requests
         self._do: Final = do
         self._wait_s: Final = wait_s
         self._deadline_s: Final = deadline_s
@@ -81,7 +81,7 @@ class Tickets:
             lookup = parse_lookup(body)
             screen_request(lookup)
             handling.number = lookup.attribution.case
-            await self._door.begin(handling, deadline)
+            await self._requests.begin(handling, deadline)
             order = await self._book.open(_draft(caller, request_id, lookup, body), deadline)
             handling.said = _encode({"ticket": order.id}).decode()
             running = asyncio.create_task(self._run(order))
@@ -92,18 +92,18 @@ class Tickets:
             await asyncio.wait((running,), timeout=wait_s)
             return self._show(handling, order.id)
 
-        return await self._door.answer(handling, work, deadline)
+        return await self._requests.answer(handling, work, deadline)
 
     async def show(self, caller: Caller, request_id: str, number: str, deadline: Deadline) -> Reply:
         """`GET /v1/tickets/{id}`: 202 while it runs, 200 with its answer."""
         handling = Handling(caller, request_id, "ticket_show", "")
 
         async def work() -> Reply:
-            await self._door.begin(handling, deadline)
+            await self._requests.begin(handling, deadline)
             handling.said = _encode({"ticket": number}).decode()
             return self._show(handling, number)
 
-        return await self._door.answer(handling, work, deadline)
+        return await self._requests.answer(handling, work, deadline)
 
     def stop(self) -> None:
         """Leave what runs to whoever takes over when the leases end."""

@@ -37,6 +37,8 @@ Action = Literal[
     "case_show",
     "case_close",
     "case_materials",
+    "case_commit",
+    "case_commitment",
     "deferral_open",
     "deferral_show",
     "deferral_close",
@@ -65,6 +67,8 @@ SEALED_ACTIONS: Final[frozenset[Action]] = frozenset(
         "matter_open",
         "matter_step",
         "evaluation_give",
+        "case_commit",
+        "case_commitment",
     }
 )
 
@@ -79,6 +83,9 @@ Happening = Literal[
     "matter_changed",
     "case_evaluated",
     "incident_changed",
+    "commitment_changed",
+    "monitored",
+    "finding_settled",
 ]
 
 

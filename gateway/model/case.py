@@ -19,6 +19,8 @@ from gateway.model.lookup import HolderReference, OperatorReference, Short
 Role = Literal["applicant", "spouse", "child", "legal_representative", "agent"]
 #: `provisional`: a lookup named it before its agency registered it.
 CaseState = Literal["provisional", "open", "closed"]
+#: 办结, 不予办理, 申请人撤回.
+CaseResult = Literal["done", "refused", "withdrawn"]
 
 MAX_HOLDERS: Final = 16
 
@@ -60,10 +62,18 @@ class CaseRegistration(Discreet, msgspec.Struct, frozen=True, forbid_unknown_fie
     mandate: Mandate | None = None
 
 
-class CaseClosing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /v1/cases/{case}/close`; None is now."""
+class CaseClosing(Discreet, msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /v1/cases/{case}/close`.
+
+    Attributes:
+        closed_at: None is now.
+        result: how it ended; None where the agency does not tell.
+        reason: why, in words without personal data; monitoring asks for it where `refused`.
+    """
 
     closed_at: Annotated[datetime, Meta(tz=True)] | None = None
+    result: CaseResult | None = None
+    reason: Annotated[str, Meta(max_length=500)] = ""
 
 
 class Party(Discreet, msgspec.Struct, frozen=True):
@@ -123,6 +133,8 @@ class CaseRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         version: counts registrations whose content differed; 0 while provisional.
         first_seen_at: when a request first named it; RFC 3339 UTC, seconds, like every time here.
         registered_at: when this version came; None while provisional.
+        result: how it ended, where the agency told.
+        reason: why.
     """
 
     agency: str
@@ -138,6 +150,8 @@ class CaseRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     registered_at: str | None = None
     closed_at: str | None = None
     mandate: Mandate | None = None
+    result: CaseResult | None = None
+    reason: str = ""
 
 
 class CaseAnswer(msgspec.Struct, frozen=True):

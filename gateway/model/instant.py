@@ -46,4 +46,9 @@ def parse_ms(text: str) -> int:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError("the time has no zone")
+    return unix_ms(at)
+
+
+def unix_ms(at: datetime) -> int:
+    """An aware instant as whole milliseconds since 1970 UTC."""
     return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

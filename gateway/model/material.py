@@ -37,7 +37,7 @@ class Commitment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         text: of the commitment, word for word: duty, content, liability.
-        check_within_working_days: working days after the decision within which it is checked.
+        check_within_working_days: working days after it was given within which it is checked.
         exclusions: who may not commit, in words.
     """
 

@@ -22,7 +22,7 @@ from gateway.model.deferral_event import (
     DeferralLeft,
     DeferralOpened,
 )
-from gateway.model.event_words import Instant, Masked, Word
+from gateway.model.event_words import Instant, Masked, MaterialName, Word
 from gateway.model.lookup import ServedFrom
 
 
@@ -86,6 +86,27 @@ class MaterialObtained(msgspec.Struct, frozen=True, tag_field="kind", tag="mater
     served_from: ServedFrom
     as_of: Instant
     request: Word
+
+    @property
+    def subject(self) -> str:
+        """The case."""
+        return f"case:{self.case}"
+
+
+class CommitmentChecked(msgspec.Struct, frozen=True, tag_field="kind", tag="commitment.checked"):
+    """告知承诺: what was promised in a material's place was checked 日后核查.
+
+    Attributes:
+        case: the agency's number of it.
+        item: code of its item.
+        material: as the item names it.
+        result: it was true, it was a false promise, or nobody can tell.
+    """
+
+    case: Word
+    item: Word
+    material: MaterialName
+    result: Literal["true", "false", "not_checkable"]
 
     @property
     def subject(self) -> str:
@@ -231,6 +252,7 @@ Happened = (
     | DeferralClosed
     | DeferralDue
     | DeferralLeft
+    | CommitmentChecked
     | CorrectionAnswered
     | DepartmentDown
     | DepartmentUp

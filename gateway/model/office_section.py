@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `gateway.toml` says of the office: its store, cases, deferrals, tickets."""
+"""`[office]` and `[cases]` of `gateway.toml`: the office store, and how cases have to be known."""
 
 from typing import Annotated, Literal
 
@@ -40,6 +40,15 @@ class CasesSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "unregistered one is refused.",
         ),
     ] = 30
+    exclusion_years: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=30,
+            description="Years for which an applicant whose commitment 告知承诺 was false cannot "
+            "make another; 0: no such rule.",
+        ),
+    ] = 3
 
 
 class TicketsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

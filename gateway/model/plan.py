@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from gateway.errors import Text
 from gateway.model.certificate import Value
+from gateway.model.commitment import ShownCommitment
 from gateway.model.deferral import OpenDeferral
 from gateway.model.discreet import Discreet
 from gateway.model.lookup import Attribution, FieldName, Short
@@ -75,11 +76,18 @@ class DeferralOffer(msgspec.Struct, frozen=True):
 
 
 class CommitmentOffer(msgspec.Struct, frozen=True):
-    """告知承诺: the applicant's word may take the material's place."""
+    """告知承诺: the applicant's word may take the material's place.
+
+    Attributes:
+        version: of the item that publishes the text; named when the commitment is kept.
+        digest: SHA-256 of the text in UTF-8, hexadecimal; likewise.
+    """
 
     text: str
     check_within_working_days: int
     exclusions: tuple[str, ...]
+    version: int
+    digest: str
 
 
 class MaterialAnswer(Discreet, msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -100,6 +108,8 @@ class MaterialAnswer(Discreet, msgspec.Struct, frozen=True, omit_defaults=True, 
         correction: the department's record contradicts what was claimed, and may be corrected.
         deferral: that may be agreed on; None where one waits already.
         deferred: the deferral of it that waits.
+        committed: 告知承诺 that was made in this case in the material's place. As long as it was
+            not found false, nothing is to be done about the material.
     """
 
     material: str
@@ -117,6 +127,12 @@ class MaterialAnswer(Discreet, msgspec.Struct, frozen=True, omit_defaults=True, 
     deferral: DeferralOffer | None = None
     deferred: OpenDeferral | None = None
     commitment: CommitmentOffer | None = None
+    committed: ShownCommitment | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to do about it."""
+        return self.outcome in SETTLED or (self.committed is not None and self.committed.stands)
 
 
 class NoticeLine(msgspec.Struct, frozen=True, omit_defaults=True):

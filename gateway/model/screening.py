@@ -8,12 +8,12 @@ searched for the holder's number and name, and for anything of the form of a cit
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Final
 
 from gateway.errors import RequestError
-from gateway.model.case import CaseRegistration
+from gateway.model.case import CaseRegistration, Party
 from gateway.model.ids import check_cn_id, check_cn_uscc
 from gateway.model.lookup import HolderReference, LookupRequest
 
@@ -88,6 +88,20 @@ def screen_registration(registration: CaseRegistration, number: str) -> None:
             raise RequestError(
                 "ATTRIBUTION_PERSONAL", f"`{member}` holds a number or a name of a person"
             )
+
+
+def screen_reason(reason: str, parties: Iterable[Party]) -> None:
+    """Refuse words about a case that hold personal data of any of its holders, or of anybody.
+
+    Raises:
+        RequestError: ATTRIBUTION_PERSONAL.
+    """
+    folded = _fold(reason)
+    known = [HolderReference(p.holder.scheme, p.holder.number, p.holder.name) for p in parties]
+    if holds_identifier(reason) or any(
+        personal in folded for each in known for personal in _personal(each)
+    ):
+        raise RequestError("ATTRIBUTION_PERSONAL", "`reason` holds a number or a name of a person")
 
 
 def holds_identifier(text: str) -> bool:

@@ -25,6 +25,7 @@ from gateway.model.case import (
     CaseDraft,
     CaseFacts,
     CaseRecord,
+    CaseResult,
     CaseState,
     Mandate,
     Party,
@@ -50,7 +51,7 @@ _FACTS: Final = """
 """
 _SHOWN: Final = """
     SELECT c.agency, c.number, c.state, c.version, c.item, c.first_seen_s, c.closed_at,
-           v.situation, v.operator, v.opened_at, v.mandate, v.written_s
+           c.result, c.reason, v.situation, v.operator, v.opened_at, v.mandate, v.written_s
     FROM cases c JOIN case_versions v USING (agency, number, version)
 """
 _SHOWN_PARTIES: Final = """
@@ -121,12 +122,18 @@ class SqliteCaseBook(CaseBook):
         *,
         after: tuple[str, str] = ("", ""),
         limit: int = 100,
+        closed_since: str | None = None,
     ) -> Sequence[CaseRecord]:
-        """Cases by agency and number, from behind `after` on."""
+        """Cases by agency and number, from behind `after` on.
+
+        Args:
+            closed_since: only those that were closed then or later; RFC 3339 UTC.
+        """
         rows = self._store.select(
             f"{_SHOWN} WHERE (c.agency, c.number) > (?, ?) AND coalesce(?, c.agency) = c.agency "
-            "AND coalesce(?, c.state) = c.state ORDER BY c.agency, c.number LIMIT ?",
-            *(*after, agency, state, limit),
+            "AND coalesce(?, c.state) = c.state AND coalesce(c.closed_at >= ?, ? IS NULL) "
+            "ORDER BY c.agency, c.number LIMIT ?",
+            *(*after, agency, state, closed_since, closed_since, limit),
         )
         return [self._shown(row) for row in rows]
 
@@ -172,7 +179,14 @@ class SqliteCaseBook(CaseBook):
         return facts
 
     async def close_case(
-        self, agency: str, number: str, closed_at: str, deadline: Deadline
+        self,
+        agency: str,
+        number: str,
+        closed_at: str,
+        deadline: Deadline,
+        *,
+        result: CaseResult | None = None,
+        reason: str = "",
     ) -> CaseRecord:
         """End a case; one that is closed stays as it was closed.
 
@@ -191,8 +205,9 @@ class SqliteCaseBook(CaseBook):
             if state == "closed":
                 return
             connection.execute(
-                "UPDATE cases SET state = 'closed', closed_at = ? WHERE agency = ? AND number = ?",
-                (closed_at, agency, number),
+                "UPDATE cases SET state = 'closed', closed_at = ?, result = ?, reason = ? "
+                "WHERE agency = ? AND number = ?",
+                (closed_at, result, reason, agency, number),
             )
             now_s = self._clock_s()
             withdraw_deferrals(connection, agency, number, now_s=now_s)
@@ -248,7 +263,8 @@ class SqliteCaseBook(CaseBook):
         self, connection: sqlite3.Connection, draft: CaseDraft, state: CaseState, version: int
     ) -> None:
         connection.execute(
-            "INSERT INTO cases VALUES (?, ?, ?, ?, ?, ?, NULL)",
+            "INSERT INTO cases (agency, number, state, version, item, first_seen_s) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             (draft.agency, draft.number, state, version, draft.item, int(self._clock_s())),
         )
         self._add_version(connection, draft, version)
@@ -286,7 +302,7 @@ class SqliteCaseBook(CaseBook):
 
     def _shown(self, row: Sequence[Any]) -> CaseRecord:
         agency, number, state, version, item, first_seen_s, closed_at, *content = row
-        situation, operator, opened_at, mandate, written_s = content
+        result, reason, situation, operator, opened_at, mandate, written_s = content
         parties = self._store.select(_SHOWN_PARTIES, agency, number, version)
         return CaseRecord(
             agency=agency,
@@ -302,6 +318,8 @@ class SqliteCaseBook(CaseBook):
             registered_at=format_unix_s(written_s) if version else None,
             closed_at=closed_at,
             mandate=None if mandate is None else _parse_mandate(mandate),
+            result=result,
+            reason=reason,
         )
 
 

@@ -13,7 +13,9 @@ Rules:
 
 from typing import Final
 
+from gateway.office.commitment_schema import COMMITMENTS
 from gateway.office.emergency_schema import EMERGENCY
+from gateway.office.finding_schema import FINDINGS
 from gateway.office.orders_schema import ORDERS
 from gateway.office.supervision_schema import MATTER_CONTENT, SUPERVISION
 
@@ -125,5 +127,6 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     MATTER_CONTENT,
     _OBTAINED,
     EMERGENCY,
+    *(COMMITMENTS, FINDINGS),
     ORDERS,
 )

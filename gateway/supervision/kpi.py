@@ -27,6 +27,8 @@ METHOD: Final[Mapping[str, str]] = {
     "not yet 逾期未复",
     "items_not_using": "items in force with a material that the department's certificates replace, "
     "without one lookup of it in the month 未使用共享数据的事项",
+    "repeated": "cases closed without a lookup of a material that was shareable, and complaints "
+    "about one 重复提交材料",
 }
 
 

@@ -21,6 +21,7 @@ from gateway.crypto.digest import b64url_encode, sha256
 from gateway.crypto.primitives import Signer
 from gateway.model.cell import Cell, harmless
 from gateway.supervision.kpi import METHOD, Figures
+from gateway.supervision.repeated import Repeated
 
 TYPE: Final = "yizheng-kpi+json"
 _HEADERS: Final = (
@@ -38,6 +39,15 @@ _HEADERS: Final = (
     "未使用共享数据的事项 items not using data",
 )
 
+_REPEATED_HEADERS: Final = (
+    "事项 item",
+    "单位 agency",
+    "材料 material",
+    "证照 certificate",
+    "办件 cases",
+    "投诉 complaints",
+)
+
 
 class KpiReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a month's report says.
@@ -48,6 +58,7 @@ class KpiReport(msgspec.Struct, frozen=True, kw_only=True):
         made_at: RFC 3339 UTC.
         indexed: how many records of the log were searched.
         not_indexed: how many came too late to be in here.
+        repeated: what was asked for again although it could have been shared; without the cases.
     """
 
     site: str
@@ -58,6 +69,7 @@ class KpiReport(msgspec.Struct, frozen=True, kw_only=True):
     indexed: int
     not_indexed: int
     figures: tuple[Figures, ...]
+    repeated: tuple[Repeated, ...] = ()
     method: Mapping[str, str] = msgspec.field(default_factory=lambda: METHOD)
     xlsx_sha256: str = ""
 
@@ -92,6 +104,12 @@ def _workbook(report: KpiReport) -> bytes:
                 sheet.write_number(place, column, cell)
             else:
                 sheet.write_string(place, column, str(harmless(cell) or ""))
+    again = book.add_worksheet("重复提交 repeated")
+    again.write_row(0, 0, _REPEATED_HEADERS)
+    for place, line in enumerate(report.repeated, 1):
+        for column, text in enumerate((line.item, line.agency, line.material, line.certificate)):
+            again.write_string(place, column, str(harmless(text)))
+        again.write_row(place, 4, (line.case_count, line.complaint_count))
     about = book.add_worksheet("方法 method")
     said: dict[str, Cell] = {
         "site": report.site,

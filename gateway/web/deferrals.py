@@ -7,14 +7,20 @@ a path is recorded as it was signed, one that holds an identity number is refuse
 
 from http import HTTPMethod
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from gateway.errors import AuditError, RequestError
 from gateway.exchange.deferrals import Deferrals, Owed
 from gateway.exchange.reply import Refused, problem_reply
-from gateway.model.screening import holds_identifier
 from gateway.sdk import Deadline
-from gateway.web.cases import FOLDER, CaseDesk, check_content, format_target, parse_number
+from gateway.web.cases import (
+    FOLDER,
+    CaseDesk,
+    check_content,
+    format_target,
+    parse_material,
+    parse_number,
+)
 from gateway.web.edge import signed_view, x509_of
 from gateway.web.front import Folder
 from gateway.web.request import Request
@@ -23,7 +29,6 @@ from gateway.web.signed_posts import Identify
 
 _NAME: Final = "deferrals"
 _CLOSE: Final = "close"
-_MAX_MATERIAL_CHARS: Final = 200
 
 
 class CaseFolder(Folder):
@@ -110,17 +115,10 @@ def parse_deferral_target(target: str) -> tuple[str, str | None, bool]:
         raise RequestError("PATH_UNKNOWN", "no query follows")
     if not below:
         return case, None, False
-    material = unquote(below[0])
     is_closing = below[1:] == [_CLOSE]
     if below[1:] and not is_closing:
         raise RequestError("PATH_UNKNOWN", "a deferral has /close and nothing else below it")
-    if not 0 < len(material) <= _MAX_MATERIAL_CHARS or quote(material, safe="") != below[0]:
-        raise RequestError(
-            "PATH_UNKNOWN", "a material is percent-encoded UTF-8 in upper-case digits; no query"
-        )
-    if holds_identifier(material):
-        raise RequestError("ATTRIBUTION_PERSONAL", "the material holds an identity number")
-    return case, material, is_closing
+    return case, parse_material(below[0]), is_closing
 
 
 def format_deferral_target(case: str, material: str) -> str:

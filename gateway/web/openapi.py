@@ -15,6 +15,7 @@ from gateway.audit.receipt import Receipt
 from gateway.errors import REFUSALS, Refusal
 from gateway.exchange.reply import JSON, PROBLEM_JSON
 from gateway.model.case import CaseAnswer, CaseClosing, CaseRegistration
+from gateway.model.commitment import CommitmentAnswer, CommitmentRequest
 from gateway.model.invalidation import Invalidated, Invalidation
 from gateway.model.lookup import LookupAnswer, LookupRequest, Problem
 from gateway.model.offer import Offered
@@ -22,17 +23,16 @@ from gateway.model.office_event import EventPage
 from gateway.model.plan import MaterialsAnswer, MaterialsRequest
 from gateway.model.published import PublishedItems, PublishedList
 from gateway.web.log_pages import OCTETS
+from gateway.web.openapi_cases import CASES
 from gateway.web.openapi_orders import ORDER_SCHEMAS, ORDERS
 from gateway.web.openapi_parameters import (
     AFTER,
     CASE,
-    CASE_CONTENT,
     CODE,
     FORMS,
     INDEX,
     LEVEL,
     LIST,
-    MATERIALS_CONTENT,
     TILE,
     WAIT,
 )
@@ -77,29 +77,7 @@ def document() -> dict[str, Any]:
         "paths": {
             "/v1/lookups": {"post": _lookup()},
             "/v1/invalidations": {"post": _invalidation()},
-            "/v1/cases/{case}": {
-                "get": _case("case_show", "An own case 本单位的一个办件"),
-                "put": _case(
-                    "case_register",
-                    "Register a case, or a change of it 登记或更新办件",
-                    body="CaseRegistration",
-                    further=CASE_CONTENT,
-                ),
-            },
-            "/v1/cases/{case}/close": {
-                "post": _case("case_close", "End a case 办结办件", body="CaseClosing")
-            },
-            **_orders(),
-            "/v1/materials": {
-                "post": _case(
-                    "materials",
-                    "All materials of a case 一次查齐事项材料",
-                    body="MaterialsRequest",
-                    further=MATERIALS_CONTENT,
-                    answer="MaterialsAnswer",
-                    at=(),
-                )
-            },
+            **_on_record(),
             "/v1/certificates": {"get": _certificates()},
             "/v1/receipts/{index}": {"get": _receipt()},
             "/v1/events": {"get": _events()},
@@ -135,6 +113,7 @@ def _schemas() -> dict[str, Any]:
         (
             *(LookupRequest, LookupAnswer, Problem, Receipt, Invalidation, Invalidated),
             *(CaseRegistration, CaseClosing, CaseAnswer, Offered),
+            *(CommitmentRequest, CommitmentAnswer),
             *(MaterialsRequest, MaterialsAnswer),
             *ORDER_SCHEMAS,
             *(PublishedItems, PublishedList),
@@ -226,11 +205,11 @@ def _case(
     }
 
 
-def _orders() -> dict[str, Any]:
-    """What is done later: deferrals and tickets."""
+def _on_record() -> dict[str, Any]:
+    """What belongs to a case, and what is done later."""
     return {
         path: {method: _case(*named, **said) for method, (named, said) in methods.items()}
-        for path, methods in ORDERS.items()
+        for path, methods in {**CASES, **ORDERS}.items()
     }
 
 

@@ -11,18 +11,11 @@ from gateway.model.deferral import (
     DeferralsAnswer,
 )
 from gateway.model.ticket import TicketAnswer
-from gateway.web.openapi_parameters import CASE, MATERIALS_CONTENT
+from gateway.web.openapi_parameters import CASE, MATERIAL, MATERIALS_CONTENT
 
 ORDER_SCHEMAS: Final = (
     DeferralRequest, DeferralClosing, DeferralAnswer, DeferralsAnswer, TicketAnswer
 )  # fmt: skip
-_MATERIAL: Final = {
-    "name": "material",
-    "in": "path",
-    "required": True,
-    "description": "As the item names it; percent-encoded UTF-8 in upper-case digits.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
-}
 _TICKET: Final = {
     "name": "id",
     "in": "path",
@@ -35,7 +28,7 @@ _CONTENT: Final = (
     "PROMISE_OUTDATED", "CALENDAR_MISSING",
 )  # fmt: skip
 _PATH: Final = "/v1/cases/{case}/deferrals"
-_ONE: Final[dict[str, Any]] = {"answer": "DeferralAnswer", "at": (CASE, _MATERIAL)}
+_ONE: Final[dict[str, Any]] = {"answer": "DeferralAnswer", "at": (CASE, MATERIAL)}
 _ABSENT: Final = {"further": ("DEFERRAL_ABSENT",)}
 
 #: By path and method: name and summary, and what else there is to say.

@@ -30,6 +30,18 @@ CASE: Final = {
     "description": "The agency's number of the case; `/` in it is written %2F.",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._/-]{4,64}$"},
 }
+MATERIAL: Final = {
+    "name": "material",
+    "in": "path",
+    "required": True,
+    "description": "As the item names it, in UTF-8; all but A-Z a-z 0-9 - . _ ~ is escaped.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+}
+#: Codes of a commitment's content.
+COMMITMENT_CONTENT: Final = (
+    "CASE_UNKNOWN", "CASE_CLOSED", "CASE_HOLDER_MISMATCH", "ITEM_UNKNOWN",
+    "COMMITMENT_NOT_ALLOWED", "COMMITMENT_TEXT_CHANGED", "COMMITMENT_EXCLUDED", "COMMITMENT_EXISTS",
+)  # fmt: skip
 #: Codes of a registration's content.
 CASE_CONTENT: Final = (
     "CASE_MALFORMED", "HOLDER_INVALID", "ITEM_UNKNOWN", "OPERATOR_UNKNOWN", "OPERATOR_PLACEHOLDER",

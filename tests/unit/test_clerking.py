@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who wants events is what `agencies/` says now, and the last good word of it."""
+"""What the clerk has to do; who wants events is what `agencies/` says now."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway import clerking
-from gateway.clerking import Subscriptions
+from gateway.clerking import Subscriptions, needs_clerk, run_clerk
 from gateway.config import GatewayConfig, Site, SiteSection
 from gateway.model.agency import Agency
 from gateway.model.agency_file import format_agency
 from gateway.model.events_section import EventsSection, Subscription
+from gateway.model.finding import MonitorSection
 
 OA = Subscription("https://oa.example/events", kinds=("case.closed",))
 PORTAL = Subscription("https://portal.example/")
@@ -63,3 +66,38 @@ def test_the_folder_is_not_read_at_each_look(site: Site, monkeypatch: pytest.Mon
     assert subscriptions.now() == {}
     write(site, Agency("yq-gjj", "公积金", events=OA))
     assert subscriptions.now() == {}
+
+
+@pytest.mark.parametrize(
+    ("deliver", "every_minutes", "needed"),
+    [(False, 0, False), (True, 0, True), (False, 60, True)],
+)
+def test_a_clerk_runs_where_there_is_something_to_do(
+    tmp_path: Path, *, deliver: bool, every_minutes: int, needed: bool
+) -> None:
+    config = GatewayConfig(
+        SiteSection("演示", "https://gw.example", "gw.example/log"),
+        events=EventsSection(deliver=deliver),
+        monitor=MonitorSection(every_minutes=every_minutes),
+    )
+    assert needs_clerk(Site(tmp_path, config, (), (), (), ())) is needed
+
+
+async def test_a_clerk_that_cannot_monitor_yet_waits_and_ends_when_it_is_told(
+    tmp_path: Path,
+) -> None:
+    config = GatewayConfig(
+        SiteSection("演示", "https://gw.example", "gw.example/log"),
+        monitor=MonitorSection(every_minutes=60),
+    )
+    quit_event = asyncio.Event()
+    with capture_logs() as logs:
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            site = Site(tmp_path, config, (), (), (), ())  # without a key or an index
+            group.create_task(run_clerk(site, quit_event=quit_event, on_ready=lambda: None))
+            while True:
+                await asyncio.sleep(0.01)
+                if logs:
+                    break
+            quit_event.set()
+    assert [line["event"] for line in logs] == ["monitoring waits"]

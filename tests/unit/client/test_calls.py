@@ -24,6 +24,8 @@ CALLS = {
     "close_deferral": {"deferral_close"},
     "open_ticket": {"ticket_open"},
     "ticket": {"ticket_show"},
+    "commit": {"commitment_keep"},
+    "commitment": {"commitment_show"},
     "certificates": {"certificates"},
     "events": {"events"},
     "record": {"receipt"},

@@ -15,8 +15,8 @@ from gateway.catalog.catalog import ItemCatalog
 from gateway.crypto.digest import b64url_encode, sha256
 from gateway.crypto.keys import generate_private_key, load_signer, public_pem
 from gateway.crypto.office import OfficeCipher
+from gateway.exchange.case_requests import CaseRequests
 from gateway.exchange.deferrals import Deferrals, Owed
-from gateway.exchange.on_record import OnRecord
 from gateway.exchange.plan import Planner
 from gateway.exchange.reply import Reply
 from gateway.exchange.standing import StandingOrders
@@ -57,11 +57,11 @@ class Window:
         planner = Planner(catalog, counter.book, NOW.tzinfo)  # type: ignore[arg-type] # UTC
         acts = CaseActs(counter.log, epochs=epochs, clock=lambda: NOW, nonce_life_s=65)
         limits = AgencyLimits(LimitsSection(), workers=1)
-        self.door_of_cases = OnRecord(acts, counter.book, limits, x509_required=False)
+        self.requests = CaseRequests(acts, limits)
         self.deferrals = Deferrals(
             book=counter.deferrals,
             cases=counter.book,
-            door=self.door_of_cases,
+            requests=self.requests,
             planner=planner,
             departments=counter.departments,
             days=load_working_days(None),
@@ -132,7 +132,7 @@ class Window:
                 clock_s=NOW.timestamp,
             ),
             orders=self.counter.orders,
-            door=self.door_of_cases,
+            requests=self.requests,
             do=do or self.standing,
             wait_s=0.01 if do else 5,
             deadline_s=10,

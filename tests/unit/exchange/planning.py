@@ -32,6 +32,7 @@ from gateway.model.material import Commitment, Deferral, Material
 from gateway.model.office_section import OrdersSection
 from gateway.model.record import parse_record
 from gateway.office.cases import SqliteCaseBook
+from gateway.office.commitments import CommitmentBook
 from gateway.office.deferrals import SqliteDeferralBook
 from gateway.office.obtained import ObtainedBook
 from gateway.office.order_book import SqliteOrderBook
@@ -213,6 +214,13 @@ class Counter:
         self.orders = SqliteOrderBook(
             self.store, OfficeCipher(b"o" * 32), OrdersSection(), keep_s=60, clock_s=NOW.timestamp
         )
+        self.commitments = CommitmentBook(
+            self.store,
+            days=load_working_days(None),
+            exclusion_years=3,
+            clock=lambda: NOW,
+            utc_offset_h=8,
+        )
         self.log, self.departments, self.faults = Log(), Departments(), list[BaseException]()
         self.deadline_s = 5.0
         self._signed = Corridor()
@@ -247,6 +255,7 @@ class Counter:
             lookup=lookup,
             log=CaseActs(self.log, epochs=epochs, clock=lambda: NOW, nonce_life_s=65),
             book=self.book,
+            commitments=self.commitments,
             deferrals=self.deferrals,
             catalog=catalog,
             departments=self.departments,

@@ -13,6 +13,7 @@ from gateway.audit.cases import CaseActs
 from gateway.catalog.catalog import ItemCatalog
 from gateway.crypto.office import OfficeCipher
 from gateway.errors import AuditError
+from gateway.exchange.case_requests import CaseRequests
 from gateway.exchange.cases import Cases
 from gateway.exchange.reply import Reply
 from gateway.model.act import Act
@@ -84,9 +85,11 @@ class Desk:
             gate=CasePolicy(
                 self.book, registration="required", within_minutes=30, clock_s=NOW.timestamp
             ),
-            log=CaseActs(self.log, epochs=Month(), clock=lambda: NOW, nonce_life_s=65),
+            requests=CaseRequests(
+                CaseActs(self.log, epochs=Month(), clock=lambda: NOW, nonce_life_s=65),
+                AgencyLimits(limits or LimitsSection(), workers=1),
+            ),
             catalog=ItemCatalog([ITEM]),
-            limits=AgencyLimits(limits or LimitsSection(), workers=1),
             clock=lambda: NOW,
             utc_offset_h=8,
             clock_window_s=60,
@@ -205,6 +208,26 @@ async def test_a_case_that_is_not_there_is_absent_on_record(desk: Desk, what: st
     reply = await desk.ask(what, b"{}" if what == "close" else b"")
     assert (reply.status, reply.outcome, reply.index) == (404, "CASE_ABSENT", 0)
     assert desk.log.acts[0].code == "CASE_ABSENT"
+
+
+async def test_a_closing_may_say_how_and_why_and_the_record_says_how(desk: Desk) -> None:
+    await desk.register()
+    body = msgspec.json.encode({"result": "refused", "reason": "不符合提取条件"})
+    reply = await desk.ask("close", body)
+    case = msgspec.json.decode(reply.body)["case"]
+    assert (case["result"], case["reason"]) == ("refused", "不符合提取条件")
+    assert msgspec.json.decode(desk.log.acts[-1].query or "") == {"result": "refused"}
+
+
+@pytest.mark.parametrize(
+    "reason", [f"证件{NUMBER}不符", f"证件{SPOUSE.number}不符", "测试甲不符合条件"]
+)
+async def test_a_reason_holds_no_number_and_no_name_of_a_holder(desk: Desk, reason: str) -> None:
+    named = {"scheme": "cn-id", "number": NUMBER, "name": "测试甲"}
+    await desk.register(holders=[{"role": "applicant", "holder": named}])
+    reply = await desk.ask("close", msgspec.json.encode({"result": "refused", "reason": reason}))
+    assert msgspec.json.decode(reply.body)["code"] == "ATTRIBUTION_PERSONAL"
+    assert reason.encode() not in b"".join(desk.log.lines)
 
 
 async def test_a_case_is_closed_once(desk: Desk) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.model.case import CaseDraft, Mandate, Party
+from gateway.model.commitment import CommitmentDraft
 from gateway.model.holder import Holder
 
 APPLICANT = Holder("cn-id", "140302190001010017", "测试甲")
@@ -26,5 +27,23 @@ def draft(**changes: Any) -> CaseDraft:
         operator="yq-0417",
         opened_at="2026-11-22T08:00:00Z",
         act="a" * 32,
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+def commitment(**changes: Any) -> CommitmentDraft:
+    """A commitment of the case of `draft`, that has passed every check."""
+    plain = CommitmentDraft(
+        agency=AGENCY,
+        number=CASE,
+        material="产权证",
+        item=ITEM,
+        text_version=1,
+        text_digest="c" * 64,
+        form="signed",
+        by="applicant",
+        committed_on=date(2026, 11, 22),
+        check_within_working_days=30,
+        act="b" * 32,
     )
     return msgspec.structs.replace(plain, **changes)

@@ -118,6 +118,15 @@ async def test_a_closed_case_stays_closed(office: Office) -> None:
     assert caught.value.code == "CASE_CLOSED"
 
 
+async def test_how_a_case_ended_is_kept(office: Office) -> None:
+    await office.book.register(draft(), soon())
+    closed = await office.book.close_case(
+        AGENCY, CASE, "2026-11-23T00:00:00Z", soon(), result="refused", reason="不符合条件"
+    )
+    assert (closed.result, closed.reason) == ("refused", "不符合条件")
+    assert office.other.show(AGENCY, CASE) == closed
+
+
 async def test_a_case_that_is_not_there_cannot_be_closed(office: Office) -> None:
     with pytest.raises(RequestError) as caught:
         await office.book.close_case(AGENCY, CASE, "2026-11-23T00:00:00Z", soon())
@@ -197,6 +206,8 @@ async def test_cases_are_listed_by_agency_state_and_page(office: Office) -> None
         *[("yq-ga", CASE), ("yq-gjj", "YQ-0001"), ("yq-gjj", "YQ-0002"), ("yq-gjj", "YQ-0003")]
     ]
     assert [r.number for r in office.book.list_cases(AGENCY, "closed")] == ["YQ-0002"]
+    for since, found in [("2026-11-23T00:00:00Z", ["YQ-0002"]), ("2026-11-23T00:00:01Z", [])]:
+        assert [r.number for r in office.book.list_cases(closed_since=since)] == found
     page = office.book.list_cases(AGENCY, after=(AGENCY, "YQ-0001"), limit=1)
     assert [r.number for r in page] == ["YQ-0002"]
 

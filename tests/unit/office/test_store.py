@@ -26,7 +26,9 @@ def count_cases(store: OfficeStore) -> int:
 
 def add(connection: sqlite3.Connection, number: str = "YQ-0001") -> None:
     connection.execute(
-        "INSERT INTO cases VALUES ('yq-gjj', ?, 'open', 1, 'yq-gjj-001', 0, NULL)", (number,)
+        "INSERT INTO cases (agency, number, state, version, item, first_seen_s) "
+        "VALUES ('yq-gjj', ?, 'open', 1, 'yq-gjj-001', 0)",
+        (number,),
     )
 
 

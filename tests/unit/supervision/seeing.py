@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Synthetic accesses and matters; each test changes what it is about."""
+"""Synthetic accesses, matters and cases; each test changes what it is about."""
 
 from datetime import date
 from typing import Any
 
 import msgspec
 
+from gateway.model.case import CaseRecord, ShownParty
 from gateway.model.matter import Matter, MatterDraft
 from gateway.model.seen import SeenAccess
 
@@ -53,3 +54,24 @@ def matter(**changes: Any) -> Matter:
         opened_at="2026-11-26T01:00:00Z",
         draft=msgspec.structs.replace(draft, **changes),
     )
+
+
+def record(**changes: Any) -> CaseRecord:
+    """An open case of an applicant, opened on Monday, 23 November 2026."""
+    plain = CaseRecord(
+        agency="yq-gjj",
+        number="YQ20261122-0001",
+        state="open",
+        version=1,
+        item="yq-gjj-001",
+        holders=(ShownParty("applicant", "cn-id", "140*************17"),),
+        first_seen_at="2026-11-23T01:00:00Z",
+        opened_at="2026-11-23T01:00:00Z",
+        registered_at="2026-11-23T01:00:00Z",
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+def closed(**changes: Any) -> CaseRecord:
+    """The same, closed on the Tuesday."""
+    return record(**({"state": "closed", "closed_at": "2026-11-24T08:00:00Z"} | changes))

@@ -17,10 +17,20 @@ from gateway.model.matter import Matter
 from gateway.model.seen import SeenAccess
 from gateway.supervision.kpi import METHOD, Figures, measure, nearest_rank
 from gateway.supervision.kpi_report import KpiReport, format_report
+from gateway.supervision.repeated import Repeated
 from tests.unit.supervision.seeing import CERTIFICATE, matter, seen, unanswered
 from tests.unit.supervision.test_replay import ITEM
 
 OTHER = "civil_affairs.marriage"
+AGAIN = Repeated(
+    item="yq-gjj-001",
+    agency="yq-gjj",
+    material="身份证",
+    certificate=CERTIFICATE,
+    case_count=2,
+    complaint_count=1,
+    cases=("YQ20261122-0001", "YQ20261122-0002"),
+)
 FIRST, LAST = date(2026, 12, 1), date(2026, 12, 31)
 
 
@@ -104,7 +114,7 @@ def made() -> tuple[bytes, bytes, bytes, str]:
     report = KpiReport(
         site="=site", origin="log.example/1", month="2026-12", is_final=True,
         made_at="2027-01-04T01:00:00Z", indexed=9, not_indexed=0,
-        figures=tuple(measured([seen()]).values()),
+        figures=tuple(measured([seen()]).values()), repeated=(AGAIN,),
     )  # fmt: skip
     return (*format_report(report, load_signer(private, "gateway-1")), public_pem(private))
 
@@ -127,3 +137,5 @@ def test_the_workbook_holds_the_figures_the_method_and_no_formula() -> None:
     cells = {row[0]: row[1] for row in book["方法 method"].iter_rows(values_only=True)}
     assert cells["site"] == "'=site"
     assert set(METHOD) <= set(cells)
+    [_, again] = book["重复提交 repeated"].iter_rows(values_only=True)
+    assert again == ("yq-gjj-001", "yq-gjj", "身份证", CERTIFICATE, 2, 1)

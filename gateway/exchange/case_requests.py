@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A request about a case, from an identified agency to a reply that is on record.
+"""What requests about cases share: limits first, one record each, then the answer.
 
 1. The nonce is decided before anything is done, so a request that is sent again does nothing twice.
-2. What was done is recorded, then answered: no record, no answer. An agency that got none sends the
-   request again, which changes nothing more and is recorded.
+2. What was done is recorded, then answered: no record, no answer.
 3. One record for each identified request, done or refused.
 """
 
@@ -12,18 +11,28 @@ from typing import Final, final
 
 import msgspec
 
+from gateway.crypto.digest import sha256
 from gateway.errors import RequestError, StoreError, TrustError
 from gateway.exchange.access import check_limit, check_x509
-from gateway.exchange.reply import Refused, Reply, problem_reply
+from gateway.exchange.reply import JSON, Refused, Reply, problem_reply
 from gateway.model.holder import Holder
 from gateway.model.limits import Allowance
-from gateway.office_port import CaseAct, CaseAction, CaseBook, CaseLog
+from gateway.office_port import CaseAct, CaseAction, CaseLog
 from gateway.ports import Caller, Held, RateLimits
 from gateway.sdk import Deadline
 
+_encode_answer = msgspec.json.Encoder().encode
 
+
+@final
 class Handling:
-    """One request: what is known of it so far. Owned by one task."""
+    """One request: what is known of it so far. Owned by one task.
+
+    Attributes:
+        number: of the case.
+        holder: of whom the case is, as soon as that is known.
+        said: what its record repeats of it.
+    """
 
     def __init__(self, caller: Caller, request_id: str, action: CaseAction, number: str) -> None:
         self.caller: Final = caller
@@ -48,43 +57,36 @@ class Handling:
 
 
 @final
-class OnRecord:
-    """Has requests about cases done and recorded.
+class CaseRequests:
+    """Answers them.
 
     Args:
         x509_required: agencies that registered no X.509 certificate are refused as well.
     """
 
-    def __init__(
-        self, log: CaseLog, book: CaseBook, limits: RateLimits, *, x509_required: bool
-    ) -> None:
+    def __init__(self, log: CaseLog, limits: RateLimits, *, x509_required: bool = False) -> None:
         self._log: Final = log
-        self._book: Final = book
         self._limits: Final = limits
         self._x509_required: Final = x509_required
-
-    def note_holder(self, handling: Handling) -> None:
-        """Whom the case is about, for the record."""
-        parties = self._book.parties(handling.caller.agency.id, handling.number)
-        handling.holder = next((p.holder for p in parties if p.role == "applicant"), None)
 
     async def begin(self, handling: Handling, deadline: Deadline) -> None:
         """Decide the nonce.
 
         Raises:
             RequestError: NONCE_REPLAYED.
+            AuditError: no decision.
         """
         handling.held = await self._log.begin(handling.caller, deadline)
         if handling.held is None:
             raise RequestError("NONCE_REPLAYED")
 
     async def answer(
-        self, handling: Handling, work: Callable[[], Awaitable[Reply]], deadline: Deadline
+        self, handling: Handling, work: Callable[[], Awaitable[object]], deadline: Deadline
     ) -> Reply:
-        """Do it, record it, answer it.
+        """Do `work`, record it, and answer with what it returns: a reply, or what becomes one.
 
         Raises:
-            AuditError: nothing could be recorded; the agency gets 503.
+            AuditError: nothing could be recorded: the agency gets 503.
         """
         caller, code = handling.caller, None
         try:
@@ -93,7 +95,7 @@ class OnRecord:
             if limit is not None:
                 handling.limits = (limit,)
                 check_limit(limit)
-            reply = await work()
+            reply = _reply(await work())
         except (RequestError, StoreError, TrustError) as error:
             reply, code = problem_reply(Refused.because(error), handling.request_id), error.code
         index = None
@@ -106,3 +108,10 @@ class OnRecord:
             act = handling.act(replayed.code)
             index = await self._log.record_replay(caller, act, deadline)
         return msgspec.structs.replace(reply, index=index, limits=handling.limits)
+
+
+def _reply(answer: object) -> Reply:
+    if isinstance(answer, Reply):
+        return answer
+    body = _encode_answer(answer)
+    return Reply(200, JSON, body, sha256(body), "case")
