@@ -38,6 +38,7 @@ from gateway.errors import SetupError
 from gateway.eventing import DepartmentWatch, Eventing
 from gateway.exchange.lookup import Lookup
 from gateway.followers import notary_plan
+from gateway.ordering import Ordering
 from gateway.overseeing import Overseeing
 from gateway.policy.policy import GrantPolicy
 from gateway.readiness import readiness
@@ -211,7 +212,7 @@ async def run_worker(
         )
         await live.refresh()  # a worker that is started again must not know revoked keys
         await (catalog := CatalogPages(lambda: live.site)).refresh()
-        front = _make_front(
+        front, ordering = _make_front(
             _Rooms(
                 site, live, departments, audit, cache, epochs, tls,
                 sealer, open_door, signalling, catalog, casework, eventing, emergency,
@@ -226,6 +227,7 @@ async def run_worker(
                 quit_event=quit_event, drain_s=site.config.http.drain_s, on_ready=on_ready, tls=tls,
             ),
             *(each.watch() for each in (live, epochs, signalling, catalog, eventing, emergency)),
+            ordering.watch(),
             *(front.tidy_forever(), cache.keep()),
         )  # fmt: skip
 
@@ -299,7 +301,8 @@ class _Rooms(NamedTuple):
     emergency: LadderWatch
 
 
-def _make_front(rooms: _Rooms) -> Front:
+def _make_front(rooms: _Rooms) -> tuple[Front, Ordering]:
+    """The front desk, and who does what was ordered there for later."""
     site, live, casework = rooms.site, rooms.live, rooms.casework
     config = site.config
     limits = AgencyLimits(config.limits, workers=config.http.workers)
@@ -336,7 +339,9 @@ def _make_front(rooms: _Rooms) -> Front:
             ladder=rooms.emergency.ladder.now.text(),
         )  # fmt: skip
 
-    return Front(
+    ordering = Ordering(site, casework, lookup, live, clock=_now, nonce_life_s=_nonce_life_s(site))
+    posts, fetches = ordering.desks(live.identify, limits, responder)
+    front = Front(
         lookups=desk,
         refusals=refusals,
         metrics=metrics,
@@ -344,10 +349,12 @@ def _make_front(rooms: _Rooms) -> Front:
         | reading.handlers()
         | casework.handlers(*office, lookup=lookup, departments=rooms.departments)
         | rooms.eventing.handlers(live.identify, limits, responder)
-        | rooms.catalog.handlers(responder),
+        | rooms.catalog.handlers(responder)
+        | posts,
         pages=reading.pages,
         folders=rooms.catalog.folders(responder)
-        | casework.folders(*office)
+        | casework.folders(*office, departments=rooms.departments)
+        | fetches
         | overseeing.folders(rooms.open_door, limits, responder),
         responder=responder,
         ready=ready,
@@ -356,6 +363,7 @@ def _make_front(rooms: _Rooms) -> Front:
         ),
         let_go=let_go,
     )
+    return front, ordering
 
 
 def _make_lookup(rooms: _Rooms, limits: AgencyLimits) -> Lookup:

@@ -3,7 +3,7 @@
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from gateway import keyring
@@ -14,16 +14,20 @@ from gateway.errors import StoreError
 from gateway.exchange.case_requests import CaseRequests
 from gateway.exchange.cases import Cases
 from gateway.exchange.commitments import CaseCommitments
+from gateway.exchange.deferrals import Deferrals
 from gateway.exchange.lookup import Lookup
 from gateway.exchange.materials import Materials
+from gateway.exchange.plan import Planner
 from gateway.office.cases import SqliteCaseBook
 from gateway.office.commitments import CommitmentBook
+from gateway.office.deferrals import SqliteDeferralBook
 from gateway.office.obtained import ObtainedBook
 from gateway.office.store import FOLDER as OFFICE
 from gateway.office.store import OfficeStore
 from gateway.policy.cases import CasePolicy
 from gateway.ports import AdapterDirectory, Catalog, Epochs, RateLimits
 from gateway.web.cases import FOLDER, CaseDesk
+from gateway.web.deferrals import CaseFolder, DeferralDesk
 from gateway.web.front import Folder, Page
 from gateway.web.names import default_port
 from gateway.web.respond import Responder
@@ -41,6 +45,15 @@ def open_case_book(site: Site) -> tuple[OfficeStore, SqliteCaseBook]:
     return store, SqliteCaseBook(store, cipher, clock_s=time.time)
 
 
+def make_deferral_book(site: Site, store: OfficeStore) -> SqliteDeferralBook:
+    """The deferrals in the site's store.
+
+    Raises:
+        SetupError: the store's key cannot be used.
+    """
+    return SqliteDeferralBook(store, keyring.office_cipher(site), clock_s=time.time)
+
+
 class Casework:
     """One worker's.
 
@@ -51,6 +64,7 @@ class Casework:
     Attributes:
         store: the office store; others keep what is going on there, too.
         book: the cases in it.
+        deferrals: the deferrals in it.
         gate: checks lookups against their cases.
 
     Raises:
@@ -70,6 +84,7 @@ class Casework:
         self._clock: Final = clock
         self._nonce_life_s: Final = nonce_life_s
         self.store, self.book = open_case_book(site)
+        self.deferrals: Final = make_deferral_book(site, self.store)
         section = site.config.cases
         self.gate: Final = CasePolicy(
             self.book,
@@ -95,14 +110,28 @@ class Casework:
             return error.code
         return "ok"
 
+    def requests(self, limits: RateLimits) -> CaseRequests:
+        """Answers what belongs to a case, on record."""
+        x509_required = self._site.config.http.client_x509 == "required"
+        return CaseRequests(self._acts, limits, x509_required=x509_required)
+
+    def planner(self, catalog: Catalog) -> Planner:
+        """Makes plans of the cases in the store."""
+        zone = timezone(timedelta(hours=self._site.config.site.utc_offset_h))
+        return Planner(catalog, self.book, zone)
+
     def folders(
-        self, identify: Identify, catalog: Catalog, limits: RateLimits, responder: Responder
+        self,
+        identify: Identify,
+        catalog: Catalog,
+        limits: RateLimits,
+        responder: Responder,
+        *,
+        departments: AdapterDirectory,
     ) -> dict[str, Folder]:
         """What the front desk has to know, by path."""
         config = self._site.config
-        requests = CaseRequests(
-            self._acts, limits, x509_required=config.http.client_x509 == "required"
-        )
+        requests = self.requests(limits)
         cases = Cases(
             book=self.book,
             gate=self.gate,
@@ -120,15 +149,31 @@ class Casework:
             clock=self._clock,
             utc_offset_h=config.site.utc_offset_h,
         )
+        deferrals = Deferrals(
+            book=self.deferrals,
+            cases=self.book,
+            requests=requests,
+            planner=self.planner(catalog),
+            departments=departments,
+            days=self._site.calendar,
+            clock=self._clock,
+            utc_offset_h=config.site.utc_offset_h,
+            first_pause_s=config.orders.first_pause_s,
+            remind_working_days=config.orders.remind_working_days,
+        )
+        deadline_s, port = config.lookup.deadline_s, default_port(config.http)
         desk = CaseDesk(
             identify,
             cases,
             commitments,
             responder=responder,
-            deadline_s=config.lookup.deadline_s,
-            default_port=default_port(config.http),
+            deadline_s=deadline_s,
+            default_port=port,
         )
-        return {FOLDER: desk}
+        below = DeferralDesk(
+            identify, deferrals, responder=responder, deadline_s=deadline_s, default_port=port
+        )
+        return {FOLDER: CaseFolder(desk, below)}
 
     def handlers(
         self,
@@ -149,6 +194,7 @@ class Casework:
                 lookup=lookup,
                 log=self._acts,
                 book=self.book,
+                deferrals=self.deferrals,
                 commitments=self._commitments,
                 catalog=catalog,
                 departments=departments,

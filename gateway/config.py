@@ -45,7 +45,7 @@ from gateway.model.ids import check_cn_uscc
 from gateway.model.intermediary import Intermediary
 from gateway.model.item import ServiceItem
 from gateway.model.limits import LimitsSection
-from gateway.model.office_section import CasesSection, OfficeSection
+from gateway.model.office_section import CasesSection, OfficeSection, OrdersSection
 from gateway.model.share import Share
 from gateway.model.site import AdapterSite
 from gateway.model.supervision_section import SupervisionSection
@@ -110,6 +110,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         audit: the log: retention, witnesses, timestamps.
         office: the store of cases.
         cases: whether what is asked has to belong to a registered case.
+        orders: how the gateway does later what an agency has signed.
         grants: how long a department may take over an application.
         events: how agencies are told what happens.
         supervision: within how many working days complaints and the like are answered.
@@ -125,6 +126,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     audit: AuditSection = AuditSection()
     office: OfficeSection = OfficeSection()
     cases: CasesSection = CasesSection()
+    orders: OrdersSection = OrdersSection()
     grants: GrantsSection = GrantsSection()
     events: EventsSection = EventsSection()
     supervision: SupervisionSection = SupervisionSection()
@@ -350,6 +352,12 @@ def check_references(site: Site) -> None:
             "is shorter than lookup.deadline_s: a stop would cut off what has to be recorded",
             where="gateway.toml: $.http.drain_s",
             remedy="make it at least as long.",
+        )
+    if site.config.orders.lease_s <= site.config.lookup.deadline_s:
+        raise SetupError(
+            "is no longer than lookup.deadline_s: two workers would ask for the same",
+            where="gateway.toml: $.orders.lease_s",
+            remedy="make it longer.",
         )
     if len(bytes(site.socket)) > MAX_SOCKET_PATH_BYTES:
         raise SetupError(

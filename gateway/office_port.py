@@ -5,7 +5,7 @@ A page of its own beside `gateway.ports`: another store (PostgreSQL, for several
 `CaseBook`, and nothing else changes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Literal, Protocol
 
@@ -23,11 +23,19 @@ from gateway.model.case import (
     Role,
 )
 from gateway.model.commitment import CommitmentDraft, Committed
+from gateway.model.deferral import (
+    DeferralRecord,
+    DeferralState,
+    OpenDeferral,
+    OwnReason,
+)
 from gateway.model.grant import Decision, Deny
 from gateway.model.holder import Holder
 from gateway.model.lookup import Attribution
 from gateway.model.office_event import MaterialObtained, OfficeEvent
+from gateway.model.order import DeferralDraft, Order, TicketDraft, Tried
 from gateway.model.rung import Rungs
+from gateway.model.ticket import KeptTicket
 from gateway.ports import Caller, Held
 from gateway.sdk import Deadline
 
@@ -162,6 +170,11 @@ CaseAction = Literal[
     "case_materials",
     "case_commit",
     "case_commitment",
+    "deferral_open",
+    "deferral_show",
+    "deferral_close",
+    "ticket_open",
+    "ticket_show",
     "matter_open",
     "matter_step",
     "evaluation_give",
@@ -212,6 +225,80 @@ class CaseLog(Protocol):
 
     async def record_replay(self, caller: Caller, act: CaseAct, deadline: Deadline) -> int:
         """Record that a request came again, and was refused."""
+
+
+class DeferralBook(Protocol):
+    """What is known of deferrals. Every method raises StoreError when the store cannot answer."""
+
+    async def open(self, draft: DeferralDraft, deadline: Deadline) -> DeferralRecord:
+        """Keep a deferral; the same content again changes nothing.
+
+        Raises:
+            RequestError: DEFERRAL_WAITING; one with another content waits already.
+        """
+
+    async def close(
+        self, agency: str, case: str, material: str, reason: OwnReason, deadline: Deadline
+    ) -> DeferralRecord:
+        """End a deferral by hand; one that is closed stays as it was closed.
+
+        Raises:
+            RequestError: DEFERRAL_ABSENT.
+        """
+
+    async def note_obtained(
+        self, agency: str, case: str, materials: Mapping[str, tuple[int, ...]], deadline: Deadline
+    ) -> None:
+        """What was deferred was had since; `materials` are entries of the log, by material."""
+
+    def waiting_in(self, agency: str, case: str) -> Mapping[str, OpenDeferral]:
+        """What waits in a case, by material."""
+
+    def show(self, agency: str, case: str, material: str) -> DeferralRecord | None:
+        """The last deferral of a material, with its change log."""
+
+    def list_of_case(self, agency: str, case: str) -> Sequence[DeferralRecord]:
+        """All deferrals of a case, oldest first, each with its change log."""
+
+    def list_all(
+        self, agency: str | None, state: DeferralState | None, *, limit: int
+    ) -> Sequence[DeferralRecord]:
+        """Deferrals by due day, without their change logs."""
+
+    async def keep_days(self, today: date, deadline: Deadline) -> None:
+        """Remind of what is due soon, and say what is overdue."""
+
+
+class OrderBook(Protocol):
+    """Whose turn it is. Every method raises StoreError when the store cannot answer."""
+
+    def next_at_s(self) -> float:
+        """UNIX seconds at which the next order is due; infinity where none is."""
+
+    async def take(self, deadline: Deadline) -> Order | None:
+        """Take the order whose turn it is, under a lease; None where there is none."""
+
+    async def note(self, order: Order, tried: Tried, deadline: Deadline) -> None:
+        """Keep what became of a try; nothing, where another worker has taken over since."""
+
+
+class TicketBook(Protocol):
+    """What is known of tickets. Every method raises StoreError when the store cannot answer."""
+
+    async def open(self, draft: TicketDraft, deadline: Deadline) -> Order:
+        """Keep a ticket and its order, which is the caller's to do.
+
+        Raises:
+            RequestError: TICKETS_TOO_MANY.
+        """
+
+    def show(self, agency: str, number: str) -> KeptTicket | None:
+        """A ticket of the agency, with its answer while that may be fetched; None where none is.
+
+        Raises:
+            RequestError: TICKET_EXPIRED.
+            TrustError: its row was changed, or is under another key.
+        """
 
 
 class ObtainedShelf(Protocol):

@@ -156,6 +156,12 @@ class LiveSite(Catalog, AccessPolicy):
         """`Admission.identify` of the agencies of now."""
         return self._now.admission.identify(request, body, address, x509_sha256)
 
+    def recall(
+        self, request: SignedRequest, body: bytes, address: str, x509_sha256: str | None = None
+    ) -> Caller:
+        """`Admission.recall` of the agencies of now."""
+        return self._now.admission.recall(request, body, address, x509_sha256)
+
     def offers_of(self, agency_id: str) -> Offered:
         """What can be asked here, and what of it an agency is granted now."""
         site = self._now.site

@@ -168,21 +168,39 @@ class Admission:
         _refuse_number(signature)
         if request.authority not in self._authorities:
             raise RequestError("AUTHORITY_UNKNOWN")
+        now_s = self._clock()
+        record = self._good_record(signature, now_s)
+        self._check_time(signature.created, signature.expires, now_s)
+        return _examined(record, signature, body, address, x509_sha256)
+
+    def recall(
+        self, request: SignedRequest, body: bytes, address: str, x509_sha256: str | None = None
+    ) -> Caller:
+        """Who signed a request that was identified before and kept since, if they still may ask.
+
+        Its time has passed and its nonce is used: neither is asked about. Everything else is
+        decided anew, by the agency as it is registered now.
+
+        Raises:
+            RequestError: KEY_UNKNOWN, KEY_INACTIVE, AGENCY_INACTIVE, or one of what was kept, which
+                is not what was signed.
+        """
+        signature = parse_request_signature(request)
+        record = self._good_record(signature, self._clock())
+        return _examined(record, signature, body, address, x509_sha256).verify()
+
+    def _good_record(self, signature: RequestSignature, now_s: float) -> KeyRecord:
+        """The key that a signature names, if it may be used now."""
         record = self._keys.get(signature.keyid)
         if record is None:
             raise RequestError("KEY_UNKNOWN")
-        now_s = self._clock()
         if not record.not_before_s <= now_s <= record.not_after_s:
             raise RequestError("KEY_INACTIVE")
         if signature.alg not in (None, record.algorithm):
             raise RequestError("KEY_INACTIVE", "`alg` is not the algorithm of the registered key")
         if not record.agency.active:
             raise RequestError("AGENCY_INACTIVE")
-        self._check_time(signature.created, signature.expires, now_s)
-        stated = request.lines("content-digest")
-        digest = verify_content_digest(stated, body) if request.has_body or stated else sha256(body)
-        caller = Caller(record.agency, signature, digest, address, x509_sha256)
-        return ExaminedRequest(caller, record.verifier, signature_base(signature))
+        return record
 
     def _check_time(self, created: int, expires: int | None, now_s: float) -> None:
         skew_s = now_s - created
@@ -194,3 +212,17 @@ class Admission:
             )
         if expires is not None and expires < now_s:
             raise RequestError("TIMESTAMP_EXPIRED", "`expires` has passed")
+
+
+def _examined(
+    record: KeyRecord,
+    signature: RequestSignature,
+    body: bytes,
+    address: str,
+    x509_sha256: str | None,
+) -> ExaminedRequest:
+    request = signature.request
+    stated = request.lines("content-digest")
+    digest = verify_content_digest(stated, body) if request.has_body or stated else sha256(body)
+    caller = Caller(record.agency, signature, digest, address, x509_sha256)
+    return ExaminedRequest(caller, record.verifier, signature_base(signature))

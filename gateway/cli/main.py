@@ -37,6 +37,7 @@ from gateway.cli import (
     config,
     correction,
     corrective,
+    deferral,
     department,
     evaluation,
     event,
@@ -84,6 +85,7 @@ app.add_typer(auditor.app, name="auditor")
 app.add_typer(department.app, name="department")
 app.add_typer(cache.app, name="cache")
 app.add_typer(case.app, name="case")
+app.add_typer(deferral.app, name="deferral")
 app.add_typer(event.app, name="event")
 app.add_typer(attribution.app, name="attribution")
 app.add_typer(kpi.app, name="kpi")

@@ -6,11 +6,13 @@
     async with GatewayClient(url, signer=signer, gateway_key=pem) as gateway:
         answer = await gateway.lookup(request)
 
-`connection` signs and verifies; `calls` and `supervision` have a method for each signed path.
+`connection` signs and verifies; `calls`, `orders` and `supervision` have a method for each path
+that is signed.
 """
 
 from gateway.client.calls import GatewayClient, RecordProof, SignedAnswer, SignedMaterials
 from gateway.client.connection import Receipt, Refused, Signed, SignedConnection, make_tls
+from gateway.client.orders import SignedDeferral, SignedTicket
 
 __all__ = [
     "GatewayClient",
@@ -20,6 +22,8 @@ __all__ = [
     "Signed",
     "SignedAnswer",
     "SignedConnection",
+    "SignedDeferral",
     "SignedMaterials",
+    "SignedTicket",
     "make_tls",
 ]

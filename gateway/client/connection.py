@@ -12,6 +12,7 @@ import secrets
 import ssl
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final, Generic, Self, TypeVar
 from urllib.parse import urlsplit
@@ -35,6 +36,8 @@ from gateway.model.lookup import Problem
 
 T = TypeVar("T")
 
+#: A ticket that runs is answered with 202, all else with 200.
+_ANSWERED: Final = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED})
 _NONCE_BYTES: Final = 18
 _MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 
@@ -237,7 +240,7 @@ class SignedConnection:
         signature: RequestSignature,
         parse: Callable[[bytes], T],
     ) -> Signed[T]:
-        ok = response.status == 200  # noqa: PLR2004 - HTTP
+        ok = response.status in _ANSWERED
         is_signed = "Signature" in response.headers
         if ok or is_signed:
             verify_response_signature(

@@ -28,7 +28,8 @@ class Access:
     """One identified request. The only mutable thing in the corridor; owned by one task.
 
     `request` is set only after it was screened, so nothing unscreened can be recorded. `plan` is
-    the id of the request for all materials that it is a part of; None for a lookup by itself.
+    the id of the request on which it is made: for all materials of a case, or a standing order.
+    None for a lookup by itself.
     `is_held`: somebody waits for the answer on a connection.
     """
 

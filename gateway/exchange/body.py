@@ -15,6 +15,7 @@ import msgspec
 from gateway.errors import RequestError
 from gateway.model.case import CaseClosing, CaseRegistration
 from gateway.model.commitment import CommitmentRequest
+from gateway.model.deferral import DeferralClosing, DeferralRequest
 from gateway.model.invalidation import Invalidation
 from gateway.model.lookup import LookupRequest
 from gateway.model.plan import MaterialsRequest
@@ -27,6 +28,8 @@ _parse_registration = msgspec.json.Decoder(CaseRegistration).decode
 _parse_closing = msgspec.json.Decoder(CaseClosing).decode
 _parse_commitment = msgspec.json.Decoder(CommitmentRequest).decode
 _parse_materials = msgspec.json.Decoder(MaterialsRequest).decode
+_parse_deferral = msgspec.json.Decoder(DeferralRequest).decode
+_parse_deferral_closing = msgspec.json.Decoder(DeferralClosing).decode
 _parse_members = msgspec.json.Decoder(dict[str, Any]).decode
 _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 
@@ -112,6 +115,28 @@ def parse_materials(body: bytes) -> MaterialsRequest:
     asked = _decoded(_parse_materials, body)
     _refuse_repeated(body, _count_members(_parse_members(body)))
     return asked
+
+
+def parse_deferral(body: bytes) -> DeferralRequest:
+    """Decode what opens a deferral strictly.
+
+    Raises:
+        RequestError: as `parse_lookup`.
+    """
+    asked = _decoded(_parse_deferral, body)
+    _refuse_repeated(body, _count_members(_parse_members(body)))
+    return asked
+
+
+def parse_deferral_closing(body: bytes) -> DeferralClosing:
+    """Decode the end of a deferral strictly.
+
+    Raises:
+        RequestError: as `parse_lookup`.
+    """
+    closing = _decoded(_parse_deferral_closing, body)
+    _refuse_repeated(body, _count_members(_parse_members(body)))
+    return closing
 
 
 def parse_body(body: bytes, form: type[T]) -> T:

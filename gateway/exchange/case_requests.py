@@ -83,7 +83,7 @@ class CaseRequests:
     async def answer(
         self, handling: Handling, work: Callable[[], Awaitable[object]], deadline: Deadline
     ) -> Reply:
-        """Do `work`, record it, and answer with what it returns.
+        """Do `work`, record it, and answer with what it returns: a reply, or what becomes one.
 
         Raises:
             AuditError: nothing could be recorded: the agency gets 503.
@@ -95,8 +95,7 @@ class CaseRequests:
             if limit is not None:
                 handling.limits = (limit,)
                 check_limit(limit)
-            body = _encode_answer(await work())
-            reply = Reply(200, JSON, body, sha256(body), "case")
+            reply = _reply(await work())
         except (RequestError, StoreError, TrustError) as error:
             reply, code = problem_reply(Refused.because(error), handling.request_id), error.code
         index = None
@@ -109,3 +108,10 @@ class CaseRequests:
             act = handling.act(replayed.code)
             index = await self._log.record_replay(caller, act, deadline)
         return msgspec.structs.replace(reply, index=index, limits=handling.limits)
+
+
+def _reply(answer: object) -> Reply:
+    if isinstance(answer, Reply):
+        return answer
+    body = _encode_answer(answer)
+    return Reply(200, JSON, body, sha256(body), "case")

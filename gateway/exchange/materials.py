@@ -16,10 +16,12 @@
 4. One that fails is that material's outcome, and never the others'.
 5. What no call of the case had obtained before is told by an event, beside the act: by then it has
    its entry. An event that cannot be kept now is told by the next call.
+6. A material that is deferred says so; one that is had now is deferred no longer.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, Final, final
 
@@ -35,14 +37,22 @@ from gateway.exchange.case_requests import Handling
 from gateway.exchange.lookup import Lookup
 from gateway.exchange.obtained import obtained_of
 from gateway.exchange.one_off import make_notice
-from gateway.exchange.outcome import Promises, judge, offer_commitment, offer_deferral, todo_of
+from gateway.exchange.outcome import (
+    Promises,
+    judge,
+    offer_commitment,
+    offer_deferral,
+    todo_of,
+    with_deferral,
+)
 from gateway.exchange.plan import Line, Plan, Planner
 from gateway.exchange.reply import JSON, Refused, Reply, problem_reply
 from gateway.model.commitment import shown
+from gateway.model.deferral import OpenDeferral
 from gateway.model.office_event import MaterialObtained
-from gateway.model.plan import MaterialAnswer, MaterialsAnswer
+from gateway.model.plan import SETTLED, MaterialAnswer, MaterialsAnswer
 from gateway.model.working_day import WorkingDays
-from gateway.office_port import CaseBook, CaseLog, Commitments, ObtainedShelf
+from gateway.office_port import CaseBook, CaseLog, Commitments, DeferralBook, ObtainedShelf
 from gateway.ports import AdapterDirectory, Caller, Catalog, Claim, RateLimits
 from gateway.sdk import Deadline
 
@@ -76,6 +86,7 @@ class Materials:
         log: CaseLog,
         book: CaseBook,
         commitments: Commitments,
+        deferrals: DeferralBook,
         catalog: Catalog,
         departments: AdapterDirectory,
         limits: RateLimits,
@@ -89,6 +100,7 @@ class Materials:
         self._lookup: Final = lookup
         self._log: Final = log
         self._commitments: Final = commitments
+        self._deferrals: Final = deferrals
         self._departments: Final = departments
         self._limits: Final = limits
         self._obtained: Final = obtained
@@ -140,7 +152,10 @@ class Materials:
         if handling.held is None:
             raise RequestError("NONCE_REPLAYED")
         promises = self._promises(caller.agency.id, handling.number)
+        waiting = self._deferrals.waiting_in(caller.agency.id, handling.number)
         answers = await self._gather(handling, plan, promises, deadline)
+        answers = tuple(with_deferral(answer, waiting) for answer in answers)
+        await self._close_deferrals(handling, waiting, answers, deadline)
         whole = _encode_answer(
             MaterialsAnswer(
                 request_id=handling.request_id,
@@ -155,6 +170,24 @@ class Materials:
         handling.said = _said(plan, answers, digest)
         obtained = obtained_of(handling.number, plan.item.code, answers)
         return Reply(200, JSON, whole, digest, "materials"), obtained
+
+    async def _close_deferrals(
+        self,
+        handling: Handling,
+        waiting: Mapping[str, OpenDeferral],
+        answers: tuple[MaterialAnswer, ...],
+        deadline: Deadline,
+    ) -> None:
+        """What was had is on record by now, and owed no longer."""
+        had: dict[str, tuple[int, ...]] = {}
+        for name in waiting:
+            of_it = [answer for answer in answers if answer.material == name]
+            if of_it and all(answer.outcome in SETTLED for answer in of_it):
+                had[name] = tuple(each.index for each in of_it if each.index is not None)
+        if had:
+            agency = handling.caller.agency.id
+            with suppress(StoreError):  # the next call, or the next try, notes it
+                await self._deferrals.note_obtained(agency, handling.number, had, deadline)
 
     async def _gather(
         self, handling: Handling, plan: Plan, promises: Promises, deadline: Deadline

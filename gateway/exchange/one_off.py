@@ -32,7 +32,8 @@ def make_notice(
 
 def _line(answer: MaterialAnswer) -> NoticeLine:
     assert answer.todo is not None  # it is open
-    due_on = answer.deferral.due_on if answer.deferral else None
+    owed = answer.deferred or answer.deferral
+    due_on = owed.due_on if owed else None
     return NoticeLine(answer.material, answer.role, answer.outcome, answer.todo, due_on)
 
 

@@ -22,8 +22,15 @@ from gateway.exchange.commitments import digest_of
 from gateway.exchange.plan import Line
 from gateway.exchange.reply import Reply
 from gateway.model.commitment import ShownCommitment
+from gateway.model.deferral import OpenDeferral
 from gateway.model.material import Deferral, Material, MaterialHolder
-from gateway.model.plan import SETTLED, CommitmentOffer, DeferralOffer, MaterialOutcome
+from gateway.model.plan import (
+    SETTLED,
+    CommitmentOffer,
+    DeferralOffer,
+    MaterialAnswer,
+    MaterialOutcome,
+)
 from gateway.model.time_limit import TimeLimit
 from gateway.model.working_day import WorkingDays
 
@@ -174,7 +181,10 @@ def offer_commitment(
 
 
 def todo_of(
-    line: Line, outcome: MaterialOutcome, code: str | None, due_on: date | None
+    line: Line,
+    outcome: MaterialOutcome,
+    code: str | None,
+    due_on: date | None,
 ) -> Text | None:
     """What the applicant must still do, for people; None where nothing."""
     if outcome in SETTLED:
@@ -184,6 +194,22 @@ def todo_of(
         return _supply(material.name, _ROLES[material.holder], code)
     by, todo = _by(material, due_on), _TODO[outcome]
     return Text(todo.en.format(by=by.en), todo.zh.format(name=material.name, by=by.zh))
+
+
+def with_deferral(answer: MaterialAnswer, waiting: Mapping[str, OpenDeferral]) -> MaterialAnswer:
+    """The answer about a material of which a deferral waits, unless it is settled.
+
+    Args:
+        waiting: by name of the material.
+    """
+    deferred = waiting.get(answer.material)
+    if deferred is None or answer.is_settled:
+        return answer
+    todo = Text(
+        f"Deferred: due by {deferred.due_on}, as the applicant has promised.",
+        f"已容缺受理：请按承诺于{deferred.due_on}前补交《{answer.material}》。",
+    )
+    return msgspec.structs.replace(answer, todo=todo, deferral=None, deferred=deferred)
 
 
 def _supply(name: str, role: Text, code: str | None) -> Text:

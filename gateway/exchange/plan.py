@@ -114,6 +114,11 @@ class Planner:
         return datetime.fromisoformat(record.opened_at).astimezone(self._zone).date()
 
 
+def lines_of(plan: Plan, material: str) -> tuple[Line, ...]:
+    """All of a plan that one material is."""
+    return tuple(line for line in plan.lines if line.material.name == material)
+
+
 def _situation(item: ServiceItem, named: str | None) -> str | None:
     codes = [situation.code for situation in item.situations]
     if not codes:

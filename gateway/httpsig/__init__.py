@@ -8,6 +8,7 @@ the profile. Who holds a key, whether it is in time and new, is decided by `gate
 
 from gateway.httpsig.component import Component, FieldLines
 from gateway.httpsig.digest import content_digest, verify_content_digest
+from gateway.httpsig.kept import keep_request, kept_request
 from gateway.httpsig.message import RequestSignature, SignedRequest
 from gateway.httpsig.request import (
     TAG,
@@ -31,6 +32,8 @@ __all__ = [
     "RequestSignature",
     "SignedRequest",
     "content_digest",
+    "keep_request",
+    "kept_request",
     "parse_request_signature",
     "request_signature_headers",
     "response_signature_base",

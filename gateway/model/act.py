@@ -13,9 +13,9 @@ from gateway.model.entry import HolderMark
 
 ACT_VERSION: Final = 1
 
-#: What can be done. `receipt`, `certificates`, `events`, `case_…` and `evaluation_give` are an
-#: agency's own, `invalidate` a department's; `matter_…` and `supervision_read` are anybody's who
-#: stands to a matter; the others are auditors'.
+#: What can be done. `receipt`, `certificates`, `events`, `case_…`, `deferral_…`, `ticket_…` and
+#: `evaluation_give` are an agency's own, `invalidate` a department's; `matter_…` and
+#: `supervision_read` are anybody's who stands to a matter; the others are auditors'.
 Action = Literal[
     "search",
     "view",
@@ -39,6 +39,11 @@ Action = Literal[
     "case_materials",
     "case_commit",
     "case_commitment",
+    "deferral_open",
+    "deferral_show",
+    "deferral_close",
+    "ticket_open",
+    "ticket_show",
     "events",
     "supervision_read",
     "matter_open",
@@ -54,6 +59,11 @@ SEALED_ACTIONS: Final[frozenset[Action]] = frozenset(
         "case_show",
         "case_close",
         "case_materials",
+        "deferral_open",
+        "deferral_show",
+        "deferral_close",
+        "ticket_open",
+        "ticket_show",
         "matter_open",
         "matter_step",
         "evaluation_give",
@@ -69,6 +79,7 @@ Happening = Literal[
     "cache_purged",
     "case_registered",
     "case_closed",
+    "deferral_closed",
     "matter_changed",
     "case_evaluated",
     "incident_changed",

@@ -74,8 +74,9 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         id: the request id that the caller was given.
         salt: 16 random bytes in base64url, so that a leaf hash cannot be guessed.
         mandate: by which somebody acted for the holder; left out where nobody said so.
-        plan: id of the act that records the request for all materials of a case, of which this
-            access is one; left out of a lookup by itself.
+        plan: id of the act that records the request on which this access was made: for all
+            materials of a case, or the standing order by which a deferral is asked for again. Left
+            out of a lookup by itself.
         time: RFC 3339 UTC with milliseconds, the worker's clock; order is by index, never by time.
         code: the refusal's code; None for an answer.
         adapter_ms: whole milliseconds that the department took; None where it was not asked.

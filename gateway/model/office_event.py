@@ -16,16 +16,14 @@ from typing import Annotated, Final, Literal, get_args
 import msgspec
 from msgspec import Meta
 
+from gateway.model.deferral_event import (
+    DeferralClosed,
+    DeferralDue,
+    DeferralLeft,
+    DeferralOpened,
+)
+from gateway.model.event_words import Instant, Masked, MaterialName, Word
 from gateway.model.lookup import ServedFrom
-
-#: Of a case, a certificate, a material, an item: as requests and the site name them.
-Word = Annotated[str, Meta(min_length=1, max_length=64)]
-#: Of a material, which has no code: as long as the catalogue lets it be.
-MaterialName = Annotated[str, Meta(min_length=1, max_length=200)]
-#: RFC 3339 UTC, seconds.
-Instant = Annotated[str, Meta(min_length=20, max_length=20)]
-#: First three and last two characters of a number.
-Masked = Annotated[str, Meta(pattern=r"^[0-9A-Z]{3}\*+[0-9A-Z]{2}$")]
 
 
 class CaseRegistered(msgspec.Struct, frozen=True, tag_field="kind", tag="case.registered"):
@@ -88,52 +86,6 @@ class MaterialObtained(msgspec.Struct, frozen=True, tag_field="kind", tag="mater
     served_from: ServedFrom
     as_of: Instant
     request: Word
-
-    @property
-    def subject(self) -> str:
-        """The case."""
-        return f"case:{self.case}"
-
-
-class DeferralOpened(msgspec.Struct, frozen=True, tag_field="kind", tag="deferral.opened"):
-    """容缺受理: the case goes on without a material, which is due later.
-
-    Attributes:
-        case: the agency's number of it.
-        item: code of its item.
-        deferral: its id.
-        material: as the item names it.
-        due_on: the last day, `YYYY-MM-DD`.
-    """
-
-    case: Word
-    item: Word
-    deferral: Word
-    material: Word
-    due_on: Word
-
-    @property
-    def subject(self) -> str:
-        """The case."""
-        return f"case:{self.case}"
-
-
-class DeferralClosed(msgspec.Struct, frozen=True, tag_field="kind", tag="deferral.closed"):
-    """A deferral has ended.
-
-    Attributes:
-        case: the agency's number of it.
-        item: code of its item.
-        deferral: its id.
-        material: as the item names it.
-        reason: the department answered, the applicant brought it, the day passed, the case ended.
-    """
-
-    case: Word
-    item: Word
-    deferral: Word
-    material: Word
-    reason: Literal["obtained", "supplied", "overdue", "withdrawn"]
 
     @property
     def subject(self) -> str:
@@ -298,6 +250,8 @@ Happened = (
     | MaterialObtained
     | DeferralOpened
     | DeferralClosed
+    | DeferralDue
+    | DeferralLeft
     | CommitmentChecked
     | CorrectionAnswered
     | DepartmentDown

@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 from gateway.errors import Text
 from gateway.model.certificate import Value
 from gateway.model.commitment import ShownCommitment
+from gateway.model.deferral import OpenDeferral
 from gateway.model.discreet import Discreet
 from gateway.model.lookup import Attribution, FieldName, Short
 from gateway.model.material import Filled, MaterialHolder, Necessity
@@ -32,7 +33,7 @@ MaterialOutcome = Literal[
     "applicant_must_supply",
 ]
 #: What stands embedded as bytes, for the interface's document.
-_ANSWER_SCHEMA: Final = {
+ANSWER_SCHEMA: Final = {
     "anyOf": [
         {"$ref": "#/components/schemas/LookupAnswer"},
         {"$ref": "#/components/schemas/Problem"},
@@ -105,6 +106,8 @@ class MaterialAnswer(Discreet, msgspec.Struct, frozen=True, omit_defaults=True, 
             says (`NO_CERTIFICATE`, `HOLDER_NOT_IN_CASE`, `CLAIMS_MISSING`).
         todo: what the applicant must still do; None where nothing.
         correction: the department's record contradicts what was claimed, and may be corrected.
+        deferral: that may be agreed on; None where one waits already.
+        deferred: the deferral of it that waits.
         committed: 告知承诺 that was made in this case in the material's place. As long as it was
             not found false, nothing is to be done about the material.
     """
@@ -117,11 +120,12 @@ class MaterialAnswer(Discreet, msgspec.Struct, frozen=True, omit_defaults=True, 
     certificate: str | None = None
     source: str | None = None
     index: int | None = None
-    answer: Annotated[msgspec.Raw, Meta(extra_json_schema=_ANSWER_SCHEMA)] | UnsetType = UNSET
+    answer: Annotated[msgspec.Raw, Meta(extra_json_schema=ANSWER_SCHEMA)] | UnsetType = UNSET
     code: str | None = None
     todo: Text | None = None
     correction: bool = False
     deferral: DeferralOffer | None = None
+    deferred: OpenDeferral | None = None
     commitment: CommitmentOffer | None = None
     committed: ShownCommitment | None = None
 

@@ -10,6 +10,7 @@ Rules:
 3. What a lookup is checked against is remembered by case as long as nobody writes to the store.
 4. Content is compared by its keyed digest, since the holders in it are only kept sealed.
 5. What changes a case puts its event beside it (`gateway.office.outbox`); nothing else does.
+6. With a case all its deferrals end.
 """
 
 import sqlite3
@@ -34,6 +35,7 @@ from gateway.model.case import (
 from gateway.model.holder import Holder
 from gateway.model.instant import format_unix_s
 from gateway.model.office_event import CaseClosed, CaseRegistered
+from gateway.office.deferral_steps import withdraw_deferrals
 from gateway.office.outbox import put_event
 from gateway.office.store import OfficeStore
 from gateway.office_port import CaseBook
@@ -207,8 +209,10 @@ class SqliteCaseBook(CaseBook):
                 "WHERE agency = ? AND number = ?",
                 (closed_at, result, reason, agency, number),
             )
+            now_s = self._clock_s()
+            withdraw_deferrals(connection, agency, number, now_s=now_s)
             closed = CaseClosed(number, item, closed_at)
-            put_event(connection, closed, agency=agency, now_s=self._clock_s())
+            put_event(connection, closed, agency=agency, now_s=now_s)
 
         await self._store.write(work, deadline)
         return self._known(agency, number)

@@ -8,6 +8,7 @@ Rules:
 2. What a worker said stays when it dies: its successor of the same name takes it over, and takes it
    back when it has seen for itself that the department answers.
 3. Who is not of the site any more (a worker, an adapter) has no say.
+4. With a department's return whatever waits for it is due (`gateway.office.orders`).
 """
 
 import sqlite3
@@ -16,6 +17,7 @@ from typing import Final, final
 
 from gateway.model.instant import format_unix_s
 from gateway.model.office_event import DepartmentDown, DepartmentUp
+from gateway.office.orders import wake_orders
 from gateway.office.outbox import EVERYBODY, put_event
 from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
@@ -87,7 +89,9 @@ class DepartmentStates:
             return
         if _down_since_s(connection, adapter) is None:
             up = DepartmentUp(adapter, format_unix_s(since_s))
-            put_event(connection, up, agency=EVERYBODY, now_s=self._clock_s())
+            now_s = self._clock_s()
+            put_event(connection, up, agency=EVERYBODY, now_s=now_s)
+            wake_orders(connection, adapter, now_s)
 
     def _remove(self, connection: sqlite3.Connection, adapter: str, worker: str) -> bool:
         removed = connection.execute(

@@ -16,6 +16,7 @@ from typing import Final
 from gateway.office.commitment_schema import COMMITMENTS
 from gateway.office.emergency_schema import EMERGENCY
 from gateway.office.finding_schema import FINDINGS
+from gateway.office.orders_schema import ORDERS
 from gateway.office.supervision_schema import MATTER_CONTENT, SUPERVISION
 
 _CASES: Final = (
@@ -127,4 +128,5 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     _OBTAINED,
     EMERGENCY,
     *(COMMITMENTS, FINDINGS),
+    ORDERS,
 )

@@ -68,7 +68,7 @@ class CaseDesk:
     async def __call__(self, request: Request, request_id: str) -> Answer:
         """Answer one request; a refusal of who is not identified is raised."""
         number, tail = parse_target(request.target)
-        _check_content(request)
+        check_content(request)
         answer = self._find(number, tail, is_read=request.method == HTTPMethod.GET)
         body, peer = request.body, request.peer
         signed = signed_view(request, default_port=self._default_port)
@@ -109,25 +109,38 @@ def parse_target(target: str) -> tuple[str, str]:
         RequestError: PATH_UNKNOWN, ATTRIBUTION_PERSONAL.
     """
     segment, slash, tail = target.removeprefix(FOLDER).partition("/")
-    tail = slash + tail
+    tail, number = slash + tail, parse_number(segment)
+    if tail.startswith(_COMMITMENTS):
+        tail = _COMMITMENTS + parse_material(tail.removeprefix(_COMMITMENTS))
+    elif tail not in {"", _CLOSE_TAIL}:
+        raise RequestError(
+            "PATH_UNKNOWN",
+            "a case has /close, /commitments/{material} and /deferrals/{material} below it",
+        )
+    return number, tail
+
+
+def parse_number(segment: str) -> str:
+    """The case number of its segment of a path.
+
+    Raises:
+        RequestError: PATH_UNKNOWN, ATTRIBUTION_PERSONAL.
+    """
     number = unquote(segment)
     if not _NUMBER.fullmatch(number) or quote(number, safe="") != segment:
         raise RequestError(
             "PATH_UNKNOWN",
             "a case number has 4 to 64 of A-Z a-z 0-9 . _ / -, with / written %2F; no query",
         )
-    if tail.startswith(_COMMITMENTS):
-        tail = _COMMITMENTS + _parse_material(tail.removeprefix(_COMMITMENTS))
-    elif tail not in {"", _CLOSE_TAIL}:
-        raise RequestError("PATH_UNKNOWN", "a case has /close and /commitments/{material} below it")
-    if holds_identifier(number) or holds_identifier(tail):
-        raise RequestError(
-            "ATTRIBUTION_PERSONAL", "the case number or the material holds an identity number"
-        )
-    return number, tail
+    return _impersonal(number)
 
 
-def _parse_material(segment: str) -> str:
+def parse_material(segment: str) -> str:
+    """The name of a material of its segment of a path.
+
+    Raises:
+        RequestError: PATH_UNKNOWN, ATTRIBUTION_PERSONAL.
+    """
     name = unquote(segment, errors="replace")
     if quote(name, safe="") != segment or not 1 <= len(name) <= _MAX_NAME_LENGTH:
         raise RequestError(
@@ -135,7 +148,15 @@ def _parse_material(segment: str) -> str:
             "a material is named as in the catalogue, in UTF-8, everything but A-Z a-z 0-9 - . _ ~ "
             "escaped; no query",
         )
-    return name
+    return _impersonal(name)
+
+
+def _impersonal(text: str) -> str:
+    if holds_identifier(text):
+        raise RequestError(
+            "ATTRIBUTION_PERSONAL", "the case number or the material holds an identity number"
+        )
+    return text
 
 
 def format_target(number: str, *, commitment: str | None = None) -> str:
@@ -144,7 +165,12 @@ def format_target(number: str, *, commitment: str | None = None) -> str:
     return FOLDER + quote(number, safe="") + below
 
 
-def _check_content(request: Request) -> None:
+def check_content(request: Request) -> None:
+    """Refuse content where none belongs, and other than JSON of a request about a case.
+
+    Raises:
+        RequestError: HTTP_UNACCEPTABLE, CONTENT_TYPE_UNSUPPORTED, BODY_TOO_LARGE.
+    """
     if request.method == HTTPMethod.GET:
         if request.content_length or "transfer-encoding" in request.fields:
             raise RequestError("HTTP_UNACCEPTABLE", "a request for this resource has no content")

@@ -23,6 +23,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from gateway.errors import REFUSALS
 from gateway.model.forget import CacheState
+from gateway.model.order import Backlog as Waiting
 from gateway.office.deliveries import Backlog
 from gateway.registry.observer import STATES, AdapterObserver, Outcome, State
 from gateway.registry.quarantine import Offence
@@ -273,6 +274,37 @@ class EventMetrics:
         self._pending(backlog.pending_count)
         self._dead(backlog.dead_count)
         self._oldest_s(backlog.oldest_s)
+
+
+class DeferralMetrics:
+    """Tells what applicants owe; set by whichever worker looked last."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self._open, self._overdue, self._oldest_s = (
+            Gauge(name, text, multiprocess_mode="mostrecent", registry=registry).set
+            for name, text in (
+                ("yizheng_deferrals_open", "Deferrals that are still in time"),
+                ("yizheng_deferrals_overdue", "Deferrals whose day has passed, not yet closed"),
+                ("yizheng_deferrals_oldest_seconds", "Age of the oldest deferral not closed"),
+            )
+        )
+        self._tries: Final = Counter(
+            "yizheng_order_tries",
+            "Tries of standing orders: done, answered (not there), later, over (given up)",
+            ["ending"],
+            registry=registry,
+        )
+
+    def count(self, ending: str) -> None:
+        """Count a try."""
+        self._tries.labels(ending=ending).inc()
+
+    def show(self, waiting: Waiting) -> None:
+        """Show the latest count."""
+        self._open(waiting.open_count)
+        self._overdue(waiting.overdue_count)
+        self._oldest_s(waiting.oldest_s)
 
 
 class IndexMetrics:

@@ -23,7 +23,8 @@ from gateway.model.office_event import EventPage
 from gateway.model.plan import MaterialsAnswer, MaterialsRequest
 from gateway.model.published import PublishedItems, PublishedList
 from gateway.web.log_pages import OCTETS
-from gateway.web.openapi_cases import case_paths
+from gateway.web.openapi_cases import CASES
+from gateway.web.openapi_orders import ORDER_SCHEMAS, ORDERS
 from gateway.web.openapi_parameters import (
     AFTER,
     CASE,
@@ -76,7 +77,7 @@ def document() -> dict[str, Any]:
         "paths": {
             "/v1/lookups": {"post": _lookup()},
             "/v1/invalidations": {"post": _invalidation()},
-            **case_paths(_case),
+            **_on_record(),
             "/v1/certificates": {"get": _certificates()},
             "/v1/receipts/{index}": {"get": _receipt()},
             "/v1/events": {"get": _events()},
@@ -114,6 +115,7 @@ def _schemas() -> dict[str, Any]:
             *(CaseRegistration, CaseClosing, CaseAnswer, Offered),
             *(CommitmentRequest, CommitmentAnswer),
             *(MaterialsRequest, MaterialsAnswer),
+            *ORDER_SCHEMAS,
             *(PublishedItems, PublishedList),
             EventPage,
             *TYPES,
@@ -177,6 +179,7 @@ def _case(
     answer: str = "CaseAnswer",
     content: dict[str, Any] | None = None,
     at: tuple[dict[str, Any], ...] = (CASE,),
+    is_ticket: bool = False,
 ) -> dict[str, Any]:
     """A request about a case or a matter; without a body it covers its target alone."""
     signed = _signed_fields()
@@ -196,8 +199,17 @@ def _case(
         ),
         "responses": {
             "200": _done(content or _content(JSON, answer)),
+            **({"202": _done(_content(JSON, answer))} if is_ticket else {}),
             **_problems(_refusals(*_WHO, *about), headers=_reply_headers()),
         },
+    }
+
+
+def _on_record() -> dict[str, Any]:
+    """What belongs to a case, and what is done later."""
+    return {
+        path: {method: _case(*named, **said) for method, (named, said) in methods.items()}
+        for path, methods in {**CASES, **ORDERS}.items()
     }
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from gateway.errors import AuditError, RequestError
 from gateway.exchange.reply import Refused, Reply, problem_reply
+from gateway.exchange.standing import TICKETS_PATH
 from gateway.httpsig import SignedRequest
 from gateway.ports import Caller
 from gateway.sdk import Deadline
@@ -17,6 +18,8 @@ from gateway.web.respond import Answer, Responder
 INVALIDATIONS: Final = ("/v1/invalidations", 8192)
 #: `POST /v1/materials`: an attribution, and claims of some materials.
 MATERIALS: Final = ("/v1/materials", 32_768)
+#: `POST /v1/tickets`: the body of a lookup.
+TICKETS: Final = (TICKETS_PATH, 65_536)
 
 Identify = Callable[[SignedRequest, bytes, str, str | None], Caller]
 Answering = Callable[[Caller, str, bytes, Deadline], Awaitable[Reply]]

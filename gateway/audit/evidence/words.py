@@ -59,7 +59,7 @@ _ROWS: Final = (
     ("case", "办件", "case"),
     ("purpose", "用途", "purpose"),
     ("mandate", "委托", "mandate"),
-    ("request for all materials", "材料查询编号", "plan"),
+    ("made on the request", "依据的请求编号", "plan"),
     ("holder (masked)", "持证主体（掩码）", "holder"),
     ("certificate", "电子证照", "certificate"),
     ("operation", "操作", "operation"),
@@ -84,6 +84,13 @@ _PROVES: Final = {
     "en": "\n## What this case can prove\n",
     "zh": "\n## 本证据包可证明的内容\n",
 }
+_ON_REQUEST: Final = {
+    "en": "\nThis access was made on another request of the agency, whose signature it bears: "
+    "for all materials of the case, or a standing order of earlier. Read the record of that "
+    "request with `yizheng audit view {plan}`.\n",
+    "zh": "\n本次访问依据用证单位的另一请求作出（查齐办件全部材料，或此前签署的常设委托查询），"
+    "其签名即该请求的签名。可用 `yizheng audit view {plan}` 查看该请求的记录。\n",
+}
 _MADE: Final = {
     "en": "\nMade by `{actor}` at {time}: {reason}\n",
     "zh": "\n由 `{actor}` 于 {time} 制作，理由：{reason}\n",
@@ -102,6 +109,8 @@ def summary(
     column = ("en", "zh").index(language)
     lines = [_TITLES[language].format(origin=origin, index=index)]
     lines += [f"- {row[column]}: {_cell(_value(entry, row[2]), _NONE[language])}" for row in _ROWS]
+    if entry.plan:
+        lines.append(_ON_REQUEST[language].format(plan=entry.plan))
     lines.append(_PROVES[language])
     lines += [f"- [{'x' if row[0] in files else ' '}] {row[1 + column]}" for row in _PARTS]
     lines.append(_MADE[language].format(actor=act.actor, time=act.time, reason=act.reason))

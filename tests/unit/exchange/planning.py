@@ -29,10 +29,13 @@ from gateway.model.holder import Holder
 from gateway.model.item import ServiceItem, Situation
 from gateway.model.limits import LimitsSection
 from gateway.model.material import Commitment, Deferral, Material
+from gateway.model.office_section import OrdersSection
 from gateway.model.record import parse_record
 from gateway.office.cases import SqliteCaseBook
 from gateway.office.commitments import CommitmentBook
+from gateway.office.deferrals import SqliteDeferralBook
 from gateway.office.obtained import ObtainedBook
+from gateway.office.order_book import SqliteOrderBook
 from gateway.office.store import OfficeStore
 from gateway.policy.cases import CasePolicy
 from gateway.policy.policy import GrantPolicy
@@ -205,6 +208,12 @@ class Counter:
     ) -> None:
         self.store = OfficeStore.open(folder)
         self.book = SqliteCaseBook(self.store, OfficeCipher(b"o" * 32), clock_s=NOW.timestamp)
+        self.deferrals = SqliteDeferralBook(
+            self.store, OfficeCipher(b"o" * 32), clock_s=NOW.timestamp
+        )
+        self.orders = SqliteOrderBook(
+            self.store, OfficeCipher(b"o" * 32), OrdersSection(), keep_s=60, clock_s=NOW.timestamp
+        )
         self.commitments = CommitmentBook(
             self.store,
             days=load_working_days(None),
@@ -247,6 +256,7 @@ class Counter:
             log=CaseActs(self.log, epochs=epochs, clock=lambda: NOW, nonce_life_s=65),
             book=self.book,
             commitments=self.commitments,
+            deferrals=self.deferrals,
             catalog=catalog,
             departments=self.departments,
             limits=limits,

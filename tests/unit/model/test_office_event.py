@@ -8,17 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.model.event_words import Instant, Masked, MaterialName, Word
 from gateway.model.events_section import Subscription
 from gateway.model.office_event import (
     KINDS,
     TEST_KIND,
     Happened,
-    Instant,
-    Masked,
-    MaterialName,
     MaterialObtained,
     OfficeEvent,
-    Word,
     format_event,
     format_happened,
     kind_of,
@@ -31,8 +28,9 @@ INSTANT = st.just("2026-11-22T08:00:00Z")
 MASKED = st.from_regex(r"[0-9A-Z]{3}\*{1,13}[0-9A-Z]{2}", fullmatch=True)
 #: By the member's type; a name of its own where that is a bounded text.
 MEMBERS: dict[object, st.SearchStrategy[object]] = {
-    Word: WORD, Instant: INSTANT, Masked: MASKED, int: st.integers(1, 2**53), bool: st.booleans(),
-    Word | None: st.none() | WORD, MaterialName: st.text(min_size=1, max_size=200),
+    Word: WORD, MaterialName: st.text(min_size=1, max_size=200), Instant: INSTANT,
+    Masked: MASKED, int: st.integers(1, 2**53), bool: st.booleans(),
+    Word | None: st.none() | WORD,
 }  # fmt: skip
 
 
