@@ -227,8 +227,7 @@ async def run_worker(
                 quit_event=quit_event, drain_s=site.config.http.drain_s, on_ready=on_ready, tls=tls,
             ),
             *(each.watch() for each in (live, epochs, signalling, catalog, eventing, emergency)),
-            ordering.watch(),
-            *(front.tidy_forever(), cache.keep()),
+            *(front.tidy_forever(), cache.keep(), ordering.watch()),
         )  # fmt: skip
 
 
