@@ -206,10 +206,9 @@ async def run_worker(
         await departments.open(signalling.notice)
         open_door = _door_of(site, authorities=authorities_of(site.config.http, sock))
         live = LiveSite(
-            site,
-            certificates=departments.certificates,
+            site, certificates=departments.certificates,
             open_door=lambda agencies, records_of: open_door(agencies, records_of=records_of),
-        )
+        )  # fmt: skip
         await live.refresh()  # a worker that is started again must not know revoked keys
         await (catalog := CatalogPages(lambda: live.site)).refresh()
         front, ordering = _make_front(
@@ -219,8 +218,8 @@ async def run_worker(
             )
         )  # fmt: skip
         _freeze()
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, _reload, live, departments, tls)
+        reload = partial(_reload, live, departments, tls)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
         await _serve_watched(
             serve_http(
                 front, sock, limits=Limits.of(site.config.http, departments.connection_count),
