@@ -330,13 +330,6 @@ def _make_front(rooms: _Rooms) -> tuple[Front, Ordering]:
         deadline_s=config.lookup.deadline_s, default_port=default_port(config.http),
     )  # fmt: skip
 
-    async def ready() -> tuple[bool, Mapping[str, str]]:
-        return await readiness(
-            site, rooms.audit, rooms.departments, cache=rooms.cache, live=live,
-            epochs=rooms.epochs, tls=rooms.tls, office=casework.state,
-            ladder=rooms.emergency.ladder.now.text(),
-        )  # fmt: skip
-
     ordering = Ordering(site, casework, lookup, live, clock=_now, nonce_life_s=_nonce_life_s(site))
     posts, fetches = ordering.desks(live.identify, limits, responder)
     front = Front(
@@ -355,13 +348,21 @@ def _make_front(rooms: _Rooms) -> tuple[Front, Ordering]:
         | fetches
         | overseeing.folders(rooms.open_door, limits, responder),
         responder=responder,
-        ready=ready,
+        ready=partial(_ready, rooms),
         jwks=msgspec.json.encode(
             {"keys": [keyring.gateway_jwk(site), *rooms.sealer.jwks()["keys"]]}
         ),
         let_go=let_go,
     )
     return front, ordering
+
+
+async def _ready(rooms: _Rooms) -> tuple[bool, Mapping[str, str]]:
+    return await readiness(
+        rooms.site, rooms.audit, rooms.departments, cache=rooms.cache, live=rooms.live,
+        epochs=rooms.epochs, tls=rooms.tls, office=rooms.casework.state,
+        ladder=rooms.emergency.ladder.now.text(),
+    )  # fmt: skip
 
 
 def _make_lookup(rooms: _Rooms, limits: AgencyLimits) -> Lookup:
