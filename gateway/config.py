@@ -162,7 +162,7 @@ class Site(msgspec.Struct, frozen=True):
     auditors: tuple[Auditor, ...] = ()
     departments: tuple[Department, ...] = ()
     shares: tuple[Share, ...] = ()
-    calendar: WorkingDays = WorkingDays(())
+    calendar: WorkingDays = msgspec.field(default_factory=lambda: WorkingDays(()))
     intermediaries: tuple[Intermediary, ...] = ()
 
     @property

@@ -260,6 +260,7 @@ class LiveSite(Catalog, AccessPolicy):
                 await asyncio.sleep(0)
             lists = toml_files(site.folder, "lists")
             bodies = [body for file in lists for body in load_intermediaries(file, site.folder)]
+            days = load_working_days(site.folder)
             self._now = self._make(
                 msgspec.structs.replace(
                     site,
@@ -267,10 +268,10 @@ class LiveSite(Catalog, AccessPolicy):
                     grants=tuple(grants),
                     shares=tuple(shares),
                     items=tuple(items),
-                    calendar=load_working_days(site.folder),
                     intermediaries=tuple(bodies),
                 )
             )
+            site.calendar.go_by(days)  # deferrals and commitments count by it, too
         except SetupError as error:
             self._report(_WHOLE, error)
             return

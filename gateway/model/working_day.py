@@ -86,12 +86,16 @@ class WorkingDays:
     """
 
     def __init__(self, tables: Iterable[YearTable]) -> None:
-        self.tables: Final = {table.year: table for table in sorted(tables, key=_year)}
-        self._changed: Final[dict[date, bool]] = {}
+        self.tables = {table.year: table for table in sorted(tables, key=_year)}
+        self._changed: dict[date, bool] = {}
         for table in self.tables.values():
             for holiday in table.holidays:
                 self._changed.update(dict.fromkeys(_days(holiday.first, holiday.last), False))
                 self._changed.update(dict.fromkeys(holiday.make_up, True))
+
+    def go_by(self, newer: "WorkingDays") -> None:
+        """Know what the other knows: everybody who counts by this one does so from now on."""
+        self.tables, self._changed = newer.tables, newer._changed  # noqa: SLF001 - of our own kind
 
     def is_working(self, day: date) -> bool:
         """Whether the day is worked.
