@@ -73,6 +73,9 @@ class Monitoring:
             uncounted_count += _take(watch.watch_case(self.file_of(log, record)), suspicions)
         for known in opened.commitments.list_commitments(unchecked=True, limit=_MAX_ROWS):
             uncounted_count += _take(watch.watch_commitment(known), suspicions)
+        for state in ("open", "overdue"):
+            for deferral in opened.deferrals.list_all(state=state, limit=_MAX_ROWS):
+                uncounted_count += _take(watch.watch_deferral(deferral), suspicions)
         for kind in _KINDS:
             for matter in opened.matters.list_matters(kind, limit=_MAX_ROWS):
                 item = self._items.get(matter.draft.item or "")
@@ -130,6 +133,7 @@ class Monitoring:
             self._items.get(record.item),
             list(log.of_case(record.agency, record.number, until_ms=END_MS)),
             self._opened.commitments.of_case(record.agency, record.number),
+            self._opened.deferrals.list_of_case(record.agency, record.number),
         )
 
     @property

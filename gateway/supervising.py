@@ -19,6 +19,7 @@ from gateway.model.instant import parse_ms
 from gateway.model.matter import MatterKind, Metric, Replay
 from gateway.office.cases import SqliteCaseBook
 from gateway.office.commitments import CommitmentBook
+from gateway.office.deferrals import SqliteDeferralBook
 from gateway.office.evaluations import EvaluationBook
 from gateway.office.findings import FindingBook
 from gateway.office.matters import MatterBook
@@ -43,6 +44,7 @@ class Supervision(SupervisedSite):
         matters: complaints, tickets, measures and correction requests.
         evaluations: one a case.
         commitments: with their check tasks.
+        deferrals: materials that come later.
         findings: of monitoring.
     """
 
@@ -53,6 +55,7 @@ class Supervision(SupervisedSite):
         self.cases: Final = SqliteCaseBook(store, cipher, clock_s=time.time)
         self.matters: Final = MatterBook(store, advance=advance, clock=_now)
         self.evaluations: Final = EvaluationBook(store, clock=_now)
+        self.deferrals: Final = SqliteDeferralBook(store, cipher, clock_s=time.time)
         self.findings: Final = FindingBook(store, clock=_now)
         self.commitments: Final = CommitmentBook(
             store,

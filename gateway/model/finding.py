@@ -12,6 +12,7 @@ rule                   word              what it says
 `refusal_unreasoned`   无理由不予办理     it was refused, and no reason was stated
 `demand_outside_list`  清单外索要材料     somebody complained of a demand that no list names
 `check_overdue`        承诺核查逾期       a commitment was not checked in time
+`deferral_overdue`     容缺补交逾期       a material that was to come later has not come
 `matter_overdue`       督办逾期           a complaint, ticket, measure or request is not answered
 =====================  ================  ====================================================
 
@@ -39,6 +40,7 @@ RuleName = Literal[
     "refusal_unreasoned",
     "demand_outside_list",
     "check_overdue",
+    "deferral_overdue",
     "matter_overdue",
 ]
 FindingState = Literal["open", "settled"]
@@ -122,6 +124,7 @@ RULE_TITLES: Final[dict[RuleName, Text]] = {
     "refusal_unreasoned": Text("refused without a reason", "无理由不予办理"),
     "demand_outside_list": Text("a demand that no list names", "清单外索要材料"),
     "check_overdue": Text("a commitment was not checked in time", "承诺核查逾期"),
+    "deferral_overdue": Text("a material that was to come later has not come", "容缺补交逾期"),
     "matter_overdue": Text("a matter was not answered in time", "督办逾期"),
 }
 
@@ -153,6 +156,7 @@ DEFAULT_LEVELS: Final[dict[RuleName, RuleLevels]] = {
     "refusal_unreasoned": RuleLevels(first="yellow", red_working_days=5),
     "demand_outside_list": RuleLevels(first="yellow"),
     "check_overdue": RuleLevels(yellow_working_days=5, red_working_days=20),
+    "deferral_overdue": RuleLevels(yellow_working_days=5, red_working_days=20),
     "matter_overdue": RuleLevels(),
 }
 

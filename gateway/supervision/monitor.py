@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rules of electronic monitoring 电子监察: facts in, suspicions out (clause 8.1.1).
 
-1. A rule is a few lines over what is known of one case, one commitment or one matter, and its
-   levels are data (`gateway.model.finding`). A further kind of promise, such as a kept deferral
-   容缺, is one more `watch_…` here, called beside `watch_commitment` by `gateway.monitoring`.
+1. A rule is a few lines over what is known of one case, one promise or one matter, and its levels
+   are data (`gateway.model.finding`).
 2. Lateness is counted in working days behind the day on which something was due or happened; the
    longer it lasts, the higher the level: 预警, 黄牌, 红牌.
 3. What nothing tells is no suspicion: the log says what was asked here, not what was handed in on
@@ -18,6 +17,7 @@ import msgspec
 
 from gateway.model.case import CaseRecord
 from gateway.model.commitment import Committed
+from gateway.model.deferral import DeferralRecord
 from gateway.model.finding import Level, MonitorSection, RuleName, Suspicion
 from gateway.model.item import ServiceItem
 from gateway.model.material import Material
@@ -36,12 +36,14 @@ class CaseFile(msgspec.Struct, frozen=True):
         item: as the catalogue has it now; None where it is no longer there.
         accesses: what was asked for it, as the log has it.
         commitments: that were made in it.
+        deferrals: that were opened in it.
     """
 
     record: CaseRecord
     item: ServiceItem | None
     accesses: Sequence[SeenAccess]
     commitments: Sequence[Committed]
+    deferrals: Sequence[DeferralRecord] = ()
 
 
 @final
@@ -86,6 +88,18 @@ class Watch:
                 subject=draft.material,
             )
 
+    def watch_deferral(self, known: DeferralRecord) -> Iterator[Suspicion]:
+        """What is suspicious about a deferral."""
+        if known.state != "closed" and self._today > known.due_on:
+            yield from self._suspect(
+                "deferral_overdue",
+                known.due_on,
+                agency=known.agency,
+                case=known.case,
+                item=known.item,
+                subject=known.material,
+            )
+
     def watch_matter(self, matter: Matter, item: ServiceItem | None) -> Iterator[Suspicion]:
         """What is suspicious about a complaint, a ticket, a measure or a request.
 
@@ -126,6 +140,7 @@ class Watch:
         if file.item is None or record.result in {"refused", "withdrawn"}:
             return
         promised = {each.draft.material for each in file.commitments if each.result != "false"}
+        promised |= {each.material for each in file.deferrals if each.reason != "withdrawn"}
         for material in _asked_for(file.item, record):
             if material.necessity != "required" or material.name in promised:
                 continue

@@ -12,6 +12,7 @@ from gateway.calendars import load_working_days
 from gateway.errors import SetupError
 from gateway.model.case import CaseRecord, CaseResult
 from gateway.model.commitment import Committed
+from gateway.model.deferral import ClosedReason, DeferralRecord
 from gateway.model.finding import (
     DEFAULT_LEVELS,
     RULE_TITLES,
@@ -149,6 +150,45 @@ def test_clause_8_1_1_a_commitment_that_is_not_checked_in_time_is_found() -> Non
     )
     checked = msgspec.structs.replace(known, result="true")
     assert list(watch().watch_commitment(checked)) == []
+
+
+def deferral(**changes: Any) -> DeferralRecord:
+    opened = DeferralRecord(
+        id="0" * 32,
+        agency="yq-gjj",
+        case="YQ20261122-0001",
+        item=ITEM.code,
+        material="结婚证",
+        state="overdue",
+        act="1" * 32,
+        promise="2" * 64,
+        promised_by="applicant",
+        accepted_on=date(2026, 11, 20),
+        due_on=date(2026, 11, 25),
+        opened_at="2026-11-20T01:00:00Z",
+    )
+    return msgspec.structs.replace(opened, **changes)
+
+
+def test_clause_8_1_1_a_material_that_was_to_come_later_and_did_not_is_found() -> None:
+    found = list(watch().watch_deferral(deferral()))
+    assert told(found) == [("deferral_overdue", "结婚证", date(2026, 11, 25), "notice")]
+    assert list(watch().watch_deferral(deferral(due_on=TODAY, state="open"))) == []
+    assert list(watch().watch_deferral(deferral(state="closed", reason="obtained"))) == []
+
+
+@pytest.mark.parametrize(("reason", "found"), [(None, 0), ("supplied", 0), ("withdrawn", 1)])
+def test_clause_8_1_1_what_comes_later_is_not_missing(
+    reason: ClosedReason | None, found: int
+) -> None:
+    file = CaseFile(
+        closed(result="done", situation="married"),
+        ITEM,
+        [unanswered(certificate="b.marriage")],
+        (),
+        [deferral(reason=reason, state="open" if reason is None else "closed")],
+    )
+    assert len(list(watch().watch_case(file))) == found
 
 
 def test_clause_8_1_1_a_demand_that_no_list_names_is_found() -> None:
