@@ -12,8 +12,6 @@ import os
 import random
 import resource
 import signal
-import subprocess
-import sys
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -33,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from fixtures.world import World
 from gateway.client import GatewayClient
 from gateway.errors import GatewayError
+from tests.command import yizheng
 from tests.faults.sweep import Sweep
 from tests.integration.wire import send, sign
 
@@ -192,13 +191,8 @@ async def pages_of(world: World) -> dict[str, bytes]:
 
 def run(world: World, *arguments: str, number: str = "") -> bytes:
     """A command; what it printed, on both streams."""
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", "audit", *arguments, "--site", str(world.site), "--json"],
-        input=number.encode(),
-        capture_output=True,
-        check=True,
-    )
-    return done.stdout + done.stderr
+    done = yizheng("audit", *arguments, "--site", world.site, "--json", stdin=number, check=True)
+    return (done.stdout + done.stderr).encode()
 
 
 def audit_it(world: World) -> dict[str, bytes]:

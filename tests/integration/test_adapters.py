@@ -4,7 +4,6 @@
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from fixtures.world import World
 from gateway.client import Refused, SignedAnswer
+from tests.command import yizheng
 
 pytestmark = pytest.mark.integration
 
@@ -23,12 +23,7 @@ LIMIT_S = 60.0
 
 
 def listed(site: Path) -> dict[str, dict[str, Any]]:
-    done = subprocess.run(
-        [str(SCRIPT), "adapter", "list", "--site", str(site), "--json"],
-        capture_output=True,
-        check=True,
-        timeout=LIMIT_S,
-    )
+    done = yizheng("adapter", "list", "--site", site, "--json", check=True)
     return {row["adapter"]: row for row in msgspec.json.decode(done.stdout)}
 
 

@@ -4,8 +4,6 @@
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from gateway.keyring import log_verifier
 from gateway.model.act import Act, Event
 from gateway.model.record import Record, parse_record
 from gateway.web.cases import format_target
+from tests.command import yizheng
 from tests.integration.wire import COVERED, Answer, lookup_body, send, sign, verify_signed
 
 WORKERS = 3
@@ -178,14 +177,9 @@ def test_a_locked_store_is_503_on_record_and_nothing_is_let_through(
     assert put(own, case, body_of(me.id_number)).status == 200
 
 
-def command(world: World, *arguments: str, stdin: bytes = b"") -> tuple[int, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", *arguments, "--site", str(world.site), "--json"],
-        input=stdin,
-        capture_output=True,
-        check=False,
-    )
-    assert world.citizens[0].id_number.encode() not in done.stdout + done.stderr
+def command(world: World, *arguments: str, stdin: str = "") -> tuple[int, Any]:
+    done = yizheng(*arguments, "--site", world.site, "--json", stdin=stdin)
+    assert world.citizens[0].id_number not in done.stdout + done.stderr
     return done.returncode, msgspec.json.decode(done.stdout or done.stderr)
 
 
@@ -194,7 +188,7 @@ def test_an_operator_registers_looks_at_and_closes_a_case_at_the_command_line(
 ) -> None:
     case, body = "YQ-2026-0005", body_of(me.id_number)
     before = len(records(own))
-    code, said = command(own, "case", "register", "yq-gjj", case, stdin=body)
+    code, said = command(own, "case", "register", "yq-gjj", case, stdin=body.decode())
     assert (code, said["state"], said["version"]) == (0, "open", 1)
     assert set(looked_up(own, me, case)) == {200}
     code, shown = command(own, "case", "show", "yq-gjj", case)
@@ -217,15 +211,15 @@ def test_an_operator_registers_looks_at_and_closes_a_case_at_the_command_line(
     ("arguments", "body", "code"),
     [
         (("register", "yq-none", "YQ-2026-0006"), None, "AGENCY_UNKNOWN"),
-        (("register", "yq-gjj", "YQ-2026-0006"), b"{}", "BODY_MALFORMED"),
-        (("show", "yq-gjj", "YQ-none"), b"", "CASE_ABSENT"),
-        (("close", "yq-gjj", "YQ-none"), b"", "CASE_ABSENT"),
+        (("register", "yq-gjj", "YQ-2026-0006"), "{}", "BODY_MALFORMED"),
+        (("show", "yq-gjj", "YQ-none"), "", "CASE_ABSENT"),
+        (("close", "yq-gjj", "YQ-none"), "", "CASE_ABSENT"),
     ],
 )
 def test_what_cannot_be_done_at_the_command_line_is_said(
-    own: World, me: Citizen, arguments: tuple[str, ...], body: bytes | None, code: str
+    own: World, me: Citizen, arguments: tuple[str, ...], body: str | None, code: str
 ) -> None:
-    stdin = body_of(me.id_number) if body is None else body
+    stdin = body_of(me.id_number).decode() if body is None else body
     found, said = command(own, "case", *arguments, stdin=stdin)
     assert (found, said["error"]["code"]) == (1, code)
 

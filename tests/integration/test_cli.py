@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line against a running gateway: what it prints, and what its exit code says."""
 
-import os
 import re
 import socket
 import subprocess
@@ -20,9 +19,9 @@ from fixtures.world import KEYIDS, World
 from gateway import __version__
 from gateway.cli.main import app
 from gateway.model.agency import Algorithm
+from tests.command import yizheng
 from tests.integration.wire import log_entries
 
-LIMIT_S = 60.0
 SCRIPT = Path(sys.executable).with_name("yizheng")
 ASKING = (
     *("--certificate", "public_security.identity", "--item", "yq-gjj-001"),
@@ -31,15 +30,7 @@ ASKING = (
 
 
 def run(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [str(SCRIPT), *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LIMIT_S,
-        env=os.environ | {"COLUMNS": "120"} | environment,
-    )
+    done = yizheng(*arguments, stdin=stdin, environment={"COLUMNS": "120"} | environment)
     assert "Traceback" not in done.stderr
     return done
 

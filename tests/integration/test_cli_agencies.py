@@ -3,7 +3,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import pytest
 from fixtures.world import AGENCY, KEYIDS, World
 from gateway.client import Refused
 from gateway.crypto.keys import generate_private_key, public_jwk, public_pem
+from tests.command import yizheng
 from tests.integration.wire import lookup_body, send, sign
 
 SCRIPT = Path(sys.executable).with_name("yizheng")
@@ -28,13 +28,7 @@ EFFECT_S = 1.0
 
 def run(*arguments: str | Path) -> tuple[int, Any]:
     """Run a command with --json; returns its exit code and its document, or its error's code."""
-    done = subprocess.run(
-        [str(SCRIPT), *map(str, arguments), "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LIMIT_S,
-    )
+    done = yizheng(*arguments, "--json")
     assert "Traceback" not in done.stderr
     if done.returncode:
         return done.returncode, msgspec.json.decode(done.stderr)["error"]["code"]

@@ -3,7 +3,6 @@
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,8 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.command import yizheng
+
 EXIT_CONFIG = 78
-LIMIT_S = 60.0
 
 
 class Mistake(msgspec.Struct, frozen=True):
@@ -112,13 +112,7 @@ MISTAKES = (
 
 
 def run(site: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gateway", *command, f"--site={site}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LIMIT_S,
-    )
+    return yizheng(*command, f"--site={site}")
 
 
 def run_both(site: Path) -> tuple[str, str]:

@@ -5,8 +5,6 @@ import asyncio
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -35,6 +33,7 @@ from gateway.model.plan import MaterialAnswer, MaterialsRequest
 from gateway.model.record import Record, parse_record
 from gateway.office.outbox import EventFeed
 from gateway.office.store import OfficeStore
+from tests.command import yizheng
 
 SETTINGS = """
 [orders]
@@ -135,11 +134,7 @@ def told(world: World, case: str) -> list[str]:
 
 
 def command(world: World, *arguments: str) -> tuple[int, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", *arguments, "--site", str(world.site), "--json"],
-        capture_output=True,
-        check=False,
-    )
+    done = yizheng(*arguments, "--site", world.site, "--json")
     return done.returncode, msgspec.json.decode(done.stdout or done.stderr)
 
 

@@ -3,8 +3,6 @@
 
 import asyncio
 import secrets
-import subprocess
-import sys
 import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -24,6 +22,7 @@ from gateway.client import GatewayClient
 from gateway.config import load_site
 from gateway.errors import SetupError
 from gateway.model.epoch import epoch_at, epoch_end
+from tests.command import yizheng
 from tests.integration.wire import log_entries
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
@@ -35,11 +34,7 @@ ACCOUNT = {"certificate": "housing_fund.account", "fields": ("name", "balance")}
 
 
 def run(world: World, *arguments: str) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", *arguments, "--site", str(world.site), "--json"],
-        capture_output=True,
-        check=True,
-    )
+    done = yizheng(*arguments, "--site", world.site, "--json", check=True)
     return msgspec.json.decode(done.stdout)
 
 

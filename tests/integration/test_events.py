@@ -31,6 +31,7 @@ from gateway.office.outbox import EVERYBODY, put_event
 from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
 from gateway.web.cases import format_target
+from tests.command import yizheng
 from tests.integration.receivers import Receiver, receiving, verify_by_peer
 from tests.integration.wire import COVERED, Answer, Draft, lookup_body, send, sign, verify_signed
 
@@ -236,11 +237,7 @@ async def test_clause_4_8_a_department_that_is_down_is_told_once_and_told_again_
 
 
 def command(world: World, *arguments: str) -> tuple[int, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", "event", *arguments, "--site", str(world.site), "--json"],
-        capture_output=True,
-        check=False,
-    )
+    done = yizheng("event", *arguments, "--site", world.site, "--json")
     return done.returncode, msgspec.json.decode(done.stdout or done.stderr)
 
 

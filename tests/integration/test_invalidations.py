@@ -7,7 +7,6 @@ Workers share a port, so each question is put over many connections: the kernel 
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ from gateway.departments import DepartmentFolder
 from gateway.keyring import log_verifier
 from gateway.model.act import Act, Event
 from gateway.model.record import Record, parse_record
+from tests.command import yizheng
 from tests.integration.wire import Answer, Draft, lookup_body, send, sign, verify_signed
 
 WORKERS = 3
@@ -97,13 +97,7 @@ def recorded_in(world: World, answer: Answer) -> Act:
 
 
 def command(world: World, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gateway", *arguments, "--site", str(world.site), "--json"],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return yizheng(*arguments, "--site", world.site, "--json", stdin=stdin)
 
 
 def test_after_the_answer_no_worker_serves_what_it_kept(own: World, me: Citizen) -> None:

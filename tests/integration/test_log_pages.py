@@ -3,8 +3,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +29,7 @@ from gateway.tlog.bundle import parse_bundle
 from gateway.tlog.checkpoint import verify_checkpoint
 from gateway.tlog.merkle import Frontier, leaf_hash
 from gateway.tlog.proof import parse_proof, verify_proof
+from tests.command import yizheng
 from tests.integration.log_reading import (
     ACCESSES,
     TARGET,
@@ -329,9 +328,9 @@ def test_the_log_still_verifies(own: World) -> None:
 
 def test_the_log_is_exported_by_a_command_that_is_on_record(own: World, tmp_path: Path) -> None:
     folder = tmp_path / "mirror"
-    command = [sys.executable, "-m", "gateway", "audit", "export-log", str(folder)]
+    command = ["audit", "export-log", str(folder)]
     options = [*own.auditing(reason="季度归档 archive"), "--site", str(own.site), "--json"]
-    done = subprocess.run([*command, *options], capture_output=True, check=False)
+    done = yizheng(*command, *options)
     assert done.returncode == 0, done.stderr
     said = msgspec.json.decode(done.stdout)
     exported = verify_checkpoint(
@@ -344,10 +343,6 @@ def test_the_log_is_exported_by_a_command_that_is_on_record(own: World, tmp_path
     assert isinstance(act, Act)
     assert (act.action, act.actor, act.reason) == ("export", "auditor-a", "季度归档 archive")
     assert (folder / "log.vkey").read_bytes() == (own.site / "keys/log.vkey").read_bytes()
-    refused = subprocess.run(
-        [*command, *own.auditing("keeper"), "--site", str(own.site)],
-        capture_output=True,
-        check=False,
-    )
+    refused = yizheng(*command, *own.auditing("keeper"), "--site", own.site)
     assert refused.returncode == 1
-    assert b"AUDITOR_REFUSED" in refused.stderr
+    assert "AUDITOR_REFUSED" in refused.stderr

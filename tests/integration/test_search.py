@@ -6,7 +6,6 @@ import csv
 import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from contextlib import closing
@@ -22,19 +21,13 @@ from fixtures.world import World
 from gateway.audit.store.reader import LogReader
 from gateway.model.act import Act
 from gateway.model.record import parse_record
+from tests.command import yizheng
 
 LIMIT_S = 60.0
 
 
 def run(*arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gateway", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        input=said,
-        env={**os.environ, "COLUMNS": "200"},
-    )
+    return yizheng(*arguments, stdin=said, environment={"COLUMNS": "200"})
 
 
 def acts(world: World) -> list[Act]:

@@ -2,8 +2,6 @@
 """Two gateways with logs of their own and a store between them; each with two workers."""
 
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 from fixtures.citizens import Citizen
 from fixtures.world import World
 from gateway.crypto.keys import load_signer
+from tests.command import yizheng
 from tests.integration.wire import Answer, lookup_body, send, sign
 from tests.store_server import StoreServer, needs_store
 
@@ -69,13 +68,7 @@ def health(world: World) -> str:
 
 
 def command(world: World, *arguments: str, stdin: str = "") -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", "cache", *arguments, "--site", str(world.site), "--json"],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = yizheng("cache", *arguments, "--site", world.site, "--json", stdin=stdin, check=True)
     return msgspec.json.decode(done.stdout)
 
 

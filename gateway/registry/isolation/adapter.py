@@ -26,10 +26,7 @@ from gateway.sdk import Adapter, AdapterContext, Changed, Deadline, Query
 #: Seconds between the end of a child and the next start, by how many ended in a row unasked.
 _PAUSES_S: Final = (0.1, 1.0, 2.0, 5.0, 10.0, 30.0)
 #: Seconds after which a child that was started again and does not open its adapter is ended.
-_OPEN_S: Final = 30.0
-#: How nice a child is that is started again, until it has loaded its adapter: at most a tenth of a
-#: core where all others are busy, and still it opens in seconds.
-_NICE_AGAIN: Final = 10
+_OPEN_S: Final = 10.0
 #: Seconds that a ping may take where the asker's own limit does not end it first.
 _PING_S: Final = 5.0
 
@@ -76,7 +73,7 @@ class IsolatedAdapter(Adapter[Any]):
             SetupError: the adapter cannot be opened.
         """
         self._changed = context.changed
-        running = await self._begin(nice=0)
+        running = await self._begin()
         self._keeper = asyncio.create_task(self._keep(running))
 
     async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
@@ -108,12 +105,10 @@ class IsolatedAdapter(Adapter[Any]):
             self._keeper.cancel()
             await asyncio.wait((self._keeper,))
 
-    async def _begin(self, nice: int) -> asyncio.Task[None]:
+    async def _begin(self) -> asyncio.Task[None]:
         assert self._offences is not None, "report_to() comes first"
         assert self._changed is not None, "open() comes first"
-        self._life, running = await Life.begin(
-            self._start, self._offences, self._changed, nice=nice
-        )
+        self._life, running = await Life.begin(self._start, self._offences, self._changed)
         return running
 
     async def _keep(self, running: asyncio.Task[None]) -> None:
@@ -128,7 +123,7 @@ class IsolatedAdapter(Adapter[Any]):
                     await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
                     try:
                         async with asyncio.timeout(_OPEN_S):
-                            running = await self._begin(_NICE_AGAIN)
+                            running = await self._begin()
                     except (SetupError, OSError):
                         failures += 1
         finally:

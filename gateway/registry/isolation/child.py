@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the adapter's process does from its first word to its last.
+"""The adapter's process: `python -m gateway.registry.isolation.child <descriptor>`.
 
 It resolves the references of its own settings, as the worker would: no secret stands in arguments,
 environment or frames on its behalf. It ends when its worker closes the socket or dies.
@@ -40,7 +40,6 @@ from gateway.registry.isolation.frames import (
     parse_order,
     read_frame,
 )
-from gateway.registry.isolation.yielding import load_at
 from gateway.registry.scope import Ledger, Scope, watch_tasks
 from gateway.sdk import Adapter, AdapterContext, Deadline, Query
 from gateway.sdk.contract import check_answer, check_verified
@@ -54,9 +53,8 @@ _EXIT_FAULT: Final = 70
 class _Server:
     """One adapter behind one socket."""
 
-    def __init__(self, writer: asyncio.StreamWriter, nice: int) -> None:
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer: Final = writer
-        self._nice: Final = nice
         self._ledger: Final = Ledger()
         self._calls: Final[dict[int, asyncio.Task[None]]] = {}
         self._untold: Final[dict[int, asyncio.Future[str | None]]] = {}
@@ -70,7 +68,7 @@ class _Server:
         where = f"adapters/{start.name}.toml"
         self._life = Scope(start.name, self._ledger, self, is_life=True)
         try:
-            adapter = self._adapter = _make(start, self._nice)
+            adapter = self._adapter = _make(start)
             secret = secret_source(Path(start.folder), where)
             context = AdapterContext(start.name, secret, self._changed)
             await self._life.run(lambda: adapter.open(context))
@@ -171,9 +169,9 @@ def _failed(error: DepartmentError) -> Failed:
     return Failed(error.code, error.cause, error.retry_after_s, is_code)
 
 
-def _make(start: Start, nice: int) -> Adapter[Any]:
+def _make(start: Start) -> Adapter[Any]:
     sys.path[:] = start.path
-    found: Any = load_at(nice, lambda: importlib.import_module(start.module))
+    found: Any = importlib.import_module(start.module)
     if start.declaration is not None:
         found = found.remade(start.declaration)
     else:
@@ -211,20 +209,19 @@ def _answered(answer: Found | NotFound | Verified | None) -> Answered:
             return Answered("NotFound", as_of=as_of)
 
 
-async def _main(sock: socket.socket, nice: int) -> None:
+async def _main(sock: socket.socket) -> None:
     watch_tasks(asyncio.get_running_loop())
     reader, writer = await asyncio.open_connection(sock=sock)
-    await _Server(writer, nice).serve(reader)
+    await _Server(writer).serve(reader)
 
 
-def main(descriptor: int, nice: int) -> None:
-    """Serve the adapter that the worker names.
-
-    Args:
-        descriptor: this process's end of the socket.
-        nice: at what the adapter is loaded.
-    """
+def main() -> None:
+    """Serve the adapter that the worker names."""
     if sys.platform == "linux":  # a child in an endless loop would outlive its worker
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to hear
-    uvloop.run(_main(socket.socket(fileno=descriptor), nice))
+    uvloop.run(_main(socket.socket(fileno=int(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    main()

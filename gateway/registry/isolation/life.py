@@ -82,7 +82,7 @@ class Life:
 
     @classmethod
     async def begin(
-        cls, start: Start, offences: Offences, changed: Changed, *, nice: int = 0
+        cls, start: Start, offences: Offences, changed: Changed
     ) -> tuple["Life", asyncio.Task[None]]:
         """Start a child and open its adapter.
 
@@ -90,7 +90,6 @@ class Life:
             start: what the child is told first.
             offences: told what it does.
             changed: told what its adapter learns of holders.
-            nice: how much it yields to all others while it loads (`yielding`).
 
         Returns:
             The life, and the task that ends when it does.
@@ -102,8 +101,8 @@ class Life:
         try:
             with theirs:
                 process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-P", "-m", "gateway.registry.isolation"),
-                    *(str(theirs.fileno()), str(nice)),
+                    *(sys.executable, "-P", "-m", "gateway.registry.isolation.child"),
+                    str(theirs.fileno()),
                     pass_fds=(theirs.fileno(),),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=asyncio.subprocess.DEVNULL,
