@@ -47,7 +47,9 @@ ALL = {
         (None, "nation"),
     ],
 )
-def test_the_nearest_adapter_answers(division: str | None, adapter: str) -> None:
+def test_clause_7_2_2_a_window_is_answered_by_the_department_of_its_own_place(
+    division: str | None, adapter: str
+) -> None:
     assert routes(**ALL).adapter_of(NOTE.name, division) == adapter
 
 

@@ -22,6 +22,7 @@ from gateway.errors import RequestError
 from gateway.model.item import MANDATORY
 from gateway.model.published import PublishedItem, PublishedItems, PublishedList
 from gateway.web.catalog_pages import CatalogPages
+from gateway.web.openapi import document
 from gateway.web.request import Peer, Request
 from gateway.web.respond import Responder
 from tests.unit.catalog.stock import NOW, TODAY, make_item, make_site
@@ -115,6 +116,20 @@ def test_clause_7_1_1_the_list_is_a_page_and_a_file_too(scene: Scene) -> None:
     rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
     assert rows[0]["事项名称"] == "住房公积金提取"
     assert rows[1]["办理部门（科室）"] == "'=1+1"
+
+
+def test_clause_7_2_1_a_portal_finds_every_item_and_what_it_takes_at_one_address(
+    scene: Scene,
+) -> None:
+    listed = msgspec.json.decode(scene.get("/v1/items").body, type=PublishedItems).items
+    for item in listed:
+        found = msgspec.json.decode(scene.get(f"/v1/items/{item.code}").body, type=PublishedItem)
+        assert (found.code, found.name) == (item.code, item.name)
+        assert [material.name for material in found.materials] == [
+            material.name for material in item.materials
+        ]
+    described = document()["paths"].keys()
+    assert {"/v1/items", "/v1/items/{code}", "/v1/cases/{case}", "/v1/materials"} <= described
 
 
 def test_what_is_between_the_gateway_and_agencies_is_not_published(scene: Scene) -> None:
