@@ -6,8 +6,7 @@ the log that is, and what is left stands in every answer: no result is cut in si
 """
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -16,6 +15,7 @@ import typer
 from gateway.cli.audit_filters import format_query, with_query
 from gateway.cli.auditor import AsOption, AuditorKeyOption, ReasonOption, open_desk
 from gateway.cli.config import SiteOption
+from gateway.cli.indexed import opened_index
 from gateway.cli.output import JsonOption, print_json, print_table
 from gateway.errors import RequestError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gateway.audit.desk import Desk
     from gateway.audit.export_rows import Format
     from gateway.audit.index.query import Query
-    from gateway.audit.index.rows import Found, IndexReader, Shown
+    from gateway.audit.index.rows import Found, Shown
     from gateway.config import Site
     from gateway.model.act import Act, Action
     from gateway.model.holder import Holder
@@ -331,37 +331,6 @@ def _desk(
     desk.allow(action)
     check_reason(reason)
     return loaded, desk
-
-
-@contextmanager
-def opened_index(site: "Site", *, shown: bool) -> "Iterator[tuple[IndexReader, int]]":
-    """The index, brought up to date if no gateway does; and how many records it lacks."""
-    from contextlib import closing, suppress
-
-    from gateway.audit.index.follow import catch_up
-    from gateway.audit.index.rows import IndexReader
-    from gateway.audit.store.reader import LogReader
-    from gateway.cli.output import print_error
-    from gateway.cli.progress import Progress
-    from gateway.errors import SetupError, TrustError
-    from gateway.keyring import kept_epochs, log_verifier
-
-    log, folder = site.state / "audit", site.state / "index"
-    try:
-        with suppress(SetupError), Progress("index", shown=shown) as progress:
-            catch_up(
-                log,
-                folder,
-                log_verifier(site),
-                lambda: kept_epochs(site),
-                progress=progress.update,
-            )
-    except TrustError as error:  # what is proved can be searched
-        print_error(error, as_json=False)
-    with closing(LogReader.open(log)) as reader:
-        size = reader.size()
-    with closing(IndexReader.open(folder)) as index:
-        yield index, max(0, size - index.size())
 
 
 def _check_form(form: str | None, output: Path | None) -> "Format | None":

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from gateway.cli import supervised
-from gateway.cli.audit_search import opened_index
 from gateway.cli.auditor import AsOption, AuditorKeyOption, ReasonOption, open_desk
 from gateway.cli.config import SiteOption
+from gateway.cli.indexed import opened_index
 from gateway.cli.output import JsonOption, print_facts, print_json, print_table
 from gateway.cli.supervised import ByOption, IdArgument, WordsOption
 

@@ -125,7 +125,7 @@ def outcomes(site: SiteOption = Path(), as_json: JsonOption = False) -> None:
     import sys
 
     from gateway.audit.seen import SeenLog
-    from gateway.cli.audit_search import opened_index
+    from gateway.cli.indexed import opened_index
     from gateway.config import load_site
     from gateway.supervising import Supervision
     from gateway.supervision.ratings import END_MS, rate_outcomes

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from gateway.cli.audit_search import opened_index
 from gateway.cli.auditor import AsOption, AuditorKeyOption, ReasonOption, open_desk
 from gateway.cli.config import SiteOption
+from gateway.cli.indexed import opened_index
 from gateway.cli.output import JsonOption, print_json, print_table
 from gateway.cli.period import month_span
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 app: Final = typer.Typer(help="Monthly figures 考核指标 of departments.", no_args_is_help=True)
 _KINDS: Final = ("complaint", "rating", "corrective", "correction")
+#: Seconds that a running gateway is given to index everything: a frozen report lacks nothing.
+_PATIENCE_S: Final = 15.0
 _LAST_MS: Final = timedelta(milliseconds=1)
 
 
@@ -106,7 +108,7 @@ def _make(
     names = load_departments(site).certificates
     with (
         closing(Supervision.open(site)) as opened,
-        opened_index(site, shown=sys.stderr.isatty()) as (reader, behind),
+        opened_index(site, shown=sys.stderr.isatty(), patience_s=_PATIENCE_S) as (reader, behind),
     ):
         if behind and is_final:
             raise RequestError("PERIOD_INVALID", f"the index lacks {behind} records; try again")

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from gateway.cli import supervised
-from gateway.cli.audit_search import opened_index
 from gateway.cli.config import SiteOption
+from gateway.cli.indexed import opened_index
 from gateway.cli.output import EXIT_REFUSED, JsonOption, print_facts, print_json, print_table
 from gateway.cli.supervised import ByOption, WordsOption
 from gateway.model.finding import LEVEL_NAMES, RULE_TITLES, Level, RuleName
