@@ -6,7 +6,7 @@ the log that is, and what is left stands in every answer: no result is cut in si
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
