@@ -28,7 +28,7 @@ serve: $(READY) ## the demo's site, kept running until Ctrl-C
 
 # File by file, each process with a world of its own; in the order of folders, so that the long ones come first.
 test: $(READY) ## unit, property, integration, interop and fault tests
-	$(BIN)/python -m pytest -n 4 --dist=loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist=loadfile --no-loadscope-reorder
 
 lint: $(READY) ## style and import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
