@@ -9,6 +9,7 @@ from datetime import date
 from typing import Literal, Protocol
 
 from gateway.model.evaluation import Evaluation, EvaluationDraft, EvaluationTotal
+from gateway.model.finding import Finding, FindingState
 from gateway.model.holder import Holder
 from gateway.model.matter import Matter, MatterDraft, MatterKind, MatterState, Replay, StepDraft
 from gateway.model.reckoning import FigureWanted, ReplayWanted
@@ -69,6 +70,34 @@ class EvaluationShelf(Protocol):
 
     def totals(self, agency: str | None) -> Sequence[EvaluationTotal]:
         """Counts by unit, item and month; of one agency or of all."""
+
+
+class FindingShelf(Protocol):
+    """Findings of monitoring. Every method raises StoreError when the store cannot answer."""
+
+    def show(self, finding_id: str) -> Finding:
+        """A finding with its change log.
+
+        Raises:
+            RequestError: FINDING_ABSENT.
+        """
+
+    def page(
+        self,
+        agency: str | None,
+        state: FindingState | None,
+        *,
+        after: tuple[int, int],
+        limit: int,
+    ) -> Sequence[Finding]:
+        """Findings of an agency or of all, by year and number from behind `after` on."""
+
+    async def settle(self, finding_id: str, *, by: str, words: str, deadline: Deadline) -> Finding:
+        """End a finding with a reason.
+
+        Raises:
+            RequestError: FINDING_ABSENT, FINDING_SETTLED, MATTER_PERSONAL.
+        """
 
 
 class SupervisedSite(Protocol):

@@ -164,6 +164,7 @@ class Overseeing:
         return SupervisionDesk(
             books,
             matters=books.matters,
+            findings=books.findings,
             evaluations=books.evaluations,
             reckoner=self._reckoner,
             clock=self._clock,

@@ -6,14 +6,19 @@ from typing import Final
 import msgspec
 
 from gateway.client.connection import Signed, SignedConnection
+from gateway.model.finding import FindingState
 from gateway.model.matter import MatterKind, MatterState
 from gateway.model.supervised import (
+    FINDINGS,
     FOLDER,
     SEGMENTS,
     ComplaintDraft,
     CorrectionDraft,
     EvaluationKept,
     EvaluationTotals,
+    FindingAnswer,
+    FindingPage,
+    FindingStepBody,
     GivenEvaluation,
     MatterAnswer,
     MatterPage,
@@ -21,6 +26,7 @@ from gateway.model.supervised import (
     StepBody,
 )
 
+_FINDINGS: Final = f"{FOLDER}{FINDINGS}"
 _EVALUATIONS: Final = f"{FOLDER}evaluations"
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _SEGMENT_OF: Final = {kind: segment for segment, kind in SEGMENTS.items()}
@@ -34,6 +40,8 @@ _KIND_OF: Final[dict[type[Opening], MatterKind]] = {
 
 _parse_matter = msgspec.json.Decoder(MatterAnswer).decode
 _parse_page = msgspec.json.Decoder(MatterPage).decode
+_parse_finding = msgspec.json.Decoder(FindingAnswer).decode
+_parse_findings = msgspec.json.Decoder(FindingPage).decode
 _parse_kept = msgspec.json.Decoder(EvaluationKept).decode
 _parse_totals = msgspec.json.Decoder(EvaluationTotals).decode
 
@@ -56,9 +64,7 @@ class SupervisionCalls(SignedConnection):
         Args:
             after: `next` of the page before.
         """
-        asked = {"after": after, "state": state}
-        query = "&".join(f"{name}={value}" for name, value in asked.items() if value)
-        return await self.get(_target(kind) + (f"?{query}" if query else ""), _parse_page)
+        return await self.get(_target(kind) + _query(after, state), _parse_page)
 
     async def matter(self, kind: MatterKind, matter_id: str) -> Signed[MatterAnswer]:
         """One matter, with its replay and every step."""
@@ -67,6 +73,29 @@ class SupervisionCalls(SignedConnection):
     async def step(self, kind: MatterKind, matter_id: str, body: StepBody) -> Signed[MatterAnswer]:
         """Take a step."""
         return await self.send("POST", f"{_target(kind)}/{matter_id}/steps", body, _parse_matter)
+
+    async def findings(
+        self, *, after: str | None = None, state: FindingState | None = None
+    ) -> Signed[FindingPage]:
+        """What monitoring found, oldest first: own ones, for an auditor all.
+
+        Args:
+            after: `next` of the page before.
+        """
+        return await self.get(_FINDINGS + _query(after, state), _parse_findings)
+
+    async def finding(self, finding_id: str) -> Signed[FindingAnswer]:
+        """One finding, with every step."""
+        return await self.get(f"{_FINDINGS}/{finding_id}", _parse_finding)
+
+    async def settle_finding(self, finding_id: str, words: str) -> Signed[FindingAnswer]:
+        """End a finding; the same is not found again.
+
+        Args:
+            words: the reason.
+        """
+        body = FindingStepBody("settle", words)
+        return await self.send("POST", f"{_FINDINGS}/{finding_id}/steps", body, _parse_finding)
 
     async def evaluate(self, evaluation: GivenEvaluation) -> Signed[EvaluationKept]:
         """Evaluate a case of the agency's own, once."""
@@ -89,3 +118,9 @@ class SupervisionCalls(SignedConnection):
 
 def _target(kind: MatterKind) -> str:
     return FOLDER + _SEGMENT_OF[kind]
+
+
+def _query(after: str | None, state: str | None) -> str:
+    asked = {"after": after, "state": state}
+    query = "&".join(f"{name}={value}" for name, value in asked.items() if value)
+    return f"?{query}" if query else ""

@@ -2,13 +2,14 @@
 """Bodies and answers of `/v1/supervision/…` (wire v1, docs/reference/supervision-http.md)."""
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from gateway.model.discreet import Discreet
 from gateway.model.evaluation import EvaluationTotal, Level, UnitEvaluation
+from gateway.model.finding import Finding
 from gateway.model.lookup import HolderReference, Short
 from gateway.model.matter import (
     Cause,
@@ -30,6 +31,8 @@ SEGMENTS: Final[dict[str, MatterKind]] = {
     "measures": "corrective",
     "corrections": "correction",
 }
+#: Under which name the findings of monitoring lie there.
+FINDINGS: Final = "findings"
 #: Days before now that the figure of a measure is of.
 Days = Annotated[int, Meta(ge=1, le=366)]
 Said = Annotated[str, Meta(max_length=2000)]
@@ -100,6 +103,17 @@ class StepBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     days: Days | None = None
 
 
+class FindingStepBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /v1/supervision/findings/{id}/steps`.
+
+    Attributes:
+        words: the reason.
+    """
+
+    step: Literal["settle"]
+    words: Words
+
+
 class GivenEvaluation(Discreet, msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /v1/supervision/evaluations`.
 
@@ -130,6 +144,25 @@ class MatterPage(msgspec.Struct, frozen=True):
 
     request_id: str
     matters: tuple[Matter, ...]
+    next: str | None
+
+
+class FindingAnswer(msgspec.Struct, frozen=True):
+    """A 200 answer about one finding of monitoring, as it stands."""
+
+    request_id: str
+    finding: Finding
+
+
+class FindingPage(msgspec.Struct, frozen=True):
+    """Findings of monitoring, oldest first.
+
+    Attributes:
+        next: id to be asked for as `after` next time; None where there are no more.
+    """
+
+    request_id: str
+    findings: tuple[Finding, ...]
     next: str | None
 
 

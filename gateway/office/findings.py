@@ -16,6 +16,7 @@ from typing import Any, Final, final
 import msgspec
 
 from gateway.errors import RequestError
+from gateway.matter_port import FindingShelf
 from gateway.model.finding import (
     LEVELS,
     Finding,
@@ -38,7 +39,7 @@ _parse_step: Final = msgspec.json.Decoder(FindingStep).decode
 
 
 @final
-class FindingBook:
+class FindingBook(FindingShelf):
     """The findings of a site.
 
     Args:
@@ -80,6 +81,27 @@ class FindingBook:
             "AND coalesce(?, rule) = rule AND coalesce(?, agency) = agency "
             "AND coalesce(?, state) = state ORDER BY year, place LIMIT ?",
             *(level, rule, agency, state, limit),
+        )
+        return [_finding(row, self._store.select(_STEPS, row[0])) for row in rows]
+
+    def page(
+        self,
+        agency: str | None,
+        state: FindingState | None,
+        *,
+        after: tuple[int, int],
+        limit: int,
+    ) -> Sequence[Finding]:
+        """Findings of an agency or of all, by year and number from behind `after` on.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        rows = self._store.select(
+            f"SELECT {_COLUMNS} FROM findings WHERE coalesce(?, agency) = agency "  # noqa: S608 -- our own columns
+            "AND coalesce(?, state) = state AND (year, place) > (?, ?) "
+            "ORDER BY year, place LIMIT ?",
+            *(agency, state, *after, limit),
         )
         return [_finding(row, self._store.select(_STEPS, row[0])) for row in rows]
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The desk of supervision: what an agency, a department or an auditor asks, by one table.
 
-All kinds of matters go the same ways here; `gateway.supervision.rights` says who goes them, and
-`gateway.supervision.life` where they lead. Who asks, and that it is recorded, is others' business.
+All kinds of matters, and findings, go the same ways here; `gateway.supervision.rights` says who
+goes them, and `gateway.supervision.life` where they lead. Who asks, and that it is recorded, is
+others' business.
 """
 
 from collections.abc import Callable
@@ -15,12 +16,14 @@ from gateway.crypto.digest import sha256
 from gateway.errors import RequestError
 from gateway.matter_port import (
     EvaluationShelf,
+    FindingShelf,
     MatterShelf,
     Reckoner,
     ReportForm,
     SupervisedSite,
 )
 from gateway.model.evaluation import EvaluationDraft, EvaluationTotal, UnitEvaluation, for_unit
+from gateway.model.finding import Finding, FindingState
 from gateway.model.ids import parse_holder
 from gateway.model.instant import format_time_s
 from gateway.model.matter import (
@@ -37,15 +40,16 @@ from gateway.model.standing import Standing
 from gateway.model.supervised import (
     ComplaintDraft,
     CorrectionDraft,
+    FindingStepBody,
     GivenEvaluation,
     MeasureDraft,
     StepBody,
 )
 from gateway.sdk import Deadline
 from gateway.supervision.life import is_better
-from gateway.supervision.rights import check_deed, check_oversight, sees
+from gateway.supervision.rights import check_deed, check_oversight, sees, sees_finding
 
-#: Most matters of a page.
+#: Most matters or findings of a page.
 PAGE_COUNT: Final = 100
 _WINDOW: Final = timedelta(minutes=5)
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -61,7 +65,7 @@ _KINDS: Final[dict[type[Opening], MatterKind]] = {
 
 @final
 class SupervisionDesk:
-    """Matters and evaluations, for whoever stands somehow to them.
+    """Matters, findings and evaluations, for whoever stands somehow to them.
 
     Every method raises StoreError when a store, or the log, cannot answer.
 
@@ -74,12 +78,14 @@ class SupervisionDesk:
         site: SupervisedSite,
         *,
         matters: MatterShelf,
+        findings: FindingShelf,
         evaluations: EvaluationShelf,
         reckoner: Reckoner,
         clock: Callable[[], datetime],
     ) -> None:
         self._site: Final = site
         self._matters: Final = matters
+        self._findings: Final = findings
         self._evaluations: Final = evaluations
         self._reckoner: Final = reckoner
         self._clock: Final = clock
@@ -183,6 +189,47 @@ class SupervisionDesk:
         elif asked.days is not None:
             raise RequestError("MATTER_STEP_REFUSED", "`days` is for the verification of a measure")
         return await self._matters.take(matter_id, step, deadline)
+
+    def show_finding(self, standing: Standing, finding_id: str) -> Finding:
+        """One finding, with its change log.
+
+        Raises:
+            RequestError: FINDING_ABSENT, of another's too; SUPERVISION_REFUSED.
+        """
+        if standing.side == "auditor":
+            check_oversight(standing)
+        finding = self._findings.show(finding_id)
+        if not sees_finding(standing, finding):
+            raise RequestError("FINDING_ABSENT")
+        return finding
+
+    def page_findings(
+        self, standing: Standing, state: FindingState | None, after: tuple[int, int]
+    ) -> tuple[tuple[Finding, ...], str | None]:
+        """The next findings behind a number, and the id to go on behind.
+
+        Raises:
+            RequestError: SUPERVISION_REFUSED.
+        """
+        check_deed(standing, "finding", "read")
+        agency = standing.id if standing.side == "agency" else None
+        found = self._findings.page(agency, state, after=after, limit=PAGE_COUNT + 1)
+        shown = tuple(found[:PAGE_COUNT])
+        return shown, shown[-1].id if len(found) > PAGE_COUNT else None
+
+    async def take_finding(
+        self, standing: Standing, finding_id: str, asked: FindingStepBody, deadline: Deadline
+    ) -> Finding:
+        """Settle a finding.
+
+        Raises:
+            RequestError: FINDING_ABSENT, SUPERVISION_REFUSED, FINDING_SETTLED, MATTER_PERSONAL.
+        """
+        self.show_finding(standing, finding_id)
+        check_deed(standing, "finding", asked.step)
+        return await self._findings.settle(
+            finding_id, by=standing.id, words=asked.words, deadline=deadline
+        )
 
     async def evaluate(
         self, standing: Standing, asked: GivenEvaluation, deadline: Deadline

@@ -1,32 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what about which matters: one table, and whose a matter is.
+"""Who may do what about which matters and findings: one table, and whose each is.
 
 Rules:
 
 1. An agency acts in its own matters: it complains and asks for corrections on behalf of applicants,
    answers what is held against it, and says what a call-back came to.
 2. A department answers correction requests about what its adapters hand out, and sees no others.
-3. An auditor with the role `supervise` sees all, names who answers, and ends; with `read` alone an
+3. What monitoring found is shown to the agency that it is about; only who supervises settles it.
+4. An auditor with the role `supervise` sees all, names who answers, and ends; with `read` alone an
    auditor sees all and changes nothing.
-4. A matter that is not yours is not there: it is answered as one that never was. What you see and
-   may not do is refused by name.
+5. A matter or a finding that is not yours is not there: it is answered as one that never was.
+   What you see and may not do is refused by name.
 """
 
 from typing import Final, Literal
 
 from gateway.errors import RequestError
+from gateway.model.finding import Finding
 from gateway.model.matter import Matter, MatterKind, StepName
 from gateway.model.standing import Side, Standing
 
-Deed = Literal["read", "open"] | StepName
+#: What is supervised: the kinds of matters, and what monitoring finds.
+Subject = MatterKind | Literal["finding"]
+Deed = Literal["read", "open", "settle"] | StepName
 
 _NONE: Final[frozenset[Deed]] = frozenset()
-_RIGHTS: Final[dict[Side, dict[MatterKind, frozenset[Deed]]]] = {
+_RIGHTS: Final[dict[Side, dict[Subject, frozenset[Deed]]]] = {
     "agency": {
         "complaint": frozenset({"read", "open", "reply", "call_back"}),
         "rating": frozenset({"read", "reply"}),
         "corrective": frozenset({"read", "reply"}),
         "correction": frozenset({"read", "open", "verify"}),
+        "finding": frozenset({"read"}),
     },
     "department": {"correction": frozenset({"read", "reply"})},
     "auditor": {
@@ -34,12 +39,13 @@ _RIGHTS: Final[dict[Side, dict[MatterKind, frozenset[Deed]]]] = {
         "rating": frozenset({"read", "assign", "escalate", "call_back"}),
         "corrective": frozenset({"read", "open", "assign", "escalate", "verify"}),
         "correction": frozenset({"read", "assign", "escalate", "verify"}),
+        "finding": frozenset({"read", "settle"}),
     },
 }
 
 
-def may(standing: Standing, kind: MatterKind, deed: Deed) -> bool:
-    """Whether somebody may do that about matters of a kind, those that are theirs."""
+def may(standing: Standing, kind: Subject, deed: Deed) -> bool:
+    """Whether somebody may do that about those of a kind that are theirs."""
     if not (standing.may_read if deed == "read" else standing.may_change):
         return False
     return deed in _RIGHTS[standing.side].get(kind, _NONE)
@@ -58,8 +64,15 @@ def sees(standing: Standing, matter: Matter) -> bool:
             return True
 
 
-def check_deed(standing: Standing, kind: MatterKind, deed: Deed) -> None:
-    """Refuse what somebody may not do about any matter of a kind.
+def sees_finding(standing: Standing, finding: Finding) -> bool:
+    """Whether a finding is there for somebody at all."""
+    if not may(standing, "finding", "read"):
+        return False
+    return standing.side == "auditor" or finding.about.agency == standing.id
+
+
+def check_deed(standing: Standing, kind: Subject, deed: Deed) -> None:
+    """Refuse what somebody may not do about any of a kind.
 
     Raises:
         RequestError: SUPERVISION_REFUSED.

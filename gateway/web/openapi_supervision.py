@@ -4,11 +4,15 @@
 from typing import Any, Final
 
 from gateway.model.supervised import (
+    FINDINGS,
     FOLDER,
     ComplaintDraft,
     CorrectionDraft,
     EvaluationKept,
     EvaluationTotals,
+    FindingAnswer,
+    FindingPage,
+    FindingStepBody,
     GivenEvaluation,
     MatterAnswer,
     MatterPage,
@@ -20,19 +24,13 @@ from gateway.web.supervision import JOSE_JSON, XLSX
 
 #: Types of bodies and answers.
 TYPES: Final = (
-    *(ComplaintDraft, CorrectionDraft, MeasureDraft, StepBody, GivenEvaluation),
-    *(MatterAnswer, MatterPage, EvaluationKept, EvaluationTotals),
+    *(ComplaintDraft, CorrectionDraft, MeasureDraft, StepBody, GivenEvaluation, FindingStepBody),
+    *(MatterAnswer, MatterPage, EvaluationKept, EvaluationTotals, FindingAnswer, FindingPage),
 )
 
 _ABOUT: Final = ("SUPERVISION_REFUSED", "OFFICE_UNAVAILABLE")
 _ONE: Final = (*_ABOUT, "MATTER_ABSENT")
 _STEP: Final = (*_ONE, "MATTER_STEP_REFUSED", "MATTER_PERSONAL", "INDEX_UNAVAILABLE")
-_STATE: Final = {
-    "name": "state",
-    "in": "query",
-    "description": "In that state only; follows `after`.",
-    "schema": {"type": "string", "enum": ["open", "assigned", "answered", "closed"]},
-}
 _MONTH: Final = {
     "name": "month",
     "in": "path",
@@ -58,6 +56,7 @@ _KINDS: Final = (
 def supervision_paths(operation: Operation) -> dict[str, Any]:
     """All paths below `/v1/supervision/`."""
     found: dict[str, Any] = {}
+    state = _state("open", "assigned", "answered", "closed")
     for segment, letter, word, opening, further in _KINDS:
         matter_id, after = _id("id", "path", letter), _id("after", "query", letter)
         found[f"{FOLDER}{segment}"] = {
@@ -66,7 +65,7 @@ def supervision_paths(operation: Operation) -> dict[str, Any]:
                 f"Own {segment} behind a cursor 本方{word}",
                 about=_ABOUT,
                 answer="MatterPage",
-                at=(after, _STATE),
+                at=(after, state),
             )
         }
         if opening is not None:
@@ -97,7 +96,42 @@ def supervision_paths(operation: Operation) -> dict[str, Any]:
                 at=(matter_id,),
             )
         }
-    return found | _others(operation)
+    return found | _findings(operation) | _others(operation)
+
+
+def _findings(operation: Operation) -> dict[str, Any]:
+    where, absent = f"{FOLDER}{FINDINGS}", (*_ABOUT, "FINDING_ABSENT")
+    finding_id = _id("id", "path", "F")
+    return {
+        where: {
+            "get": operation(
+                "findings_list",
+                "What monitoring found, behind a cursor 监察发现",
+                about=_ABOUT,
+                answer="FindingPage",
+                at=(_id("after", "query", "F"), _state("open", "settled")),
+            )
+        },
+        f"{where}/{{id}}": {
+            "get": operation(
+                "findings_show",
+                "A finding, with its steps 监察发现详情",
+                about=absent,
+                answer="FindingAnswer",
+                at=(finding_id,),
+            )
+        },
+        f"{where}/{{id}}/steps": {
+            "post": operation(
+                "findings_step",
+                "Settle a finding, with the reason 处置监察发现",
+                body="FindingStepBody",
+                about=(*absent, "FINDING_SETTLED", "MATTER_PERSONAL"),
+                answer="FindingAnswer",
+                at=(finding_id,),
+            )
+        },
+    }
 
 
 def _others(operation: Operation) -> dict[str, Any]:
@@ -137,6 +171,15 @@ def _id(name: str, where: str, letter: str) -> dict[str, Any]:
         "name": name,
         "in": where,
         **({"required": True} if where == "path" else {}),
-        "description": "Of the matter." if where == "path" else "`next` of the page before.",
+        "description": "Its id." if where == "path" else "`next` of the page before.",
         "schema": {"type": "string", "pattern": f"^{letter}-2[0-9]{{3}}-[0-9]{{6,9}}$"},
+    }
+
+
+def _state(*states: str) -> dict[str, Any]:
+    return {
+        "name": "state",
+        "in": "query",
+        "description": "In that state only; follows `after`.",
+        "schema": {"type": "string", "enum": list(states)},
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`/v1/supervision/…` over HTTP: matters, evaluations and the monthly report.
+"""`/v1/supervision/…` over HTTP: matters, findings, evaluations and the monthly report.
 
 Rules:
 
@@ -8,7 +8,8 @@ Rules:
 2. A read is recorded with its own signature before a byte of it leaves; so is its refusal.
 3. Of a change the nonce is decided first; then it is made, recorded, and answered. No record, no
    answer: who got none sends the same body again, which opens nothing twice.
-4. An act names the matter, the kind and the step. Words, levels and who evaluated stand in none.
+4. An act names the matter or the finding, the kind and the step. Words, levels and who evaluated
+   stand in none.
 """
 
 from collections.abc import Awaitable, Callable
@@ -34,6 +35,9 @@ from gateway.model.supervised import (
     CorrectionDraft,
     EvaluationKept,
     EvaluationTotals,
+    FindingAnswer,
+    FindingPage,
+    FindingStepBody,
     GivenEvaluation,
     MatterAnswer,
     MatterPage,
@@ -51,6 +55,8 @@ from gateway.web.respond import Answer, Responder
 from gateway.web.signed_reads import SignedReads, answer
 from gateway.web.supervision_targets import (
     EvaluationsTarget,
+    FindingsTarget,
+    FindingTarget,
     MattersTarget,
     MatterTarget,
     ReportTarget,
@@ -186,6 +192,13 @@ class SupervisionPages:
                 return answer(JSON, _encode(MatterPage(request_id, matters, following))), len(
                     matters
                 )
+            case FindingTarget(finding_id):
+                finding = desk.show_finding(standing, finding_id)
+                return answer(JSON, _encode(FindingAnswer(request_id, finding))), 1
+            case FindingsTarget(after, of_state):
+                findings, following = desk.page_findings(standing, of_state, after)
+                page = FindingPage(request_id, findings, following)
+                return answer(JSON, _encode(page)), len(findings)
             case EvaluationsTarget():
                 totals = desk.totals(standing)
                 return answer(JSON, _encode(EvaluationTotals(request_id, totals))), len(totals)
@@ -212,7 +225,9 @@ class SupervisionPages:
                     return self._step(handling, kind, matter_id, body, deadline)
                 case MattersTarget(kind):
                     return self._open(handling, _OPENINGS[kind], body, deadline)
-                case EvaluationsTarget() | ReportTarget():
+                case FindingTarget(finding_id):
+                    return self._settle(handling, finding_id, body, deadline)
+                case FindingsTarget() | EvaluationsTarget() | ReportTarget():
                     return self._evaluate(handling, body, deadline)
 
         try:
@@ -248,6 +263,17 @@ class SupervisionPages:
         if draft.case is not None:
             handling.holder = self._applicant_of(draft.agency, draft.case)
         return _encode(MatterAnswer(handling.request_id, matter))
+
+    async def _settle(
+        self, handling: _Handling, finding_id: str, body: bytes, deadline: Deadline
+    ) -> bytes:
+        handling.note(finding_id)
+        asked = parse_body(body, FindingStepBody)
+        handling.note(finding_id, step=asked.step)
+        await self._begin(handling, deadline)
+        finding = await self._desk().take_finding(handling.standing, finding_id, asked, deadline)
+        handling.note(finding_id, step=asked.step, state=finding.state)
+        return _encode(FindingAnswer(handling.request_id, finding))
 
     async def _evaluate(self, handling: _Handling, body: bytes, deadline: Deadline) -> bytes:
         asked = parse_body(body, GivenEvaluation)
@@ -292,9 +318,9 @@ class SupervisionPages:
 
 def _action_of(target: Target) -> CaseAction:
     match target:
-        case MatterTarget():
+        case MatterTarget() | FindingTarget():
             return "matter_step"
         case MattersTarget():
             return "matter_open"
-        case EvaluationsTarget() | ReportTarget():
+        case FindingsTarget() | EvaluationsTarget() | ReportTarget():
             return "evaluation_give"

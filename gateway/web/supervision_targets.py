@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Targets below `/v1/supervision/`: one shape for every kind of matter.
+"""Targets below `/v1/supervision/`: one shape for every kind of matter, and for findings.
 
 A target is recorded as it was signed, so each is of a narrow form that no identity number has.
 """
@@ -10,8 +10,9 @@ from typing import Final, get_args
 import msgspec
 
 from gateway.errors import RequestError
+from gateway.model.finding import FindingState
 from gateway.model.matter import LETTERS, MatterKind, MatterState
-from gateway.model.supervised import FOLDER, SEGMENTS
+from gateway.model.supervised import FINDINGS, FOLDER, SEGMENTS
 
 #: What agencies, departments and auditors open; a ticket is opened by a bad rating.
 OPENED: Final = frozenset({"complaints", "measures", "corrections"})
@@ -24,6 +25,13 @@ _STATE: Final = "|".join(_STATES)
 _KPI: Final = re.compile(r"kpi/(2[0-9]{3}-(?:0[1-9]|1[0-2]))")
 _ONE: Final = re.compile(rf"([a-z]+)/({_ID})(/steps)?")
 _ALL: Final = re.compile(rf"([a-z]+)(?:\?after={_ID}(?:&state=({_STATE}))?|\?state=({_STATE}))?")
+_FINDING_ID: Final = r"F-(2[0-9]{3})-([0-9]{6,9})"
+_FINDING_STATES: Final[dict[str, FindingState]] = {name: name for name in get_args(FindingState)}
+_FINDING_STATE: Final = "|".join(_FINDING_STATES)
+_ONE_FINDING: Final = re.compile(rf"{FINDINGS}/({_FINDING_ID})(/steps)?")
+_ALL_FINDINGS: Final = re.compile(
+    rf"{FINDINGS}(?:\?after={_FINDING_ID}(?:&state=({_FINDING_STATE}))?|\?state=({_FINDING_STATE}))?"
+)
 
 
 class MatterTarget(msgspec.Struct, frozen=True):
@@ -42,6 +50,20 @@ class MattersTarget(msgspec.Struct, frozen=True):
     state: MatterState | None = None
 
 
+class FindingTarget(msgspec.Struct, frozen=True):
+    """One finding of monitoring, or the steps of it."""
+
+    id: str
+    is_steps: bool
+
+
+class FindingsTarget(msgspec.Struct, frozen=True):
+    """The findings behind `after` (a year and a number), in a state or in any."""
+
+    after: tuple[int, int] = (0, 0)
+    state: FindingState | None = None
+
+
 class EvaluationsTarget(msgspec.Struct, frozen=True):
     """The evaluations."""
 
@@ -52,7 +74,9 @@ class ReportTarget(msgspec.Struct, frozen=True):
     month: str
 
 
-Target = MatterTarget | MattersTarget | EvaluationsTarget | ReportTarget
+Target = (
+    MatterTarget | MattersTarget | FindingTarget | FindingsTarget | EvaluationsTarget | ReportTarget
+)
 
 
 def parse_target(target: str) -> Target:
@@ -66,6 +90,8 @@ def parse_target(target: str) -> Target:
         return EvaluationsTarget()
     if (month := _KPI.fullmatch(rest)) is not None:
         return ReportTarget(month[1])
+    if (findings := _findings_at(rest)) is not None:
+        return findings
     if (one := _ONE.fullmatch(rest)) is not None:
         segment, matter_id, letter, _, _, tail = one.groups()
         if LETTERS.get(kind := _kind_of(segment)) == letter:
@@ -95,8 +121,18 @@ def methods_at(path: str) -> tuple[str, ...]:
     return ("GET", "POST") if rest in OPENED or rest == EVALUATIONS else ("GET",)
 
 
+def _findings_at(rest: str) -> FindingTarget | FindingsTarget | None:
+    if (one := _ONE_FINDING.fullmatch(rest)) is not None:
+        return FindingTarget(one[1], one[4] is not None)
+    if (many := _ALL_FINDINGS.fullmatch(rest)) is not None:
+        year, number, *states = many.groups()
+        after = (int(year or 0), int(number or 0))
+        return FindingsTarget(after, _FINDING_STATES.get(states[0] or states[1] or ""))
+    return None
+
+
 def _kind_of(segment: str) -> MatterKind:
     kind = SEGMENTS.get(segment)
     if kind is None:
-        raise RequestError("PATH_UNKNOWN", f"there are {', '.join(SEGMENTS)}")
+        raise RequestError("PATH_UNKNOWN", f"there are {', '.join((*SEGMENTS, FINDINGS))}")
     return kind

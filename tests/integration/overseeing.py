@@ -13,7 +13,7 @@ from fixtures.world import World
 from gateway.crypto.keys import Signer, load_signer
 from tests.integration.log_reading import add_agency, agency, auditor, get
 from tests.integration.test_cases import body_of, put
-from tests.integration.test_supervision import MATERIAL
+from tests.integration.test_supervision import MATERIAL, command, wait_for_index
 from tests.integration.wire import Answer, Draft, send, sign, verify_signed
 
 ROOM = "/v1/supervision"
@@ -21,6 +21,7 @@ OTHER = "yq-other"
 OFTEN = "yq-often"
 ASSIGN = {"step": "assign", "owner": "window 3"}
 REPLY = {"step": "reply", "words": "已改正", "cause": "window_did_not_use_data"}
+SETTLE = {"step": "settle", "words": "已督促办结"}
 SATISFIED = {"step": "call_back", "result": "satisfied"}
 
 
@@ -87,3 +88,17 @@ def correct(world: World, case: str, certificate: str = "public_security.identit
     steps = f"/corrections/{matter['id']}/steps"
     assert post(world, steps, auditor(world, "supervisor"), ASSIGN).status == 200
     return str(matter["id"])
+
+
+def suspect(world: World, case: str) -> str:
+    """Id of what monitoring finds of a case that is open for too long."""
+    opened_at = (datetime.now(UTC) - timedelta(days=40)).isoformat(timespec="seconds")
+    body = body_of(world.citizens[0].id_number, opened_at=opened_at)
+    assert put(world, case, body).status == 200
+    wait_for_index(world)
+    command(world, "monitor", "run")
+    found = {
+        (each["about"]["case"], each["about"]["rule"]): each["id"]
+        for each in command(world, "monitor", "list")
+    }
+    return str(found[case, "limit_overdue"])

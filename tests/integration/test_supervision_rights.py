@@ -14,12 +14,14 @@ from tests.integration.overseeing import (
     OFTEN,
     OTHER,
     REPLY,
+    SETTLE,
     complain,
     correct,
     department,
     overseen_world,
     post,
     read,
+    suspect,
 )
 
 
@@ -44,16 +46,18 @@ def test_what_is_anothers_and_what_never_was_look_alike(own: World) -> None:
 
 @pytest.fixture(scope="module")
 def known(own: World) -> dict[str, str]:
-    """Matters of the agency, one of which the department has to answer, by segment."""
+    """What is the agency's, by segment; the department has to answer the correction."""
     return {
         "complaints": str(complain(own, "YQ-2026-9321")["id"]),
         "corrections": correct(own, "YQ-2026-9322"),
+        "findings": suspect(own, "YQ-2026-9323"),
     }
 
 
 # What each is answered, in the order of WHO; a point is 200.
 WHO = ("agency", "other", "department", "neighbour", "supervisor", "reader", "keeper")
-ABSENT, REFUSED = "MATTER_ABSENT", "SUPERVISION_REFUSED"
+ABSENT, UNFOUND, REFUSED = "MATTER_ABSENT", "FINDING_ABSENT", "SUPERVISION_REFUSED"
+STEPS = {"complaints": ASSIGN, "corrections": ASSIGN | {"step": "escalate"}, "findings": SETTLE}
 ANSWERS: list[tuple[str, tuple[str, ...]]] = [
     ("complaints", (".", ".", REFUSED, REFUSED, ".", ".", REFUSED)),
     ("complaints/{}", (".", ABSENT, ABSENT, ABSENT, ".", ".", REFUSED)),
@@ -63,6 +67,9 @@ ANSWERS: list[tuple[str, tuple[str, ...]]] = [
     ("corrections/{}/steps", (REFUSED, ABSENT, REFUSED, ABSENT, ".", REFUSED, REFUSED)),
     ("tickets", (".", ".", REFUSED, REFUSED, ".", ".", REFUSED)),
     ("measures", (".", ".", REFUSED, REFUSED, ".", ".", REFUSED)),
+    ("findings", (".", ".", REFUSED, REFUSED, ".", ".", REFUSED)),
+    ("findings/{}", (".", UNFOUND, UNFOUND, UNFOUND, ".", ".", REFUSED)),
+    ("findings/{}/steps", (REFUSED, UNFOUND, UNFOUND, UNFOUND, ".", REFUSED, REFUSED)),
     ("evaluations", (".", ".", REFUSED, REFUSED, ".", ".", REFUSED)),
 ]
 
@@ -83,11 +90,11 @@ def test_who_is_answered_what(
         "reader": auditor,
         "keeper": lambda world: auditor(world, "keeper"),
     }
-    path = f"/{target}".format(known.get(target.partition("/")[0], ""))
+    segment = target.partition("/")[0]
+    path = f"/{target}".format(known.get(segment, ""))
     signer = signers[who](own)
     if target.endswith("steps"):
-        step = ASSIGN if target.startswith("complaints") else ASSIGN | {"step": "escalate"}
-        answer = post(own, path, signer, step)
+        answer = post(own, path, signer, STEPS[segment])
     else:
         answer = read(own, path, signer)
     assert answer.document.get("code", ".") == code

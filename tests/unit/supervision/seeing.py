@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Synthetic accesses, matters and cases; each test changes what it is about."""
+"""Synthetic accesses, matters, findings and cases; each test changes what it is about."""
 
 from datetime import date
 from typing import Any
@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.model.case import CaseRecord, ShownParty
+from gateway.model.finding import Finding, FindingStep, Suspicion
 from gateway.model.matter import Matter, MatterDraft
 from gateway.model.seen import SeenAccess
 
@@ -53,6 +54,31 @@ def matter(**changes: Any) -> Matter:
         state="open",
         opened_at="2026-11-26T01:00:00Z",
         draft=msgspec.structs.replace(draft, **changes),
+    )
+
+
+def suspicion(**changes: Any) -> Suspicion:
+    """That a case is open beyond its limit, a little."""
+    plain = Suspicion(
+        rule="limit_overdue",
+        agency="yq-gjj",
+        case="YQ20261122-0001",
+        item="yq-gjj-001",
+        since=date(2026, 11, 25),
+        level="yellow",
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+def finding(**changes: Any) -> Finding:
+    """An open finding of a suspicion."""
+    about = suspicion(**changes)
+    return Finding(
+        id="F-2026-000001",
+        level=about.level,
+        state="open",
+        about=about,
+        steps=(FindingStep("2026-11-26T01:00:00Z", "found", about.level),),
     )
 
 

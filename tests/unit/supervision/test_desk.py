@@ -17,17 +17,19 @@ from gateway.model.standing import Standing
 from gateway.model.supervised import (
     ComplaintDraft,
     CorrectionDraft,
+    FindingStepBody,
     GivenEvaluation,
     MeasureDraft,
     StepBody,
 )
 from gateway.office.evaluations import EvaluationBook
+from gateway.office.findings import FindingBook
 from gateway.office.matters import MatterBook
 from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
 from gateway.supervision.desk import PAGE_COUNT, SupervisionDesk
 from gateway.supervision.life import advance
-from tests.unit.supervision.seeing import matter
+from tests.unit.supervision.seeing import matter, suspicion
 
 NOW = datetime(2026, 11, 26, 1, tzinfo=UTC)
 AGENCY = Standing("agency", "yq-gjj")
@@ -97,10 +99,12 @@ class Room:
     def __init__(self, folder: Path) -> None:
         self.store = OfficeStore.open(folder)
         self.book = MatterBook(self.store, advance=advance, clock=lambda: NOW)
+        self.findings = FindingBook(self.store, clock=lambda: NOW)
         self.abacus = Abacus()
         self.desk = SupervisionDesk(
             Town(),
             matters=self.book,
+            findings=self.findings,
             evaluations=EvaluationBook(self.store, clock=lambda: NOW),
             reckoner=self.abacus,
             clock=lambda: NOW,
@@ -242,3 +246,47 @@ def test_clause_8_3_2_a_report_is_read_by_auditors_in_either_form(room: Room) ->
         with pytest.raises(RequestError) as refused:
             room.desk.report(standing, month, "jws")
         assert refused.value.code == code
+
+
+async def test_clause_8_1_1_a_finding_is_settled_once_by_who_supervises(room: Room) -> None:
+    [finding_id], _ = await room.findings.keep([suspicion()], soon())
+    settle = FindingStepBody("settle", "已督促办结")
+    with pytest.raises(RequestError) as refused:
+        await room.desk.take_finding(AGENCY, finding_id, settle, soon())
+    assert refused.value.code == "SUPERVISION_REFUSED"
+    settled = await room.desk.take_finding(SUPERVISOR, finding_id, settle, soon())
+    assert (settled.state, settled.steps[-1].by) == ("settled", SUPERVISOR.id)
+    with pytest.raises(RequestError) as twice:
+        await room.desk.take_finding(SUPERVISOR, finding_id, settle, soon())
+    assert twice.value.code == "FINDING_SETTLED"
+
+
+async def test_an_agency_finds_its_own_findings_and_no_others(room: Room) -> None:
+    others = [suspicion(agency="yq-mzj", case=f"MZ-{n}") for n in range(2)]
+    (_, own, _), _ = await room.findings.keep([others[0], suspicion(), others[1]], soon())
+    shown, _ = room.desk.page_findings(AGENCY, None, (0, 0))
+    assert [finding.id for finding in shown] == [own]
+    everything, _ = room.desk.page_findings(SUPERVISOR, "open", (2026, 1))
+    assert [finding.id for finding in everything] == [own, "F-2026-000003"]
+    for finding_id in ("F-2026-000001", "F-2026-999999"):
+        with pytest.raises(RequestError) as absent:
+            room.desk.show_finding(AGENCY, finding_id)
+        assert absent.value.code == "FINDING_ABSENT"
+
+
+async def test_findings_are_shown_in_pages(room: Room) -> None:
+    many = [suspicion(case=f"YQ-{n:04}") for n in range(PAGE_COUNT + 1)]
+    ids, _ = await room.findings.keep(many, soon())
+    first, following = room.desk.page_findings(AGENCY, None, (0, 0))
+    assert ([each.id for each in first], following) == (list(ids[:PAGE_COUNT]), first[-1].id)
+    rest, following = room.desk.page_findings(AGENCY, None, (2026, PAGE_COUNT))
+    assert ([each.id for each in rest], following) == ([ids[-1]], None)
+
+
+@pytest.mark.parametrize("standing", [DEPARTMENT, KEEPER])
+async def test_findings_are_not_for_departments_nor_for_every_auditor(
+    room: Room, standing: Standing
+) -> None:
+    with pytest.raises(RequestError) as refused:
+        room.desk.page_findings(standing, None, (0, 0))
+    assert refused.value.code == "SUPERVISION_REFUSED"

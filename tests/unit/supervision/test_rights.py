@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what about which matters, as a table; and whose a matter is."""
+"""Who may do what about which matters and findings, as a table; and whose each is."""
 
 from typing import get_args
 
@@ -8,8 +8,16 @@ import pytest
 from gateway.errors import RequestError
 from gateway.model.matter import MatterKind
 from gateway.model.standing import Standing
-from gateway.supervision.rights import Deed, check_deed, check_oversight, may, sees
-from tests.unit.supervision.seeing import matter
+from gateway.supervision.rights import (
+    Deed,
+    Subject,
+    check_deed,
+    check_oversight,
+    may,
+    sees,
+    sees_finding,
+)
+from tests.unit.supervision.seeing import finding, matter
 
 AGENCY = Standing("agency", "yq-gjj")
 OTHER = Standing("agency", "yq-mzj")
@@ -25,40 +33,43 @@ WHO = {
     "reader": READER,
     "keeper": KEEPER,
 }
-DEEDS: tuple[Deed, ...] = ("read", "open", "assign", "escalate", "reply", "call_back", "verify")
+DEEDS: tuple[Deed, ...] = (
+    *("read", "open", "assign", "escalate", "reply", "call_back", "verify", "settle"),
+)
 KINDS: tuple[MatterKind, ...] = get_args(MatterKind)
+SUBJECTS: tuple[Subject, ...] = (*KINDS, "finding")
 
 # One letter a deed, in the order of DEEDS; a point is a no.
 TABLE = """
-            complaint  rating   corrective  correction
-agency      ro..rc.    r...r..  r...r..     ro....v
-department  .......    .......  .......     r...r..
-supervisor  r.aerc.    r.ae.c.  roae..v     r.ae..v
-reader      r......    r......  r......     r......
-keeper      .......    .......  .......     .......
+            complaint  rating    corrective  correction  finding
+agency      ro..rc..   r...r...  r...r...    ro....v.    r.......
+department  ........   ........  ........    r...r...    ........
+supervisor  r.aerc..   r.ae.c..  roae..v.    r.ae..v.    r......s
+reader      r.......   r.......  r.......    r.......    r.......
+keeper      ........   ........  ........    ........    ........
 """
 ROWS = [line.split() for line in TABLE.strip().splitlines()]
 CELLS = [
-    (who, kind, deed, letter != ".")
+    (who, subject, deed, letter != ".")
     for who, *cells in ROWS[1:]
-    for kind, cell in zip(ROWS[0], cells, strict=True)
+    for subject, cell in zip(ROWS[0], cells, strict=True)
     for deed, letter in zip(DEEDS, cell, strict=True)
 ]
 
 
 def test_the_table_is_whole() -> None:
-    assert tuple(ROWS[0]) == KINDS
-    assert len(CELLS) == len(WHO) * len(KINDS) * len(DEEDS)
+    assert tuple(ROWS[0]) == SUBJECTS
+    assert len(CELLS) == len(WHO) * len(SUBJECTS) * len(DEEDS)
 
 
-@pytest.mark.parametrize(("who", "kind", "deed", "allowed"), CELLS)
-def test_who_may_do_what(who: str, kind: MatterKind, deed: Deed, *, allowed: bool) -> None:
-    assert may(WHO[who], kind, deed) is allowed
+@pytest.mark.parametrize(("who", "subject", "deed", "allowed"), CELLS)
+def test_who_may_do_what(who: str, subject: Subject, deed: Deed, *, allowed: bool) -> None:
+    assert may(WHO[who], subject, deed) is allowed
     if allowed:
-        check_deed(WHO[who], kind, deed)
+        check_deed(WHO[who], subject, deed)
         return
     with pytest.raises(RequestError) as refused:
-        check_deed(WHO[who], kind, deed)
+        check_deed(WHO[who], subject, deed)
     assert refused.value.code == "SUPERVISION_REFUSED"
 
 
@@ -79,6 +90,12 @@ def test_whose_a_matter_is(standing: Standing, kinds: tuple[MatterKind, ...]) ->
         kind for kind in KINDS if sees(standing, matter(kind=kind, department="public_security"))
     ]
     assert tuple(seen) == kinds
+
+
+def test_a_finding_is_there_for_the_agency_that_it_is_about_and_for_auditors() -> None:
+    everybody = (AGENCY, OTHER, DEPARTMENT, NEIGHBOUR, SUPERVISOR, READER, KEEPER)
+    seen = [standing for standing in everybody if sees_finding(standing, finding())]
+    assert seen == [AGENCY, SUPERVISOR, READER]
 
 
 @pytest.mark.parametrize("standing", [AGENCY, DEPARTMENT, KEEPER])
