@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The interfaces around matters: how the desk of supervision knows its books without SQLite.
+"""The interfaces around matters: how the desks of supervision know their books without SQLite.
 
 A page of its own beside `gateway.ports` and `gateway.office_port`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Literal, Protocol
 
 from gateway.model.evaluation import Evaluation, EvaluationDraft, EvaluationTotal
 from gateway.model.finding import Finding, FindingState
 from gateway.model.holder import Holder
+from gateway.model.incident import Alarm, Incident, IncidentDraft, IncidentStepDraft
 from gateway.model.matter import Matter, MatterDraft, MatterKind, MatterState, Replay, StepDraft
 from gateway.model.reckoning import FigureWanted, ReplayWanted
 from gateway.model.standing import Standing
+from gateway.model.supervised_incident import IncidentState
 from gateway.sdk import Deadline
 
 ReportForm = Literal["jws", "xlsx"]
@@ -98,6 +100,76 @@ class FindingShelf(Protocol):
         Raises:
             RequestError: FINDING_ABSENT, FINDING_SETTLED, MATTER_PERSONAL.
         """
+
+
+class IncidentShelf(Protocol):
+    """Incidents and drills. Every method raises StoreError when the store cannot answer."""
+
+    def show(self, incident_id: str) -> Incident:
+        """An incident with its log.
+
+        Raises:
+            RequestError: INCIDENT_ABSENT.
+        """
+
+    def page(
+        self,
+        scopes: Sequence[str] | None,
+        state: IncidentState | None,
+        *,
+        after: tuple[int, int],
+        limit: int,
+    ) -> Sequence[Incident]:
+        """Incidents of scopes or of all, by year and number from behind `after` on."""
+
+    async def open_incident(
+        self, draft: IncidentDraft, deadline: Deadline, *, agencies: Collection[str]
+    ) -> Incident:
+        """Begin an incident.
+
+        Args:
+            agencies: who is told.
+
+        Raises:
+            RequestError: INCIDENT_OPEN, INCIDENT_STEP_REFUSED, MATTER_PERSONAL.
+        """
+
+    async def take(
+        self,
+        incident_id: str,
+        step: IncidentStepDraft,
+        deadline: Deadline,
+        *,
+        agencies: Collection[str] = (),
+    ) -> Incident:
+        """Take a step.
+
+        Args:
+            agencies: who is told, with `close`.
+
+        Raises:
+            RequestError: INCIDENT_ABSENT, INCIDENT_STEP_REFUSED, MATTER_PERSONAL.
+        """
+
+
+class AlarmShelf(Protocol):
+    """Alarms. Every method raises StoreError when the store cannot answer."""
+
+    def page(self, scopes: Sequence[str] | None, *, after: int, limit: int) -> Sequence[Alarm]:
+        """Alarms of scopes or of all, by id from behind `after` on."""
+
+
+class ScopedSite(Protocol):
+    """What emergencies at the desk need to know of the site."""
+
+    def scopes_of(self, agency: str) -> tuple[str, ...]:
+        """Departments that an agency has a grant for, and the whole site; none without a grant."""
+
+    def told_of(self, scope: str) -> Collection[str]:
+        """Agencies that are told of an incident: active, and with a grant for the scope."""
+
+    def has_scope(self, scope: str) -> bool:
+        """Whether it is the whole site, or an adapter that is in use."""
 
 
 class SupervisedSite(Protocol):

@@ -29,6 +29,7 @@ from gateway.reload import LiveSite
 from gateway.sdk import Deadline
 from gateway.supervising import Supervision
 from gateway.supervision.desk import SupervisionDesk
+from gateway.supervision.emergency_desk import EmergencyDesk
 from gateway.web.front import Folder
 from gateway.web.names import default_port
 from gateway.web.respond import Responder
@@ -136,6 +137,7 @@ class Overseeing:
         pages = SupervisionPages(
             door.identify,
             self._desk,
+            self._emergencies,
             applicant_of=lambda agency, case: self._books().applicant_of(agency, case),
             reads=SignedReads(
                 identify=live.identify,
@@ -169,3 +171,7 @@ class Overseeing:
             reckoner=self._reckoner,
             clock=self._clock,
         )
+
+    def _emergencies(self) -> EmergencyDesk:
+        books = self._books()
+        return EmergencyDesk(books, incidents=books.incidents, alarms=books.alarms)

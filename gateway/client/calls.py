@@ -7,6 +7,7 @@ from urllib.parse import quote
 import msgspec
 
 from gateway.client.connection import Receipt, Signed
+from gateway.client.emergencies import EmergencyCalls
 from gateway.client.orders import OrderCalls
 from gateway.client.supervision import SupervisionCalls
 from gateway.model.case import CaseAnswer, CaseClosing, CaseRegistration
@@ -50,7 +51,7 @@ _parse_proof = msgspec.json.Decoder(RecordProof).decode
 _parse_invalidated = msgspec.json.Decoder(Invalidated).decode
 
 
-class GatewayClient(SupervisionCalls, OrderCalls):
+class GatewayClient(SupervisionCalls, EmergencyCalls, OrderCalls):
     """One agency's connection to one gateway; a department's or an auditor's for what is theirs.
 
     Every method raises as `SignedConnection.get`.

@@ -13,6 +13,7 @@ from typing import Any, Final, final
 
 import msgspec
 
+from gateway.matter_port import AlarmShelf
 from gateway.model.incident import Alarm, AlarmDraft, IncidentDraft, IncidentStepDraft
 from gateway.model.instant import format_time_s
 from gateway.model.rung import height
@@ -26,7 +27,7 @@ _parse: Final = msgspec.json.Decoder(AlarmDraft).decode
 
 
 @final
-class AlarmBook:
+class AlarmBook(AlarmShelf):
     """The alarms of a site.
 
     Args:
@@ -50,6 +51,19 @@ class AlarmBook:
             f"SELECT {_COLUMNS} FROM alarms WHERE cleared_at IS NULL OR NOT ? "  # noqa: S608 -- our own columns
             "ORDER BY id DESC LIMIT ?",
             *(is_raised, limit),
+        )
+        return [_alarm(row) for row in rows]
+
+    def page(self, scopes: Sequence[str] | None, *, after: int, limit: int) -> Sequence[Alarm]:
+        """Alarms of scopes or of all, by id from behind `after` on.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        rows = self._store.select(
+            f"SELECT {_COLUMNS} FROM alarms WHERE id > ? "  # noqa: S608 -- our own columns
+            "AND (? OR scope IN (SELECT value FROM json_each(?))) ORDER BY id LIMIT ?",
+            *(after, scopes is None, _encode(scopes or ()).decode(), limit),
         )
         return [_alarm(row) for row in rows]
 

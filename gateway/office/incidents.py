@@ -13,11 +13,13 @@ from typing import Any, Final, final
 import msgspec
 
 from gateway.errors import RequestError
+from gateway.matter_port import IncidentShelf
 from gateway.model.incident import Incident, IncidentDraft, IncidentStep, IncidentStepDraft
 from gateway.model.instant import format_time_ms
 from gateway.model.matter import screen
 from gateway.model.office_event import IncidentClosed, IncidentOpened
 from gateway.model.rung import WHOLE_SITE, Rung
+from gateway.model.supervised_incident import IncidentState
 from gateway.office.outbox import put_event
 from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
@@ -29,7 +31,7 @@ _parse_step: Final = msgspec.json.Decoder(IncidentStepDraft).decode
 
 
 @final
-class IncidentBook:
+class IncidentBook(IncidentShelf):
     """The incidents of a site.
 
     Args:
@@ -66,6 +68,28 @@ class IncidentBook:
             f"SELECT {_COLUMNS} FROM incidents WHERE closed_at IS NULL OR NOT ? "  # noqa: S608 -- our own columns
             "ORDER BY year DESC, number DESC LIMIT ?",
             *(is_open, limit),
+        )
+        return [_incident(row, self._store.select(_STEPS, row[0])) for row in rows]
+
+    def page(
+        self,
+        scopes: Sequence[str] | None,
+        state: IncidentState | None,
+        *,
+        after: tuple[int, int],
+        limit: int,
+    ) -> Sequence[Incident]:
+        """Incidents and drills of scopes or of all, by year and number from behind `after` on.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        rows = self._store.select(
+            f"SELECT {_COLUMNS} FROM incidents WHERE (year, number) > (?, ?) "  # noqa: S608 -- our own columns
+            "AND coalesce(?, iif(closed_at IS NULL, 'open', 'closed')) "
+            "= iif(closed_at IS NULL, 'open', 'closed') "
+            "AND (? OR scope IN (SELECT value FROM json_each(?))) ORDER BY year, number LIMIT ?",
+            *(*after, state, scopes is None, _encode(scopes or ()).decode(), limit),
         )
         return [_incident(row, self._store.select(_STEPS, row[0])) for row in rows]
 

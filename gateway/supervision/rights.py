@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what about which matters and findings: one table, and whose each is.
+"""Who may do what about matters, findings and emergencies: one table, and whose each is.
 
 Rules:
 
 1. An agency acts in its own matters: it complains and asks for corrections on behalf of applicants,
    answers what is held against it, and says what a call-back came to.
-2. A department answers correction requests about what its adapters hand out, and sees no others.
+2. A department answers correction requests about what its adapters hand out, and sees no others;
+   so with incidents and alarms of its adapters.
 3. What monitoring found is shown to the agency that it is about; only who supervises settles it.
 4. An auditor with the role `supervise` sees all, names who answers, and ends; with `read` alone an
    auditor sees all and changes nothing.
@@ -17,12 +18,13 @@ from typing import Final, Literal
 
 from gateway.errors import RequestError
 from gateway.model.finding import Finding
+from gateway.model.incident import IncidentStepName
 from gateway.model.matter import Matter, MatterKind, StepName
 from gateway.model.standing import Side, Standing
 
-#: What is supervised: the kinds of matters, and what monitoring finds.
-Subject = MatterKind | Literal["finding"]
-Deed = Literal["read", "open", "settle"] | StepName
+#: What is supervised: the kinds of matters, what monitoring finds, and emergencies.
+Subject = MatterKind | Literal["finding", "incident", "alarm"]
+Deed = Literal["read", "settle"] | StepName | IncidentStepName
 
 _NONE: Final[frozenset[Deed]] = frozenset()
 _RIGHTS: Final[dict[Side, dict[Subject, frozenset[Deed]]]] = {
@@ -32,14 +34,21 @@ _RIGHTS: Final[dict[Side, dict[Subject, frozenset[Deed]]]] = {
         "corrective": frozenset({"read", "reply"}),
         "correction": frozenset({"read", "open", "verify"}),
         "finding": frozenset({"read"}),
+        "incident": frozenset({"read"}),
     },
-    "department": {"correction": frozenset({"read", "reply"})},
+    "department": {
+        "correction": frozenset({"read", "reply"}),
+        "incident": frozenset({"read"}),
+        "alarm": frozenset({"read"}),
+    },
     "auditor": {
         "complaint": frozenset({"read", "assign", "escalate", "reply", "call_back"}),
         "rating": frozenset({"read", "assign", "escalate", "call_back"}),
         "corrective": frozenset({"read", "open", "assign", "escalate", "verify"}),
         "correction": frozenset({"read", "assign", "escalate", "verify"}),
         "finding": frozenset({"read", "settle"}),
+        "incident": frozenset({"read", "open", "rung", "note", "close"}),
+        "alarm": frozenset({"read"}),
     },
 }
 

@@ -112,3 +112,24 @@ FORMS: Final = (
         "schema": {"type": "string"},
     },
 )
+
+
+def id_parameter(name: str, where: str, letter: str) -> dict[str, Any]:
+    """The id of one of those with that letter: in the path, or as a cursor in the query."""
+    return {
+        "name": name,
+        "in": where,
+        **({"required": True} if where == "path" else {}),
+        "description": "Its id." if where == "path" else "`next` of the page before.",
+        "schema": {"type": "string", "pattern": f"^{letter}-2[0-9]{{3}}-[0-9]{{6,9}}$"},
+    }
+
+
+def state_parameter(*states: str) -> dict[str, Any]:
+    """The query's `state`."""
+    return {
+        "name": "state",
+        "in": "query",
+        "description": "In that state only; follows `after`.",
+        "schema": {"type": "string", "enum": list(states)},
+    }

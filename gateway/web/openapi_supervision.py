@@ -19,13 +19,15 @@ from gateway.model.supervised import (
     MeasureDraft,
     StepBody,
 )
-from gateway.web.openapi_parameters import Operation
+from gateway.web.openapi_emergency import EMERGENCY_TYPES, emergency_paths
+from gateway.web.openapi_parameters import Operation, id_parameter, state_parameter
 from gateway.web.supervision import JOSE_JSON, XLSX
 
 #: Types of bodies and answers.
 TYPES: Final = (
     *(ComplaintDraft, CorrectionDraft, MeasureDraft, StepBody, GivenEvaluation, FindingStepBody),
     *(MatterAnswer, MatterPage, EvaluationKept, EvaluationTotals, FindingAnswer, FindingPage),
+    *EMERGENCY_TYPES,
 )
 
 _ABOUT: Final = ("SUPERVISION_REFUSED", "OFFICE_UNAVAILABLE")
@@ -56,9 +58,12 @@ _KINDS: Final = (
 def supervision_paths(operation: Operation) -> dict[str, Any]:
     """All paths below `/v1/supervision/`."""
     found: dict[str, Any] = {}
-    state = _state("open", "assigned", "answered", "closed")
+    state = state_parameter("open", "assigned", "answered", "closed")
     for segment, letter, word, opening, further in _KINDS:
-        matter_id, after = _id("id", "path", letter), _id("after", "query", letter)
+        matter_id, after = (
+            id_parameter("id", "path", letter),
+            id_parameter("after", "query", letter),
+        )
         found[f"{FOLDER}{segment}"] = {
             "get": operation(
                 f"{segment}_list",
@@ -96,12 +101,12 @@ def supervision_paths(operation: Operation) -> dict[str, Any]:
                 at=(matter_id,),
             )
         }
-    return found | _findings(operation) | _others(operation)
+    return found | _findings(operation) | emergency_paths(operation, _ABOUT) | _others(operation)
 
 
 def _findings(operation: Operation) -> dict[str, Any]:
     where, absent = f"{FOLDER}{FINDINGS}", (*_ABOUT, "FINDING_ABSENT")
-    finding_id = _id("id", "path", "F")
+    finding_id = id_parameter("id", "path", "F")
     return {
         where: {
             "get": operation(
@@ -109,7 +114,7 @@ def _findings(operation: Operation) -> dict[str, Any]:
                 "What monitoring found, behind a cursor 监察发现",
                 about=_ABOUT,
                 answer="FindingPage",
-                at=(_id("after", "query", "F"), _state("open", "settled")),
+                at=(id_parameter("after", "query", "F"), state_parameter("open", "settled")),
             )
         },
         f"{where}/{{id}}": {
@@ -163,23 +168,4 @@ def _others(operation: Operation) -> dict[str, Any]:
                 at=(_MONTH,),
             )
         },
-    }
-
-
-def _id(name: str, where: str, letter: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": where,
-        **({"required": True} if where == "path" else {}),
-        "description": "Its id." if where == "path" else "`next` of the page before.",
-        "schema": {"type": "string", "pattern": f"^{letter}-2[0-9]{{3}}-[0-9]{{6,9}}$"},
-    }
-
-
-def _state(*states: str) -> dict[str, Any]:
-    return {
-        "name": "state",
-        "in": "query",
-        "description": "In that state only; follows `after`.",
-        "schema": {"type": "string", "enum": list(states)},
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`/v1/supervision/…` over HTTP: matters, findings, evaluations and the monthly report.
+"""`/v1/supervision/…` over HTTP: matters, findings, emergencies, evaluations, reports.
 
 Rules:
 
@@ -8,8 +8,8 @@ Rules:
 2. A read is recorded with its own signature before a byte of it leaves; so is its refusal.
 3. Of a change the nonce is decided first; then it is made, recorded, and answered. No record, no
    answer: who got none sends the same body again, which opens nothing twice.
-4. An act names the matter or the finding, the kind and the step. Words, levels and who evaluated
-   stand in none.
+4. An act names the matter, the finding or the incident, the kind and the step. Words, levels and
+   who evaluated stand in none.
 """
 
 from collections.abc import Awaitable, Callable
@@ -44,11 +44,23 @@ from gateway.model.supervised import (
     MeasureDraft,
     StepBody,
 )
+from gateway.model.supervised_incident import (
+    IncidentAnswer,
+    IncidentOpening,
+    IncidentStepBody,
+)
 from gateway.office_port import CaseAct, CaseAction, CaseLog
 from gateway.ports import Caller, Held, RateLimits
 from gateway.sdk import Deadline
 from gateway.supervision.desk import Opening, SupervisionDesk
+from gateway.supervision.emergency_desk import EmergencyDesk
 from gateway.web.edge import check_json, signed_view, x509_of
+from gateway.web.emergency_pages import (
+    AlarmsTarget,
+    IncidentsTarget,
+    IncidentTarget,
+    read_emergency,
+)
 from gateway.web.negotiation import choose
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Responder
@@ -121,6 +133,7 @@ class SupervisionPages:
     Args:
         identify: finds who signed.
         desk: does what is asked; called anew each time, since it knows the site as last read.
+        emergencies: the same for incidents and alarms.
         applicant_of: whom an agency's case is of, for the record.
         reads: answers what is read.
         log: where changes are recorded.
@@ -134,6 +147,7 @@ class SupervisionPages:
         self,
         identify: Identify,
         desk: Callable[[], SupervisionDesk],
+        emergencies: Callable[[], EmergencyDesk],
         *,
         applicant_of: Callable[[str, str], Holder | None],
         reads: SignedReads,
@@ -146,6 +160,7 @@ class SupervisionPages:
     ) -> None:
         self._identify: Final = identify
         self._desk: Final = desk
+        self._emergencies: Final = emergencies
         self._applicant_of: Final = applicant_of
         self._reads: Final = reads
         self._log: Final = log
@@ -192,13 +207,10 @@ class SupervisionPages:
                 return answer(JSON, _encode(MatterPage(request_id, matters, following))), len(
                     matters
                 )
-            case FindingTarget(finding_id):
-                finding = desk.show_finding(standing, finding_id)
-                return answer(JSON, _encode(FindingAnswer(request_id, finding))), 1
-            case FindingsTarget(after, of_state):
-                findings, following = desk.page_findings(standing, of_state, after)
-                page = FindingPage(request_id, findings, following)
-                return answer(JSON, _encode(page)), len(findings)
+            case FindingTarget() | FindingsTarget():
+                return _read_findings(desk, standing, request_id, target)
+            case IncidentTarget() | IncidentsTarget() | AlarmsTarget():
+                return read_emergency(self._emergencies(), standing, request_id, target)
             case EvaluationsTarget():
                 totals = desk.totals(standing)
                 return answer(JSON, _encode(EvaluationTotals(request_id, totals))), len(totals)
@@ -218,23 +230,31 @@ class SupervisionPages:
         caller, standing = self._identify(signed, body, peer.address, x509_of(peer))
         handling = _Handling(caller, standing, request_id, _action_of(target))
         deadline = Deadline.after(self._deadline_s)
-
-        def work() -> Awaitable[bytes]:
-            match target:
-                case MatterTarget(kind, matter_id):
-                    return self._step(handling, kind, matter_id, body, deadline)
-                case MattersTarget(kind):
-                    return self._open(handling, _OPENINGS[kind], body, deadline)
-                case FindingTarget(finding_id):
-                    return self._settle(handling, finding_id, body, deadline)
-                case FindingsTarget() | EvaluationsTarget() | ReportTarget():
-                    return self._evaluate(handling, body, deadline)
-
         try:
-            reply = await self._recorded(handling, work, deadline)
+            reply = await self._recorded(
+                handling, lambda: self._work(handling, target, body, deadline), deadline
+            )
         except AuditError as error:  # no record, no answer
             reply = problem_reply(Refused.because(error), request_id)
         return self._responder.respond(reply, caller.signature)
+
+    def _work(
+        self, handling: _Handling, target: Target, body: bytes, deadline: Deadline
+    ) -> Awaitable[bytes]:
+        """What has to be done, not begun yet."""
+        match target:
+            case MatterTarget(kind, matter_id):
+                return self._step(handling, kind, matter_id, body, deadline)
+            case MattersTarget(kind):
+                return self._open(handling, _OPENINGS[kind], body, deadline)
+            case FindingTarget(finding_id):
+                return self._settle(handling, finding_id, body, deadline)
+            case IncidentTarget(incident_id):
+                return self._mend(handling, incident_id, body, deadline)
+            case IncidentsTarget():
+                return self._open_incident(handling, body, deadline)
+            case FindingsTarget() | AlarmsTarget() | EvaluationsTarget() | ReportTarget():
+                return self._evaluate(handling, body, deadline)
 
     async def _step(
         self,
@@ -274,6 +294,25 @@ class SupervisionPages:
         finding = await self._desk().take_finding(handling.standing, finding_id, asked, deadline)
         handling.note(finding_id, step=asked.step, state=finding.state)
         return _encode(FindingAnswer(handling.request_id, finding))
+
+    async def _open_incident(self, handling: _Handling, body: bytes, deadline: Deadline) -> bytes:
+        asked = parse_body(body, IncidentOpening)
+        await self._begin(handling, deadline)
+        opened = await self._emergencies().open_incident(handling.standing, asked, deadline)
+        said = {"scope": opened.scope, "rung": opened.rung, "drill": opened.drill}
+        handling.note(opened.id, kind="incident", **said)
+        return _encode(IncidentAnswer(handling.request_id, opened))
+
+    async def _mend(
+        self, handling: _Handling, incident_id: str, body: bytes, deadline: Deadline
+    ) -> bytes:
+        handling.note(incident_id)
+        asked = parse_body(body, IncidentStepBody)
+        handling.note(incident_id, step=asked.step)
+        await self._begin(handling, deadline)
+        incident = await self._emergencies().take(handling.standing, incident_id, asked, deadline)
+        handling.note(incident_id, step=asked.step, rung=incident.rung)
+        return _encode(IncidentAnswer(handling.request_id, incident))
 
     async def _evaluate(self, handling: _Handling, body: bytes, deadline: Deadline) -> bytes:
         asked = parse_body(body, GivenEvaluation)
@@ -316,11 +355,24 @@ class SupervisionPages:
         return msgspec.structs.replace(reply, index=index, limits=handling.limits)
 
 
+def _read_findings(
+    desk: SupervisionDesk,
+    standing: Standing,
+    request_id: str,
+    target: FindingTarget | FindingsTarget,
+) -> tuple[Reply, int]:
+    if isinstance(target, FindingTarget):
+        finding = desk.show_finding(standing, target.id)
+        return answer(JSON, _encode(FindingAnswer(request_id, finding))), 1
+    findings, following = desk.page_findings(standing, target.state, target.after)
+    return answer(JSON, _encode(FindingPage(request_id, findings, following))), len(findings)
+
+
 def _action_of(target: Target) -> CaseAction:
     match target:
-        case MatterTarget() | FindingTarget():
+        case MatterTarget() | FindingTarget() | IncidentTarget():
             return "matter_step"
-        case MattersTarget():
+        case MattersTarget() | IncidentsTarget():
             return "matter_open"
-        case FindingsTarget() | EvaluationsTarget() | ReportTarget():
+        case FindingsTarget() | AlarmsTarget() | EvaluationsTarget() | ReportTarget():
             return "evaluation_give"

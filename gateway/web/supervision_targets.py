@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Targets below `/v1/supervision/`: one shape for every kind of matter, and for findings.
+"""Targets below `/v1/supervision/`: one shape for every kind of matter and for findings.
 
 A target is recorded as it was signed, so each is of a narrow form that no identity number has.
 """
@@ -13,9 +13,11 @@ from gateway.errors import RequestError
 from gateway.model.finding import FindingState
 from gateway.model.matter import LETTERS, MatterKind, MatterState
 from gateway.model.supervised import FINDINGS, FOLDER, SEGMENTS
+from gateway.model.supervised_incident import ALARMS, INCIDENTS
+from gateway.web.emergency_pages import EmergencyTarget, parse_emergency
 
 #: What agencies, departments and auditors open; a ticket is opened by a bad rating.
-OPENED: Final = frozenset({"complaints", "measures", "corrections"})
+OPENED: Final = frozenset({"complaints", "measures", "corrections", INCIDENTS})
 EVALUATIONS: Final = "evaluations"
 _STEPS_TAIL: Final = "/steps"
 
@@ -75,7 +77,13 @@ class ReportTarget(msgspec.Struct, frozen=True):
 
 
 Target = (
-    MatterTarget | MattersTarget | FindingTarget | FindingsTarget | EvaluationsTarget | ReportTarget
+    MatterTarget
+    | MattersTarget
+    | FindingTarget
+    | FindingsTarget
+    | EvaluationsTarget
+    | ReportTarget
+    | EmergencyTarget
 )
 
 
@@ -90,8 +98,8 @@ def parse_target(target: str) -> Target:
         return EvaluationsTarget()
     if (month := _KPI.fullmatch(rest)) is not None:
         return ReportTarget(month[1])
-    if (findings := _findings_at(rest)) is not None:
-        return findings
+    if (other := _findings_at(rest) or parse_emergency(rest)) is not None:
+        return other
     if (one := _ONE.fullmatch(rest)) is not None:
         segment, matter_id, letter, _, _, tail = one.groups()
         if LETTERS.get(kind := _kind_of(segment)) == letter:
@@ -134,5 +142,7 @@ def _findings_at(rest: str) -> FindingTarget | FindingsTarget | None:
 def _kind_of(segment: str) -> MatterKind:
     kind = SEGMENTS.get(segment)
     if kind is None:
-        raise RequestError("PATH_UNKNOWN", f"there are {', '.join((*SEGMENTS, FINDINGS))}")
+        raise RequestError(
+            "PATH_UNKNOWN", f"there are {', '.join((*SEGMENTS, FINDINGS, INCIDENTS, ALARMS))}"
+        )
     return kind

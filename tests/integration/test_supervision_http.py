@@ -39,7 +39,6 @@ from tests.integration.overseeing import (
     REPLY,
     ROOM,
     SATISFIED,
-    SETTLE,
     ask,
     complain,
     complaint,
@@ -49,7 +48,6 @@ from tests.integration.overseeing import (
     post,
     read,
     register,
-    suspect,
 )
 from tests.integration.test_supervision import MATERIAL, command, look_up
 from tests.integration.wire import send, sign
@@ -102,36 +100,6 @@ def test_clause_8_1_3_a_complaint_goes_from_the_agency_over_the_auditor_to_the_c
     late = post(own, f"{where}/steps", agency(own), SATISFIED)
     assert (late.status, late.document["code"]) == (409, "MATTER_STEP_REFUSED")
     assert recorded_in(own, late).code == "MATTER_STEP_REFUSED"
-
-
-def test_clause_8_1_1_a_finding_is_read_by_its_agency_and_settled_by_who_supervises(
-    own: World,
-) -> None:
-    case, supervisor = "YQ-2026-9111", auditor(own, "supervisor")
-    finding_id = suspect(own, case)
-    where, nowhere = f"/findings/{finding_id}", "/findings/F-2026-999999"
-    seen = read(own, where, agency(own))
-    finding = seen.document["finding"]
-    assert (finding["state"], finding["about"]["case"]) == ("open", case)
-    act = recorded_in(own, seen)
-    assert (act.action, act.actor, act.subject) == ("supervision_read", AGENCY, where[1:])
-    listed = read(own, "/findings?state=open", auditor(own)).document
-    assert finding in listed["findings"]
-    problems = [read(own, each, another(own, OTHER)).document for each in (where, nowhere)]
-    assert problems[0] | {"request_id": ""} == problems[1] | {"request_id": ""}
-
-    steps = f"{where}/steps"
-    named = SETTLE | {"words": f"当事人 {own.citizens[0].id_number}"}
-    assert post(own, steps, supervisor, named).document["code"] == "MATTER_PERSONAL"
-    settled = post(own, steps, supervisor, SETTLE)
-    last = settled.document["finding"]["steps"][-1]
-    assert (settled.status, last["step"], last["words"]) == (200, "settled", SETTLE["words"])
-    act = recorded_in(own, settled)
-    assert (act.action, act.subject) == ("matter_step", finding_id)
-    assert msgspec.json.decode(act.query or "") == {"step": "settle", "state": "settled"}
-    again = post(own, steps, supervisor, SETTLE)
-    assert (again.status, again.document["code"]) == (409, "FINDING_SETTLED")
-    assert recorded_in(own, again).code == "FINDING_SETTLED"
 
 
 def test_clause_8_2_a_case_is_evaluated_once_and_no_answer_tells_by_whom(own: World) -> None:
@@ -272,7 +240,6 @@ def test_clause_8_3_2_the_frozen_report_is_read_by_auditors_and_its_signature_ho
 async def test_the_client_reads_and_changes_what_is_its_own(own: World) -> None:
     case = "YQ-2026-9601"
     register(own, case)
-    finding_id = suspect(own, "YQ-2026-9602")
     async with own.client() as client:
         shown = await client.case(case)
         assert shown.answer.case.state == "open"
@@ -289,11 +256,6 @@ async def test_the_client_reads_and_changes_what_is_its_own(own: World) -> None:
         with pytest.raises(Refused) as refused:
             await client.step("complaint", opened.id, StepBody("assign", owner="3号窗口"))
         assert refused.value.code == "SUPERVISION_REFUSED"
-        finding = (await client.finding(finding_id)).answer.finding
-        assert finding in (await client.findings(state="open")).answer.findings
-        with pytest.raises(Refused) as unsettled:
-            await client.settle_finding(finding_id, "已办结")
-        assert unsettled.value.code == "SUPERVISION_REFUSED"
         kept = (await client.evaluate(GivenEvaluation(case, 5))).answer.evaluation
         assert kept.level == 5
         assert (await client.evaluations()).answer.totals[0].agency == AGENCY

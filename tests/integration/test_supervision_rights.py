@@ -47,7 +47,10 @@ def test_what_is_anothers_and_what_never_was_look_alike(own: World) -> None:
 @pytest.fixture(scope="module")
 def known(own: World) -> dict[str, str]:
     """What is the agency's, by segment; the department has to answer the correction."""
+    drill = {"scope": "public_security", "words": "季度演练", "drill": True}
+    incident = post(own, "/incidents", auditor(own, "supervisor"), drill).document["incident"]
     return {
+        "incidents": str(incident["id"]),
         "complaints": str(complain(own, "YQ-2026-9321")["id"]),
         "corrections": correct(own, "YQ-2026-9322"),
         "findings": suspect(own, "YQ-2026-9323"),
@@ -57,7 +60,14 @@ def known(own: World) -> dict[str, str]:
 # What each is answered, in the order of WHO; a point is 200.
 WHO = ("agency", "other", "department", "neighbour", "supervisor", "reader", "keeper")
 ABSENT, UNFOUND, REFUSED = "MATTER_ABSENT", "FINDING_ABSENT", "SUPERVISION_REFUSED"
-STEPS = {"complaints": ASSIGN, "corrections": ASSIGN | {"step": "escalate"}, "findings": SETTLE}
+CALM = "INCIDENT_ABSENT"
+NOTE = {"step": "note", "words": "已联系"}
+STEPS = {
+    "complaints": ASSIGN,
+    "corrections": ASSIGN | {"step": "escalate"},
+    "findings": SETTLE,
+    "incidents": NOTE,
+}
 ANSWERS: list[tuple[str, tuple[str, ...]]] = [
     ("complaints", (".", ".", REFUSED, REFUSED, ".", ".", REFUSED)),
     ("complaints/{}", (".", ABSENT, ABSENT, ABSENT, ".", ".", REFUSED)),
@@ -70,6 +80,10 @@ ANSWERS: list[tuple[str, tuple[str, ...]]] = [
     ("findings", (".", ".", REFUSED, REFUSED, ".", ".", REFUSED)),
     ("findings/{}", (".", UNFOUND, UNFOUND, UNFOUND, ".", ".", REFUSED)),
     ("findings/{}/steps", (REFUSED, UNFOUND, UNFOUND, UNFOUND, ".", REFUSED, REFUSED)),
+    ("incidents", (".", ".", ".", ".", ".", ".", REFUSED)),
+    ("incidents/{}", (".", CALM, ".", CALM, ".", ".", REFUSED)),
+    ("incidents/{}/steps", (REFUSED, CALM, REFUSED, CALM, ".", REFUSED, REFUSED)),
+    ("alarms", (REFUSED, REFUSED, ".", ".", ".", ".", REFUSED)),
     ("evaluations", (".", ".", REFUSED, REFUSED, ".", ".", REFUSED)),
 ]
 

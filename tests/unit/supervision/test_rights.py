@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what about which matters and findings, as a table; and whose each is."""
+"""Who may do what about what is supervised, as a table; and whose it is."""
 
 from typing import get_args
 
@@ -35,18 +35,19 @@ WHO = {
 }
 DEEDS: tuple[Deed, ...] = (
     *("read", "open", "assign", "escalate", "reply", "call_back", "verify", "settle"),
+    *("rung", "note", "close"),
 )
 KINDS: tuple[MatterKind, ...] = get_args(MatterKind)
-SUBJECTS: tuple[Subject, ...] = (*KINDS, "finding")
+SUBJECTS: tuple[Subject, ...] = (*KINDS, "finding", "incident", "alarm")
 
 # One letter a deed, in the order of DEEDS; a point is a no.
 TABLE = """
-            complaint  rating    corrective  correction  finding
-agency      ro..rc..   r...r...  r...r...    ro....v.    r.......
-department  ........   ........  ........    r...r...    ........
-supervisor  r.aerc..   r.ae.c..  roae..v.    r.ae..v.    r......s
-reader      r.......   r.......  r.......    r.......    r.......
-keeper      ........   ........  ........    ........    ........
+           complaint   rating      corrective  correction  finding     incident    alarm
+agency     ro..rc..... r...r...... r...r...... ro....v.... r.......... r.......... ...........
+department ........... ........... ........... r...r...... ........... r.......... r..........
+supervisor r.aerc..... r.ae.c..... roae..v.... r.ae..v.... r......s... ro......unx r..........
+reader     r.......... r.......... r.......... r.......... r.......... r.......... r..........
+keeper     ........... ........... ........... ........... ........... ........... ...........
 """
 ROWS = [line.split() for line in TABLE.strip().splitlines()]
 CELLS = [

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from gateway.errors import RequestError
 from gateway.model.matter import LETTERS, MatterKind
 from gateway.model.supervised import FOLDER
+from gateway.web.emergency_pages import AlarmsTarget, IncidentsTarget, IncidentTarget
 from gateway.web.supervision_targets import (
     EvaluationsTarget,
     FindingsTarget,
@@ -54,6 +55,13 @@ def test_a_matters_path_is_read_as_it_was_written(
         ("findings?after=F-2026-000007&state=settled", FindingsTarget((2026, 7), "settled")),
         ("findings/F-2026-000007", FindingTarget("F-2026-000007", is_steps=False)),
         ("findings/F-2026-000007/steps", FindingTarget("F-2026-000007", is_steps=True)),
+        ("incidents", IncidentsTarget()),
+        ("incidents?after=E-2026-000007&state=closed", IncidentsTarget((2026, 7), "closed")),
+        ("incidents?state=open", IncidentsTarget(state="open")),
+        ("incidents/E-2026-000007", IncidentTarget("E-2026-000007", is_steps=False)),
+        ("incidents/E-2026-000007/steps", IncidentTarget("E-2026-000007", is_steps=True)),
+        ("alarms", AlarmsTarget()),
+        ("alarms?after=17", AlarmsTarget(17)),
         ("evaluations", EvaluationsTarget()),
         ("kpi/2026-11", ReportTarget("2026-11")),
     ],
@@ -84,6 +92,12 @@ def test_what_targets_mean(target: str, meant: Target) -> None:
         "findings?state=closed",
         "findings?after=C-2026-000001",
         "findings/F-2026-000001?state=open",
+        "incidents?state=settled",
+        "incidents/F-2026-000001",
+        "incidents?after=140302190001010017",
+        "alarms/1",
+        "alarms?after=140302190001010017",
+        "alarms?after=017",
         "rumours",
         "rumours/C-2026-000001",
         "evaluations?after=1",
@@ -106,6 +120,10 @@ def test_nothing_else_is_there(target: str) -> None:
         ("corrections", ("GET", "POST")),
         ("measures", ("GET", "POST")),
         ("evaluations", ("GET", "POST")),
+        ("incidents", ("GET", "POST")),
+        ("incidents/E-2026-000001", ("GET",)),
+        ("incidents/E-2026-000001/steps", ("POST",)),
+        ("alarms", ("GET",)),
         ("findings", ("GET",)),
         ("findings/F-2026-000001", ("GET",)),
         ("findings/F-2026-000001/steps", ("POST",)),
