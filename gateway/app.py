@@ -310,7 +310,7 @@ def _make_front(rooms: _Rooms) -> tuple[Front, Ordering]:
         clock=_now, nonce_life_s=_nonce_life_s(site),
     )  # fmt: skip
     overseeing = Overseeing(
-        site, live, casework.store, rooms.audit, epochs=rooms.epochs, clock=_now,
+        site, live, casework.store, rooms.audit, rooms.departments, epochs=rooms.epochs, clock=_now,
         nonce_life_s=_nonce_life_s(site),
     )  # fmt: skip
     metrics, office = LookupMetrics(), (live.identify, live, limits, responder)

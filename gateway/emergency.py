@@ -3,7 +3,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Final, Self, final
 
@@ -11,6 +11,7 @@ from gateway.audit.happenings import ping_log, record_happening
 from gateway.audit.seen import SeenLog
 from gateway.config import Site
 from gateway.errors import RequestError
+from gateway.matter_port import ScopedSite
 from gateway.model.grant import newest_versions
 from gateway.model.incident import Impact, Incident, IncidentReport
 from gateway.model.instant import parse_ms
@@ -161,23 +162,56 @@ def adapters_of(site: Site) -> Collection[str]:
 
 
 def agencies_of(site: Site, scope: str) -> Collection[str]:
-    """Agencies that have a grant for a certificate of the scope: those to be told of it.
+    """Agencies that are told of an incident, where no departments are loaded yet.
 
     Raises:
         SetupError: an adapter cannot be loaded.
     """
-    active = {agency.id for agency in site.agencies if agency.active}
-    departments = load_departments(site)
-    certificates = (
-        frozenset(departments.certificates)
-        if scope == WHOLE_SITE
-        else departments.certificates_of(scope)
-    )
-    return {
-        grant.agency
-        for grant in newest_versions(site.grants)
-        if grant.revoked is None and grant.certificate in certificates and grant.agency in active
-    }
+    return Scopes(site, load_departments(site)).told_of(scope)
+
+
+@final
+class Scopes(ScopedSite):
+    """Whom an incident concerns: agencies with a grant for a certificate of its scope.
+
+    Args:
+        departments: loaded from the same adapters.
+    """
+
+    def __init__(self, site: Site, departments: Departments) -> None:
+        self._site: Final = site
+        self._departments: Final = departments
+
+    def scopes_of(self, agency: str) -> tuple[str, ...]:
+        """Departments that an agency has a grant for, and the whole site; none without a grant."""
+        departments = self._departments
+        granted = {each for name, each in self._granted() if name == agency}
+        if granted.isdisjoint(departments.certificates):
+            return ()
+        names = [adapter.name for adapter in self._site.adapters]
+        own = (name for name in names if not granted.isdisjoint(departments.certificates_of(name)))
+        return (*own, WHOLE_SITE)
+
+    def told_of(self, scope: str) -> Collection[str]:
+        """Agencies that are told of an incident: active, and with a grant for the scope."""
+        departments = self._departments
+        certificates = (
+            frozenset(departments.certificates)
+            if scope == WHOLE_SITE
+            else departments.certificates_of(scope)
+        )
+        active = {agency.id for agency in self._site.agencies if agency.active}
+        return active & {agency for agency, each in self._granted() if each in certificates}
+
+    def has_scope(self, scope: str) -> bool:
+        """Whether it is the whole site, or an adapter that is in use."""
+        return scope == WHOLE_SITE or scope in adapters_of(self._site)
+
+    def _granted(self) -> Iterator[tuple[str, str]]:
+        """Agencies, and the certificates that they have a grant for."""
+        for grant in newest_versions(self._site.grants):
+            if grant.revoked is None:
+                yield grant.agency, grant.certificate
 
 
 def _now() -> datetime:

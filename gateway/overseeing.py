@@ -18,13 +18,17 @@ from gateway.audit.acts import SignedActs
 from gateway.audit.cases import CaseActs
 from gateway.audit.client import SequencerClient
 from gateway.config import Site
+from gateway.emergency import Scopes
 from gateway.errors import StoreError
 from gateway.matter_port import Reckoner
 from gateway.model.matter import Replay
 from gateway.model.reckoning import FigureWanted, Reckoned, ReplayWanted, Wanted
 from gateway.model.supervised import FOLDER
+from gateway.office.alarms import AlarmBook
+from gateway.office.incidents import IncidentBook
 from gateway.office.store import OfficeStore
 from gateway.ports import Epochs, RateLimits
+from gateway.registry.directory import Departments
 from gateway.reload import LiveSite
 from gateway.sdk import Deadline
 from gateway.supervising import Supervision
@@ -97,6 +101,7 @@ class Overseeing:
 
     Args:
         store: the office store.
+        departments: of this worker.
         clock: aware UTC now.
         nonce_life_s: seconds after `created` at which a signature is too old by itself.
     """
@@ -107,6 +112,7 @@ class Overseeing:
         live: LiveSite,
         store: OfficeStore,
         audit: SequencerClient,
+        departments: Departments,
         *,
         epochs: Epochs,
         clock: Callable[[], datetime],
@@ -115,6 +121,7 @@ class Overseeing:
         self._site: Final = site
         self._live: Final = live
         self._store: Final = store
+        self._departments: Final = departments
         self._cipher: Final = keyring.office_cipher(site)
         self._reckoner: Final = ReckonerBeside(site)
         self._clock: Final = clock
@@ -173,5 +180,8 @@ class Overseeing:
         )
 
     def _emergencies(self) -> EmergencyDesk:
-        books = self._books()
-        return EmergencyDesk(books, incidents=books.incidents, alarms=books.alarms)
+        return EmergencyDesk(
+            Scopes(self._live.site, self._departments),
+            incidents=IncidentBook(self._store, clock=self._clock),
+            alarms=AlarmBook(self._store, clock=self._clock),
+        )

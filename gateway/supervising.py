@@ -2,7 +2,6 @@
 """What supervision needs of a site: its books, its calendar, and what the log can tell."""
 
 import time
-from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final, Self, final
 
@@ -11,23 +10,18 @@ from gateway.audit.happenings import ping_log, record_happening
 from gateway.audit.seen import SeenLog
 from gateway.config import Site
 from gateway.crypto.office import OfficeCipher
-from gateway.emergency import adapters_of
 from gateway.errors import RequestError, StoreError
-from gateway.matter_port import ReportForm, ScopedSite, SupervisedSite
+from gateway.matter_port import ReportForm, SupervisedSite
 from gateway.model.act import Happening
 from gateway.model.case import CaseFacts
-from gateway.model.grant import newest_versions
 from gateway.model.holder import Holder
 from gateway.model.instant import parse_ms
 from gateway.model.matter import MatterKind, Metric, Replay
-from gateway.model.rung import WHOLE_SITE
-from gateway.office.alarms import AlarmBook
 from gateway.office.cases import SqliteCaseBook
 from gateway.office.commitments import CommitmentBook
 from gateway.office.deferrals import SqliteDeferralBook
 from gateway.office.evaluations import EvaluationBook
 from gateway.office.findings import FindingBook
-from gateway.office.incidents import IncidentBook
 from gateway.office.matters import MatterBook
 from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
@@ -42,7 +36,7 @@ _MINUTE_MS: Final = 60_000
 
 
 @final
-class Supervision(SupervisedSite, ScopedSite):
+class Supervision(SupervisedSite):
     """One command's, made by `open`; or one worker's, over the store that it has open.
 
     Attributes:
@@ -52,8 +46,6 @@ class Supervision(SupervisedSite, ScopedSite):
         commitments: with their check tasks.
         deferrals: materials that come later.
         findings: of monitoring.
-        incidents: with their logs.
-        alarms: raised and cleared.
     """
 
     def __init__(self, site: Site, store: OfficeStore, cipher: OfficeCipher) -> None:
@@ -65,8 +57,6 @@ class Supervision(SupervisedSite, ScopedSite):
         self.evaluations: Final = EvaluationBook(store, clock=_now)
         self.deferrals: Final = SqliteDeferralBook(store, cipher, clock_s=time.time)
         self.findings: Final = FindingBook(store, clock=_now)
-        self.incidents: Final = IncidentBook(store, clock=_now)
-        self.alarms: Final = AlarmBook(store, clock=_now)
         self.commitments: Final = CommitmentBook(
             store,
             days=site.calendar,
@@ -138,21 +128,6 @@ class Supervision(SupervisedSite, ScopedSite):
         return agency in {each.id for each in self._site.agencies} and adapter in {
             each.name for each in self._site.adapters
         }
-
-    def scopes_of(self, agency: str) -> tuple[str, ...]:
-        """Departments that an agency has a grant for, and the whole site; none without a grant."""
-        granted = {adapter for each, adapter in self._granted() if each == agency}
-        return (*sorted(granted), WHOLE_SITE) if granted else ()
-
-    def told_of(self, scope: str) -> Collection[str]:
-        """Agencies that are told of an incident: active, and with a grant for the scope."""
-        active = {each.id for each in self._site.agencies if each.active}
-        granted = {agency for agency, adapter in self._granted() if scope in (adapter, WHOLE_SITE)}
-        return active & granted
-
-    def has_scope(self, scope: str) -> bool:
-        """Whether it is the whole site, or an adapter that is in use."""
-        return scope == WHOLE_SITE or scope in adapters_of(self._site)
 
     def report(self, month: str, form: ReportForm) -> bytes | None:
         """The frozen report of a month; None where it was not made.
@@ -239,14 +214,6 @@ class Supervision(SupervisedSite, ScopedSite):
             AuditError: none does.
         """
         await ping_log(self._site.socket, deadline)
-
-    def _granted(self) -> Iterator[tuple[str, str]]:
-        """Agencies and adapters between which there is a grant."""
-        names = {each.name for each in self._site.adapters}
-        for grant in newest_versions(self._site.grants):
-            adapter = grant.certificate.partition(".")[0]
-            if grant.revoked is None and adapter in names:
-                yield grant.agency, adapter
 
     def _day(self, at: datetime) -> date:
         return at.astimezone(timezone(timedelta(hours=self._site.config.site.utc_offset_h))).date()

@@ -12,7 +12,7 @@ import pytest
 
 from gateway import emergency
 from gateway.config import GatewayConfig, Site, SiteSection
-from gateway.emergency import Emergencies, agencies_of
+from gateway.emergency import Emergencies, Scopes, agencies_of
 from gateway.errors import RequestError
 from gateway.model.agency import Agency
 from gateway.model.incident import Incident, IncidentStep, IncidentStepDraft
@@ -20,6 +20,7 @@ from gateway.model.instant import parse_ms
 from gateway.model.rung import WHOLE_SITE, Rung
 from gateway.model.seen import SeenAccess
 from gateway.model.site import AdapterSite
+from gateway.registry.directory import Departments
 from tests.unit.exchange.rooms import GRANT
 from tests.unit.supervision.seeing import CERTIFICATE, unanswered
 
@@ -48,11 +49,15 @@ class Seen:
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def departments() -> Departments:
     found = {"public_security": frozenset({CERTIFICATE}), "health": frozenset({"health.card"})}
-    departments = SimpleNamespace(
-        certificates=[CERTIFICATE, "health.card"], certificates_of=found.__getitem__
-    )
+    certificates = [CERTIFICATE, "health.card"]
+    known = SimpleNamespace(certificates=certificates, certificates_of=found.__getitem__)
+    return cast(Departments, known)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, departments: Departments) -> Site:
     monkeypatch.setattr(emergency, "load_departments", lambda _site: departments)
     config = GatewayConfig(SiteSection("演示", "https://gw.example", "gw.example/log"))
     adapters = (
@@ -124,6 +129,15 @@ def test_clause_8_1_2_agencies_with_a_grant_for_the_department_are_told(site: Si
         site, grants=(GRANT, revoked, OTHER), agencies=(site.agencies[0], inactive)
     )
     assert agencies_of(later, WHOLE_SITE) == set()
+
+
+def test_an_agency_sees_the_scopes_that_it_is_told_of(site: Site, departments: Departments) -> None:
+    scopes = Scopes(site, departments)
+    everything = ("public_security", "health", WHOLE_SITE)
+    for agency in ("yq-gjj", "yq-zwdt", "yq-none"):
+        told = {scope for scope in everything if agency in scopes.told_of(scope)}
+        assert set(scopes.scopes_of(agency)) == told
+    assert scopes.scopes_of("yq-gjj") == ("public_security", WHOLE_SITE)
 
 
 def test_a_scope_is_an_adapter_in_use_or_the_whole_site(opened: Emergencies) -> None:
