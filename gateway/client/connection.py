@@ -278,3 +278,10 @@ def _parse_receipt(line: str | None) -> Receipt | None:
     if not middle or not index.isascii() or not index.isdigit():
         raise TrustError("RESPONSE_UNTRUSTED", "Audit-Receipt cannot be read")
     return Receipt(log, int(index))
+
+
+def page_query(after: str | None, state: str | None) -> str:
+    """The query of a list: from behind an id, in a state; empty for all from the first on."""
+    asked = {"after": after, "state": state}
+    query = "&".join(f"{name}={value}" for name, value in asked.items() if value)
+    return f"?{query}" if query else ""

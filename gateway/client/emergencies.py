@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.client.connection import Signed, SignedConnection
+from gateway.client.connection import Signed, SignedConnection, page_query
 from gateway.model.supervised import FOLDER
 from gateway.model.supervised_incident import (
     ALARMS,
@@ -36,9 +36,7 @@ class EmergencyCalls(SignedConnection):
         Args:
             after: `next` of the page before.
         """
-        asked = {"after": after, "state": state}
-        query = "&".join(f"{name}={value}" for name, value in asked.items() if value)
-        return await self.get(_INCIDENTS + (f"?{query}" if query else ""), _parse_incidents)
+        return await self.get(_INCIDENTS + page_query(after, state), _parse_incidents)
 
     async def incident(self, incident_id: str) -> Signed[IncidentAnswer]:
         """One incident, with its log; an agency is not told who did what, nor why."""

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.client.connection import Signed, SignedConnection
+from gateway.client.connection import Signed, SignedConnection, page_query
 from gateway.model.finding import FindingState
 from gateway.model.matter import MatterKind, MatterState
 from gateway.model.supervised import (
@@ -64,7 +64,7 @@ class SupervisionCalls(SignedConnection):
         Args:
             after: `next` of the page before.
         """
-        return await self.get(_target(kind) + _query(after, state), _parse_page)
+        return await self.get(_target(kind) + page_query(after, state), _parse_page)
 
     async def matter(self, kind: MatterKind, matter_id: str) -> Signed[MatterAnswer]:
         """One matter, with its replay and every step."""
@@ -82,7 +82,7 @@ class SupervisionCalls(SignedConnection):
         Args:
             after: `next` of the page before.
         """
-        return await self.get(_FINDINGS + _query(after, state), _parse_findings)
+        return await self.get(_FINDINGS + page_query(after, state), _parse_findings)
 
     async def finding(self, finding_id: str) -> Signed[FindingAnswer]:
         """One finding, with every step."""
@@ -118,9 +118,3 @@ class SupervisionCalls(SignedConnection):
 
 def _target(kind: MatterKind) -> str:
     return FOLDER + _SEGMENT_OF[kind]
-
-
-def _query(after: str | None, state: str | None) -> str:
-    asked = {"after": after, "state": state}
-    query = "&".join(f"{name}={value}" for name, value in asked.items() if value)
-    return f"?{query}" if query else ""

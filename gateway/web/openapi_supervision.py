@@ -60,10 +60,8 @@ def supervision_paths(operation: Operation) -> dict[str, Any]:
     found: dict[str, Any] = {}
     state = state_parameter("open", "assigned", "answered", "closed")
     for segment, letter, word, opening, further in _KINDS:
-        matter_id, after = (
-            id_parameter("id", "path", letter),
-            id_parameter("after", "query", letter),
-        )
+        matter_id = id_parameter("id", "path", letter)
+        after = id_parameter("after", "query", letter)
         found[f"{FOLDER}{segment}"] = {
             "get": operation(
                 f"{segment}_list",
