@@ -7,33 +7,16 @@ Rules:
 2. The proof leads to the newest checkpoint that covers the record; a witnessed one where it does.
 """
 
-import msgspec
-
 from gateway.audit.published import PublishedLog
 from gateway.audit.store.reader import LogReader
 from gateway.errors import RequestError
 from gateway.model.act import Act
 from gateway.model.entry import Entry
+from gateway.model.receipt import Receipt
 from gateway.model.record import Record, parse_record
 from gateway.tlog.checkpoint import parse_checkpoint
 from gateway.tlog.note import parse_note
 from gateway.tlog.proof import format_proof, make_proof
-
-
-class Receipt(msgspec.Struct, frozen=True):
-    """A record of the log and its proof.
-
-    Attributes:
-        log: origin of the log.
-        index: of the record.
-        entry: the record; its UTF-8 bytes are what is hashed.
-        proof: C2SP tlog-proof, with the signed checkpoint in it.
-    """
-
-    log: str
-    index: int
-    entry: str
-    proof: str
 
 
 def make_receipt(log: PublishedLog, index: int, agency_id: str) -> Receipt:

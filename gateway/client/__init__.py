@@ -10,9 +10,10 @@
 that is signed.
 """
 
-from gateway.client.calls import GatewayClient, RecordProof, SignedAnswer, SignedMaterials
+from gateway.client.calls import GatewayClient, SignedAnswer, SignedMaterials
 from gateway.client.connection import Receipt, Refused, Signed, SignedConnection, make_tls
 from gateway.client.orders import SignedDeferral, SignedTicket
+from gateway.model.receipt import Receipt as RecordProof
 
 __all__ = [
     "GatewayClient",

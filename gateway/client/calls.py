@@ -17,29 +17,13 @@ from gateway.model.lookup import LookupAnswer, LookupRequest
 from gateway.model.offer import Offered
 from gateway.model.office_event import EventPage
 from gateway.model.plan import MaterialsAnswer, MaterialsRequest
+from gateway.model.receipt import Receipt as RecordProof
 
 SignedAnswer = Signed[LookupAnswer]
 SignedMaterials = Signed[MaterialsAnswer]
 
 _CASES: Final = "/v1/cases/"
 _NO_CLOSING: Final = CaseClosing()
-
-
-class RecordProof(msgspec.Struct, frozen=True):
-    """A record of the log and its proof.
-
-    Attributes:
-        log: origin of the log.
-        index: of the record.
-        entry: the record; its UTF-8 bytes are what is hashed.
-        proof: C2SP tlog-proof, with the signed checkpoint in it.
-    """
-
-    log: str
-    index: int
-    entry: str
-    proof: str
-
 
 _parse_answer = msgspec.json.Decoder(LookupAnswer).decode
 _parse_materials = msgspec.json.Decoder(MaterialsAnswer).decode

@@ -24,7 +24,6 @@ from gateway.sdk import Deadline
 _encode_answer = msgspec.json.Encoder().encode
 
 
-@final
 class Handling:
     """One request: what is known of it so far. Owned by one task.
 

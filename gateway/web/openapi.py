@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.audit.receipt import Receipt
 from gateway.errors import REFUSALS, Refusal
 from gateway.exchange.reply import JSON, PROBLEM_JSON
 from gateway.model.case import CaseAnswer, CaseClosing, CaseRegistration
@@ -22,6 +21,7 @@ from gateway.model.offer import Offered
 from gateway.model.office_event import EventPage
 from gateway.model.plan import MaterialsAnswer, MaterialsRequest
 from gateway.model.published import PublishedItems, PublishedList
+from gateway.model.receipt import Receipt
 from gateway.web.log_pages import OCTETS
 from gateway.web.openapi_cases import CASES
 from gateway.web.openapi_orders import ORDER_SCHEMAS, ORDERS

@@ -22,11 +22,11 @@ from gateway.crypto.digest import sha256
 from gateway.errors import AuditError, RequestError, StoreError, TrustError
 from gateway.exchange.access import check_limit, check_x509
 from gateway.exchange.body import parse_body
+from gateway.exchange.case_requests import Handling
 from gateway.exchange.reply import JSON, Refused, Reply, problem_reply
 from gateway.httpsig import SignedRequest
 from gateway.matter_port import ReportForm
 from gateway.model.holder import Holder
-from gateway.model.limits import Allowance
 from gateway.model.matter import MatterKind
 from gateway.model.standing import Standing
 from gateway.model.supervised import (
@@ -49,8 +49,8 @@ from gateway.model.supervised_incident import (
     IncidentOpening,
     IncidentStepBody,
 )
-from gateway.office_port import CaseAct, CaseAction, CaseLog
-from gateway.ports import Caller, Held, RateLimits
+from gateway.office_port import CaseAction, CaseLog
+from gateway.ports import Caller, RateLimits
 from gateway.sdk import Deadline
 from gateway.supervision.desk import Opening, SupervisionDesk
 from gateway.supervision.emergency_desk import EmergencyDesk
@@ -94,36 +94,18 @@ _encode_said = msgspec.json.Encoder(order="deterministic").encode
 Identify = Callable[[SignedRequest, bytes, str, str | None], tuple[Caller, Standing]]
 
 
-class _Handling:
+class _Handling(Handling):
     """One change: what is known of it so far. Owned by one task."""
 
     def __init__(
         self, caller: Caller, standing: Standing, request_id: str, action: CaseAction
     ) -> None:
-        self.caller: Final = caller
+        super().__init__(caller, request_id, action, "")
         self.standing: Final = standing
-        self.request_id: Final = request_id
-        self.action: Final = action
-        self.number = ""
-        self.held: Held | None = None
-        self.holder: Holder | None = None
-        self.said: str | None = None
-        self.limits: tuple[Allowance, ...] = ()
 
     def note(self, number: str, **said: object) -> None:
         """What the record will say."""
         self.number, self.said = number, _encode_said(said).decode()
-
-    def act(self, code: str | None) -> CaseAct:
-        """What is recorded of it."""
-        return CaseAct(
-            id=self.request_id,
-            action=self.action,
-            number=self.number,
-            holder=self.holder,
-            said=self.said,
-            code=code,
-        )
 
 
 @final
