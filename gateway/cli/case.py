@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
+from gateway.cli.agency import AgencyArgument
 from gateway.cli.config import SiteOption
 from gateway.cli.output import JsonOption, print_facts, print_json, print_table, read_named
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from gateway.office.cases import SqliteCaseBook
 
 app: Final = typer.Typer(help="Register, show, close and list cases 办件.", no_args_is_help=True)
-AgencyArgument = Annotated[str, typer.Argument(help="The agency's id.")]
+MaterialArgument = Annotated[str, typer.Argument(help="The material, as the item names it.")]
 CaseArgument = Annotated[str, typer.Argument(help="The agency's number of the case.")]
 _LIMIT_S: Final = 10.0
 

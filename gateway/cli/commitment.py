@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from gateway.cli import supervised
+from gateway.cli.agency import AgencyArgument
+from gateway.cli.case import CaseArgument, MaterialArgument
 from gateway.cli.config import SiteOption
 from gateway.cli.output import JsonOption, print_facts, print_json, print_table
 from gateway.cli.supervised import ByOption
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
 app: Final = typer.Typer(
     help="Commitments 告知承诺 and their checks 日后核查.", no_args_is_help=True
 )
-AgencyArgument = Annotated[str, typer.Argument(help="The agency's id.")]
-CaseArgument = Annotated[str, typer.Argument(help="The agency's number of the case.")]
-MaterialArgument = Annotated[str, typer.Argument(help="Name of the material, as in the list.")]
 
 
 @app.command("list")

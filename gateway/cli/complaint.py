@@ -179,27 +179,7 @@ def reply(
     supervised.take(site, complaint, step, as_json=as_json)
 
 
-@app.command("call-back")
-def call_back(
-    complaint: IdArgument,
-    result: Annotated[
-        Literal["satisfied", "unsatisfied", "unreached"], typer.Option(help="What was said.")
-    ],
-    by: ByOption,
-    words: Annotated[str, typer.Option(help="In words.")] = "",
-    site: SiteOption = Path(),
-    as_json: JsonOption = False,
-) -> None:
-    """Note a call-back 回访: satisfied closes; unsatisfied goes back to the owner.
-
-    Example: `yizheng complaint call-back C-2026-000001 --result satisfied --by "line 12345"`
-    """
-    from gateway.model.matter import StepDraft
-
-    step = StepDraft(step="call_back", by=by, words=words, result=result)
-    supervised.take(site, complaint, step, as_json=as_json)
-
-
+supervised.add_call_back(app, "complaint", "C-2026-000001")
 supervised.add_reading(app, "complaint", "complaint", "C-2026-000001")
 
 

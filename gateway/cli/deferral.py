@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
+from gateway.cli.agency import AgencyArgument
+from gateway.cli.case import CaseArgument, MaterialArgument
 from gateway.cli.config import SiteOption
 from gateway.cli.output import JsonOption, print_facts, print_json, print_table
 
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
 app: Final = typer.Typer(
     help="List, show and close deferrals of materials 容缺受理.", no_args_is_help=True
 )
-AgencyArgument = Annotated[str, typer.Argument(help="The agency's id.")]
-CaseArgument = Annotated[str, typer.Argument(help="The agency's number of the case.")]
-MaterialArgument = Annotated[str, typer.Argument(help="The material, as the item names it.")]
 _LIMIT_S: Final = 10.0
 
 

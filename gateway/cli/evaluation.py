@@ -8,7 +8,7 @@ rated unit reads by `list --unit`, which leaves out the case and the day, too.
 import asyncio
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -185,27 +185,7 @@ def reply(
     supervised.take(site, ticket, StepDraft(step="reply", by=by, words=words), as_json=as_json)
 
 
-@ticket_app.command("call-back")
-def call_back(
-    ticket: IdArgument,
-    result: Annotated[
-        Literal["satisfied", "unsatisfied", "unreached"], typer.Option(help="What was said.")
-    ],
-    by: ByOption,
-    words: Annotated[str, typer.Option(help="In words.")] = "",
-    site: SiteOption = Path(),
-    as_json: JsonOption = False,
-) -> None:
-    """Note a call-back 回访: satisfied closes; unsatisfied goes back to the owner.
-
-    Example: `yizheng evaluation ticket call-back R-2026-000001 --result satisfied --by line`
-    """
-    from gateway.model.matter import StepDraft
-
-    step = StepDraft(step="call_back", by=by, words=words, result=result)
-    supervised.take(site, ticket, step, as_json=as_json)
-
-
+supervised.add_call_back(ticket_app, "evaluation ticket", "R-2026-000001")
 supervised.add_reading(ticket_app, "rating", "evaluation ticket", "R-2026-000001")
 
 

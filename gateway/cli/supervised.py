@@ -25,6 +25,10 @@ WordsOption = Annotated[str, typer.Option("--words", help="In words, without ide
 StateOption = Annotated[
     Literal["open", "assigned", "answered", "closed"] | None, typer.Option(help="In a state.")
 ]
+CalledBackOption = Annotated[
+    Literal["satisfied", "unsatisfied", "unreached"],
+    typer.Option("--result", help="What they said."),
+]
 OverdueOption = Annotated[bool, typer.Option("--overdue", help="Not answered in time only.")]
 LIMIT_S: Final = 10.0
 
@@ -128,6 +132,28 @@ def add_reading(app: typer.Typer, kind: "MatterKind", command: str, example: str
             for m in found
         )  # fmt: skip
         print_table("Matters 督办事项", columns, rows)
+
+
+def add_call_back(app: typer.Typer, command: str, example: str) -> None:
+    """Add `call-back` to the commands about a kind of matters; as `add_reading`."""
+
+    @app.command(
+        "call-back",
+        help="Note a call-back 回访: satisfied closes; unsatisfied goes back to the owner.\n\n"
+        f"Example: `yizheng {command} call-back {example} --result satisfied --by 12345`",
+    )
+    def call_back(
+        matter: IdArgument,
+        result: CalledBackOption,
+        by: ByOption,
+        words: Annotated[str, typer.Option(help="In words.")] = "",
+        site: SiteOption = Path(),
+        as_json: JsonOption = False,
+    ) -> None:
+        from gateway.model.matter import StepDraft
+
+        step = StepDraft(step="call_back", by=by, words=words, result=result)
+        take(site, matter, step, as_json=as_json)
 
 
 def print_matter(matter: "Matter", *, as_json: bool) -> None:

@@ -139,11 +139,11 @@ class StandingOrders:
         if order.kind == "ticket":
             lookup = parse_lookup(request.body)
             screen_request(lookup)
-            _check_of(order, signed == ("POST", TICKETS_PATH, order.agency), lookup.attribution)
+            _check_of(order, lookup.attribution, signed, ("POST", TICKETS_PATH, order.agency))
             return caller, [lookup]
         asked = parse_deferral(request.body)
         target = self._target_of(order.case, order.subject)
-        _check_of(order, signed == ("PUT", target, order.agency), asked.attribution)
+        _check_of(order, asked.attribution, signed, ("PUT", target, order.agency))
         today = self._clock().astimezone(self._zone).date()
         plan = self._planner.make(order.agency, asked_again(asked, order.subject), today)
         lines = lines_of(plan, order.subject)
@@ -176,8 +176,11 @@ class StandingOrders:
             return error.code
 
 
-def _check_of(order: Order, is_signed: bool, attribution: Attribution) -> None:  # noqa: FBT001
-    if not is_signed or attribution.case != order.case:
+def _check_of(
+    order: Order, attribution: Attribution, signed: tuple[str, ...], due: tuple[str, ...]
+) -> None:
+    """Refuse what was signed where it is not this order: method, path, agency and case."""
+    if signed != due or attribution.case != order.case:
         raise TrustError("PROOF_INVALID", "what was signed is another order")
 
 
