@@ -34,10 +34,10 @@ from gateway.audit.frames import (
     Append,
     Decide,
     Decided,
-    Durable,
     Failed,
     Reply,
     Request,
+    format_durable,
     format_frame,
 )
 from gateway.audit.log import Log
@@ -209,7 +209,7 @@ class Groups:
             peer, request_id, request = take()
             reply = rule(request)
             if reply is not None:
-                answers.add(peer, request_id, reply)
+                answers.add(peer, format_frame(request_id, reply))
             elif isinstance(request, _WRITTEN):
                 waiting.append((peer, request_id, request))
                 entries.append(request.entry)
@@ -219,15 +219,15 @@ class Groups:
             self._events.clear()
         for offset, (peer, request_id, request) in enumerate(waiting, ahead_count):
             if first is None:
-                answers.add(peer, request_id, _FAILED)
+                answers.add(peer, format_frame(request_id, _FAILED))
             elif isinstance(request, Announce) and request.forget != _NOTHING:
                 self._announce(request.forget, peer, request_id, first + offset)
             else:
-                answers.add(peer, request_id, Durable(first + offset))
+                answers.add(peer, format_durable(request_id, first + offset))
         answers.send()
 
     def _announce(self, forget: Forget, peer: Peer, request_id: int, index: int) -> None:
-        durable = format_frame(request_id, Durable(index))
+        durable = format_durable(request_id, index)
         self._spread.start(forget, lambda _: peer.send(durable))
 
     def _append(self, entries: list[bytes]) -> int | None:
@@ -270,11 +270,11 @@ class _Answers:
     def __init__(self) -> None:
         self._frames: dict[Peer, list[bytes]] = {}
 
-    def add(self, peer: Peer, request_id: int, reply: Reply) -> None:
+    def add(self, peer: Peer, frame: bytes) -> None:
         frames = self._frames.get(peer)
         if frames is None:
             frames = self._frames[peer] = []
-        frames.append(format_frame(request_id, reply))
+        frames.append(frame)
 
     def send(self) -> None:
         for peer, frames in self._frames.items():

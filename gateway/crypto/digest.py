@@ -43,11 +43,6 @@ def hmac_sha256(key: bytes, message: bytes) -> bytes:
     return hmac.digest(key, message, "sha256")
 
 
-def blake2b_128(message: bytes) -> bytes:
-    """BLAKE2b (RFC 7693), 16 bytes: for tables in memory, where SHA-256 would cost twice."""
-    return hashlib.blake2b(message, digest_size=16).digest()
-
-
 class KeyedHash:
     """Keyed BLAKE2b (RFC 7693 §2.9) with 16 bytes of output: a MAC, prepared once for its key.
 

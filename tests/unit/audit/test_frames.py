@@ -27,6 +27,7 @@ from gateway.audit.frames import (
     Request,
     Survey,
     Surveyed,
+    format_durable,
     format_frame,
     parse_reply,
     parse_request,
@@ -100,6 +101,12 @@ def test_requests_arrive_as_they_were_sent_however_they_are_cut(
 def test_replies_arrive_as_they_were_sent(reply: Hello | Reply | Drop) -> None:
     [(request_id, body)] = FrameBuffer().feed(format_frame(7, reply))
     assert (request_id, parse_reply(body)) == (7, reply)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**63 - 1))
+def test_the_most_frequent_reply_is_read_like_any_other(request_id: int, index: int) -> None:
+    [(arrived_id, body)] = FrameBuffer().feed(format_durable(request_id, index))
+    assert (arrived_id, parse_reply(body)) == (request_id, Durable(index))
 
 
 def test_a_frame_that_is_too_long_is_refused_before_it_has_arrived() -> None:
