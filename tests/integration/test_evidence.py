@@ -24,11 +24,13 @@ from gateway.cli.main import app
 from gateway.errors import RequestError, TrustError
 from gateway.model.act import Act
 from gateway.model.record import parse_record
+from gateway.web.cases import format_target
 from tests.integration.wire import Answer, Draft, lookup_body, send, sign
 
 FLIPS = int(os.environ.get("YIZHENG_MUTATIONS", "200"))
 ALL_FROM = 10_000
 SCRIPT = Path(verify_case.__file__)
+CASE = "YQ-2026-7301"
 REASON = "投诉核查 complaint 2026-31"
 
 
@@ -189,6 +191,82 @@ def test_a_refusal_is_proved_as_well(world: World, tmp_path: Path) -> None:
     assert verdict.code == 0, verdict.text
     assert verdict.claims["answer"] == "holds"
     assert verdict.claims["seal"] == "-"
+
+
+@pytest.fixture(scope="module")
+def call(world: World, tmp_path_factory: pytest.TempPathFactory) -> tuple[Access, list[int]]:
+    """One call for all materials of a case, and the entries of those that were had."""
+    folder, operator = tmp_path_factory.mktemp("call"), {"id": "yq-0417", "name": "测试经办"}
+    known = [citizen for citizen in world.citizens if citizen.housing_fund is not None]
+    people = zip(("applicant", "spouse"), known, strict=False)
+    holders = [
+        {"role": role, "holder": {"scheme": "cn-id", "number": citizen.id_number}}
+        for role, citizen in people
+    ]
+    asked = {"item": "yq-gjj-001", "operator": operator}
+    opened = asked | {
+        "situation": "married",
+        "opened_at": "2026-11-20T16:00:00+08:00",
+        "holders": holders,
+    }
+    draft = sign(world, msgspec.json.encode(opened), target=format_target(CASE), method="PUT")
+    assert send(world, draft).status == 200
+    attribution = asked | {"case": CASE, "purpose": "公积金提取"}
+    draft = sign(world, msgspec.json.encode({"attribution": attribution}), target="/v1/materials")
+    answer = send(world, draft)
+    request, response = folder / "request.http", folder / "response.http"
+    request.write_bytes(draft.encode())
+    response.write_bytes(answer.raw)
+    document = answer.document
+    had = [one["index"] for one in document["materials"] if one["outcome"] == "shared"]
+    return Access(document["request_id"], request, response, draft.fields["Host"]), had
+
+
+def test_each_access_of_a_call_for_all_materials_is_proved_by_its_one_answer(
+    world: World, call: tuple[Access, list[int]], tmp_path: Path
+) -> None:
+    access, indices = call
+    assert len(indices) > 1
+    for index in indices:
+        output = tmp_path / f"{index}.zip"
+        kept = ("--request", access.request, "--response", access.response)
+        make(world, output, str(index), *kept)
+        verdict = verify(output)
+        assert verdict.code == 0, verdict.text
+        assert {verdict.claims[name] for name in ("request", "answer", "seal")} == {"holds"}
+
+
+def test_without_the_messages_the_signature_over_the_call_is_proved_from_the_log(
+    world: World, call: tuple[Access, list[int]], tmp_path: Path
+) -> None:
+    access, indices = call
+    output = tmp_path / "case.zip"
+    make(world, output, str(indices[0]), "--authority", access.authority)
+    verdict = verify(output)
+    assert verdict.code == 0, verdict.text
+    assert verdict.claims["request"] == "holds"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("call.json", b"case_materials", b"case_registers"),
+        ("answer.json", b'"outcome":"found"', b'"outcome":"fount"'),
+    ],
+)
+def test_a_call_that_was_changed_proves_nothing(
+    world: World, call: tuple[Access, list[int]], tmp_path: Path, name: str, old: bytes, new: bytes
+) -> None:
+    access, indices = call
+    output = tmp_path / "case.zip"
+    kept = ("--request", access.request, "--response", access.response)
+    make(world, output, str(indices[0]), *kept)
+    files = verify_case.read_archive(output.read_bytes())
+    assert old in files[name]
+    output.write_bytes(format_archive(files | {name: files[name].replace(old, new)}))
+    verdict = verify(output)
+    assert verdict.code == 4
+    assert verdict.claims["answer"] == "FAILS"
 
 
 def test_messages_of_another_access_are_refused(

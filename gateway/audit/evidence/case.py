@@ -19,6 +19,7 @@ import msgspec
 from gateway.audit.evidence.archive import format_archive
 from gateway.audit.evidence.messages import (
     CapturedResponse,
+    find_answer,
     format_request,
     format_response,
     rebuild_request_base,
@@ -164,7 +165,7 @@ class CaseBuilder:
         }
         files |= self._proofs(located.index, act_index)
         files |= self._request_files(located.entry, cipher, messages)
-        files |= self._response_files(located.entry, messages)
+        files |= self._response_files(located, messages)
         origin = self._keys.log.name
         for language in ("en", "zh"):
             files[f"summary.{language}.md"] = summary(
@@ -242,23 +243,40 @@ class CaseBuilder:
                 files["request.base"] = base
         return files
 
-    def _response_files(self, entry: Entry, messages: Messages) -> dict[str, bytes]:
+    def _response_files(self, located: Located, messages: Messages) -> dict[str, bytes]:
+        entry, response = located.entry, messages.response
         seals = [k for k in self._keys.seals if k.startswith(f"seal-{entry.adapter}-")]
         files: dict[str, bytes] = {}
-        if messages.response is not None:
+        if response is not None:
             if messages.request is None:
                 raise RequestError("SIGNATURE_MISSING", "a response is proved with its request")
-            if sha256(messages.response.body).hex() != entry.response.digest:
+            answer = find_answer(response.body, entry.response.digest)
+            if answer is None:
                 raise TrustError("PROOF_INVALID", "the response is not that of this entry")
+            if answer != response.body:
+                files |= {"answer.json": answer, **self._call_files(located)}
             pem = self._keys.gateway
             verifier = load_verifier(pem, "ecdsa-p256-sha256")
-            files["response.http"] = format_response(messages.response)
+            files["response.http"] = format_response(response)
             files["response.base"] = response_base(
-                messages.response, messages.request, keyid_of("gateway", pem), verifier
+                response, messages.request, keyid_of("gateway", pem), verifier
             )
             files["keys/gateway.pem"] = pem.encode()
-            seals = [k for k in self._keys.seals if k == _sealed_by(messages.response.body)]
+            seals = [k for k in self._keys.seals if k == _sealed_by(answer)]
         return files | {f"keys/{keyid}.pem": self._keys.seals[keyid].encode() for keyid in seals}
+
+    def _call_files(self, located: Located) -> dict[str, bytes]:
+        """The record of the call for all materials, whose receipt is what the response bears.
+
+        It stands behind the records of its accesses, and before it nothing left.
+        """
+        head = b'{"v":1,"kind":"act","id":%s,' % msgspec.json.encode(located.entry.plan)
+        rows = self._reader.entries(located.index + 1)
+        found = next((row for row in rows if row[1].startswith(head)), None)
+        newest = self._reader.last_checkpoint()
+        if found is None or newest is None or newest[0] <= found[0]:
+            raise TrustError("PROOF_INVALID", "the call of this access is not on record")
+        return {"call.json": found[1], "call.tlog-proof": self._proof(found[0], newest[1])}
 
 
 def _signed_request(

@@ -8,8 +8,10 @@ Rules:
 2. A signature base is given whole, so that whoever verifies needs no parser of structured fields:
    each of its lines names a component and can be compared with the message by eye.
 3. Without the request, its base is built from what the entry says and what every lookup shares. Of
-   that only the host and the spelling of the content type are guessed, and the agency's signature
-   decides.
+   that only the host, the path and the spelling of the content type are guessed, and the agency's
+   signature decides.
+4. The answer with all materials of a case holds the answer to each access as it was recorded, byte
+   for byte.
 """
 
 import re
@@ -19,7 +21,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.crypto.digest import b64_encode
+from gateway.crypto.digest import b64_encode, sha256
 from gateway.crypto.keys import Verifier
 from gateway.errors import RequestError, SetupError, TrustError
 from gateway.explain.capture import Capture
@@ -37,6 +39,10 @@ _CONTENT_TYPES: Final = (
     "application/json; charset=utf-8",
     "application/json;charset=utf-8",
 )
+
+
+#: On which requests accesses are made; the first is the usual one.
+_PATHS: Final = ("/v1/lookups", "/v1/materials", "/v1/tickets")
 
 
 class CapturedResponse(msgspec.Struct, frozen=True):
@@ -164,17 +170,41 @@ def rebuild_request_base(
 def _guesses(
     names: Sequence[str], digest: bytes, authorities: Sequence[str]
 ) -> Iterator[list[str]]:
-    for authority, content_type in product(authorities, _CONTENT_TYPES):
+    for path, authority, content_type in product(_PATHS, authorities, _CONTENT_TYPES):
         known = {
             '"@method"': "POST",
             '"@authority"': authority,
-            '"@path"': "/v1/lookups",
+            '"@path"': path,
             '"@query"': "?",
             '"content-type"': content_type,
             '"content-digest"': f"sha-256=:{b64_encode(digest)}:",
         }
         if known.keys() >= set(names):
             yield [known[name] for name in names]
+
+
+def find_answer(body: bytes, digest: str) -> bytes | None:
+    """The answer with that SHA-256, in hex: the whole of a response's body, or that of a material.
+
+    Returns:
+        None where no answer in the body has that digest.
+    """
+    if sha256(body).hex() == digest:
+        return body
+    try:
+        materials = msgspec.json.decode(body, type=_Materials).materials
+    except ValueError:  # msgspec's are ValueErrors
+        return None
+    answers = (bytes(material.answer) for material in materials)
+    return next((answer for answer in answers if sha256(answer).hex() == digest), None)
+
+
+class _Material(msgspec.Struct):
+    answer: msgspec.Raw = msgspec.Raw()
+
+
+class _Materials(msgspec.Struct):
+    materials: list[_Material]
 
 
 def _message(start: str, fields: Sequence[tuple[str, str]], body: bytes) -> bytes:

@@ -77,6 +77,7 @@ _PARTS: Final = (
     ("request.http", "the request itself", "请求原文"),
     ("response.base", "what the gateway signed", "网关所签内容"),
     ("response.http", "the answer itself", "应答原文"),
+    ("call.json", "the record of the call for all materials", "查齐全部材料之请求的记录"),
     ("keys/witnesses.vkeys", "that witnesses saw the log so", "见证方对日志的共同签名"),
     ("timestamp.tsr", "when it existed at the latest", "可信时间戳"),
 )

@@ -5,10 +5,9 @@
 
 Needs Python 3.11 and `cryptography`; imports nothing of the gateway. Formats: APPNOTE 6.3.10 (ZIP,
 stored), C2SP signed-note, tlog-checkpoint, tlog-proof and tlog-cosignature, RFC 6962 §2.1 (tree),
-RFC 9421 (bases), RFC 9901 (seals), docs/how-to/evidence.md (what is in a case).
-
-The archive must be spelled in its one way, so that a byte changed anywhere is found. Keys stand in
-the case; whether they are the owners' is shown by comparing thumbprints, or by naming their files.
+RFC 9421 (bases), RFC 9901 (seals), docs/how-to/evidence.md (what is in a case). The archive has one
+spelling, so that a byte changed anywhere is found. Keys stand in the case; that they are the
+owners' is shown by comparing thumbprints, or by naming their files.
 Exit code 0: everything holds. 4: something does not. 3: there is no such file.
 """
 
@@ -80,8 +79,7 @@ class Key:
     def thumbprint(self) -> str:
         """RFC 7638."""
         if isinstance(self._key, Ed25519PublicKey):
-            raw = in_b64url(self._key.public_bytes_raw())
-            members = {"crv": "Ed25519", "kty": "OKP", "x": raw}
+            members = {"crv": "Ed25519", "kty": "OKP", "x": in_b64url(self._key.public_bytes_raw())}
         else:
             point = self._key.public_numbers()
             x, y = (in_b64url(part.to_bytes(32, "big")) for part in (point.x, point.y))
@@ -110,9 +108,8 @@ def write_archive(members: Mapping[str, bytes]) -> bytes:
         fixed = (20, 0, 0, 0, 33, zlib.crc32(content), len(content), len(content), len(encoded), 0)
         directory += CENTRAL.pack(b"PK\x01\x02", 20, *fixed, 0, 0, 0, 0, len(body)) + encoded
         body += LOCAL.pack(b"PK\x03\x04", *fixed) + encoded + content
-    count = len(members)
-    end = END.pack(b"PK\x05\x06", 0, 0, count, count, len(directory), len(body), 0)
-    return bytes(body + directory + end)
+    sizes = (len(members), len(members), len(directory), len(body))
+    return bytes(body + directory + END.pack(b"PK\x05\x06", 0, 0, *sizes, 0))
 
 
 def open_note(note: bytes, vkey: str, kind: int) -> tuple[str, Key, list[bytes]]:
@@ -203,10 +200,7 @@ def read_base(base: bytes) -> tuple[dict[str, str], str, bytes]:
 
 
 class Case:
-    """The files of a case. Each claim is a method: what is printed is its docstring.
-
-    It returns a remark, or None where the case does not speak of it.
-    """
+    """The files of a case. A claim is a method with printed words; None: not spoken of."""
 
     def __init__(self, content: bytes, owners: Mapping[str, bytes]) -> None:
         self.content, self.owners = content, owners
@@ -298,29 +292,37 @@ class Case:
         lines, _, signed_digest = read_base(base)
         self.key("gateway").verify(message.signature(base), base, "the response")
         message.check(lines, {"@status": {message.start.split(" ")[1]}})
-        digests = {sha256(message.body), signed_digest}
-        if digests != {bytes.fromhex(self.entry["response"]["digest"])}:
+        answer = self.files.get("answer.json", message.body)
+        digests = signed_digest, sha256(answer).hex(), answer in message.body
+        if digests != (sha256(message.body), self.entry["response"]["digest"], True):
             raise ValueError("response.http is not what the entry says of the response")
         asked, member, _ = read_base(self.files["request.base"])
         echoed = {name.removesuffix(";req"): value for name, value in lines.items()}
         if not asked.items() <= echoed.items() or member not in lines.values():
             raise ValueError("the response answers another request")
-        if lines['"audit-receipt"'] != self.receipt()[0]:
+        record = "call" if "call.json" in self.files else "entry"
+        if record == "call":
+            call = json.loads(self.files["call.json"])
+            said = call["action"], call["id"], json.loads(call["query"])["response"]
+            if said != ("case_materials", self.entry["plan"], signed_digest.hex()):
+                raise ValueError("call.json is about something else")
+        if lines['"audit-receipt"'] != self.receipt(record, record)[0]:
             raise ValueError("the receipt in the response is of another entry")
         return "response.base, response.http"
 
     def seal(self) -> str | None:
         """数据提供部门的密钥签封了这些字段 · The department's key sealed these fields."""
-        body = json.loads(Message(self.files.get("response.http", b"")).body or b"{}")
+        answer = self.files.get("answer.json", Message(self.files.get("response.http", b"")).body)
+        body = json.loads(answer or b"{}")
         if "sealed" not in body:
             return None
         token, *disclosures, _ = body["sealed"].split("~")
         header, payload, signature = (b64(part, url=True) for part in token.split("."))
         keyid, claims = json.loads(header)["kid"], json.loads(payload)
         self.key(keyid).verify(signature, token.rpartition(".")[0].encode(), "the seal")
-        shown = [json.loads(b64(text, url=True)) for text in disclosures]
-        hashes = {in_b64url(sha256(text.encode())) for text in disclosures}
+        shown = (json.loads(b64(text, url=True)) for text in disclosures)
         fields = {name: value for _, name, value in shown}
+        hashes = {in_b64url(sha256(text.encode())) for text in disclosures}
         if not hashes <= set(claims["_sd"]) or fields != body["fields"]:
             raise ValueError("the answer has other fields than were sealed")
         return f"{keyid}, {claims['vct']} as of {claims['as_of']}"
@@ -341,11 +343,8 @@ class Case:
         """时间戳覆盖含该记录的日志 · The timestamp is over the log with this entry."""
         if "timestamp.tsr" not in self.files:
             return None
-        note = self.receipt("entry", "timestamped")[1]
-        if (
-            sha256(note) not in self.files["timestamp.tsr"]
-            or note != self.files["timestamped.note"]
-        ):
+        note, stamp = self.receipt("entry", "timestamped")[1], self.files["timestamp.tsr"]
+        if sha256(note) not in stamp or note != self.files["timestamped.note"]:
             raise ValueError("timestamp.tsr is over something else")
         return "timestamp.tsr; its own signature is verified by openssl, see README.md"
 
