@@ -19,7 +19,7 @@ from gateway.audit.rounds import Rounds
 from gateway.audit.stamping import Stamping
 from gateway.audit.store.notary import NotaryStore
 from gateway.audit.store.reader import LogReader
-from gateway.errors import AuditError, TrustError
+from gateway.errors import AuditError, TrustError, first_of
 
 _LOOK_S: Final = 1.0
 
@@ -67,7 +67,7 @@ async def serve_notary(
                     for task in running:
                         task.cancel()
             except* AuditError as failures:
-                failed = _first(failures)
+                failed = first_of(failures)
     if failed is not None:
         raise failed
 
@@ -91,12 +91,3 @@ async def _look_forever(
         except (AuditError, TrustError):
             pass  # the loops that need the log say so
         await asyncio.sleep(_LOOK_S)
-
-
-def _first(failures: BaseExceptionGroup[AuditError]) -> AuditError:
-    """One of a group that may hold groups."""
-    found: BaseException = failures
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    assert isinstance(found, AuditError)
-    return found

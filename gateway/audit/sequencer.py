@@ -36,7 +36,7 @@ from gateway.audit.pulse import Pulse
 from gateway.audit.space import Space
 from gateway.audit.spread import Spread
 from gateway.audit.store.sqlite import SqliteStore
-from gateway.errors import AuditError, SetupError
+from gateway.errors import AuditError, SetupError, first_of
 from gateway.model.audit_site import AuditSection
 from gateway.model.forget import Forget
 from gateway.tlog.note import NoteSigner
@@ -121,7 +121,7 @@ async def _run(groups: Groups, pulse: Pulse, quit_event: asyncio.Event) -> None:
             for task in running:
                 task.cancel()
     except* SetupError as failures:
-        fatal = next(error for error in failures.exceptions if isinstance(error, SetupError))
+        fatal = first_of(failures)
     if fatal is not None:
         raise fatal
 

@@ -25,7 +25,11 @@ Rules:
 3. *Denied* and *not found* are values, not errors (`gateway.model.grant`, `gateway.model.answer`).
 """
 
+from typing import TypeVar, cast
+
 from gateway.errors.codes import CHECKS, REFUSALS, Attribution, Refusal, Text
+
+E = TypeVar("E", bound=BaseException)
 
 __all__ = [
     "CHECKS",
@@ -139,3 +143,15 @@ class SetupError(GatewayError):
         super().__init__("SETUP_INVALID", " ".join(parts))
         self.where = where
         self.remedy = remedy
+
+
+def first_of(group: "BaseExceptionGroup[E]") -> E:
+    """One of the errors in a group, which may hold groups.
+
+    It is to be raised behind `except*` and not in it: CPython before 3.11.4, as Debian 12 has it,
+    puts what is raised there into a group again.
+    """
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return cast(E, found)

@@ -30,7 +30,7 @@ import structlog
 
 from gateway.crypto.digest import sha256
 from gateway.crypto.random import random_piece
-from gateway.errors import AuditError, RequestError, StoreError, TrustError
+from gateway.errors import AuditError, RequestError, StoreError, TrustError, first_of
 from gateway.exchange.access import Access, check_limit, check_x509
 from gateway.exchange.body import parse_materials
 from gateway.exchange.case_requests import Handling
@@ -131,13 +131,16 @@ class Materials:
             reply, obtained = await self._work(handling, body, deadline)
         except (RequestError, StoreError, TrustError) as error:
             reply, code = problem_reply(Refused.because(error), request_id), error.code
+        failed = None
         try:
             async with asyncio.TaskGroup() as group:
                 recording = group.create_task(self._record(handling, reply, code, deadline))
                 group.create_task(self._tell(caller.agency.id, obtained, deadline))
-        except* AuditError as failed:
-            raise _first(failed) from None
-        return recording.result()
+            return recording.result()
+        except* AuditError as failures:
+            failed = first_of(failures)
+        assert failed is not None  # else something was returned
+        raise failed
 
     async def _work(
         self, handling: Handling, body: bytes, deadline: Deadline
@@ -194,15 +197,18 @@ class Materials:
     ) -> tuple[MaterialAnswer, ...]:
         """Every material's answer, when the entries of all are durable."""
         sooner = Deadline(deadline.at_s - _RECORD_RESERVE_S)
+        failed = None
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(self._ask(handling, plan, place, promises, sooner))
                     for place in range(len(plan.lines))
                 ]
-        except* AuditError as failed:
-            raise _first(failed) from None
-        return tuple(task.result() for task in tasks)
+            return tuple(task.result() for task in tasks)
+        except* AuditError as failures:
+            failed = first_of(failures)
+        assert failed is not None  # else something was returned
+        raise failed
 
     async def _ask(
         self,
@@ -315,12 +321,3 @@ def _said(
     if digest is not None:
         said["response"] = digest.hex()
     return _encode_said(said).decode()
-
-
-def _first(failed: BaseExceptionGroup[AuditError]) -> AuditError:
-    """One of those that failed; they say the same."""
-    found: BaseException = failed
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    assert isinstance(found, AuditError)
-    return found

@@ -98,8 +98,13 @@ class Life:
             SetupError: the adapter cannot be opened.
         """
         ours, theirs = socket.socketpair()
-        try:
-            with theirs:
+        with theirs:
+            try:  # first: between the child's start and its life nobody can cancel
+                reader, writer = await asyncio.open_connection(sock=ours)
+            except BaseException:
+                ours.close()
+                raise
+            try:
                 process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-P", "-m", "gateway.registry.isolation.child"),
                     str(theirs.fileno()),
@@ -107,10 +112,9 @@ class Life:
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=asyncio.subprocess.DEVNULL,
                 )
-        except BaseException:
-            ours.close()
-            raise
-        reader, writer = await asyncio.open_connection(sock=ours)
+            except BaseException:
+                writer.close()
+                raise
         life = cls(process, writer, offences, changed)
         running = asyncio.create_task(life._run(reader))
         try:
