@@ -6,6 +6,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from importlib import metadata
@@ -32,7 +33,7 @@ def describe(folder: Path, extra: dict[str, str]) -> dict[str, str]:
         "cores": str(core_count()),
         "memory_gib": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.1f}",
         "system": platform.platform(),
-        "python": platform.python_version(),
+        "python": f"{platform.python_version()}, {_origin()}",
         "openssl": backend.openssl_version_text(),
         "fsync_ms": f"{fsync_ms(folder):.2f}",
         "node": _first_line("node", "--version"),
@@ -44,6 +45,11 @@ def describe(folder: Path, extra: dict[str, str]) -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[library] = "absent"
     return found | extra
+
+
+def _origin() -> str:
+    """Where the interpreter is from: one built without profile-guided optimisation is slower."""
+    return "the distribution's" if sys.base_prefix == "/usr" else "built apart"
 
 
 def fsync_ms(folder: Path) -> float:

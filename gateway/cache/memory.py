@@ -145,12 +145,13 @@ class MemoryCache(ResultCache, Forgetful):
 
     def get(self, key: bytes, max_age_s: int | None) -> Cached | None:
         """A fresh answer, younger than `max_age_s`; with 0 there is none."""
-        kept = self._fresh(key, max_age_s)
+        now_s = self._clock_s()
+        kept = self._fresh(key, max_age_s, now_s)
         if kept is None:
             self.miss_count += 1
             return None
         self.hit_count += 1
-        self._hit_age_s += self._clock_s() - kept.asked_at_s
+        self._hit_age_s += now_s - kept.asked_at_s
         return kept.answer
 
     def get_stale(self, key: bytes | None, max_age_s: int | None) -> Sealed | None:
@@ -202,7 +203,7 @@ class MemoryCache(ResultCache, Forgetful):
 
     def look_again(self, key: bytes | None, max_age_s: int | None) -> Cached | None:
         """As `get`, for a question that was counted: who asked first may have been answered."""
-        kept = None if key is None else self._fresh(key, max_age_s)
+        kept = None if key is None else self._fresh(key, max_age_s, self._clock_s())
         return None if kept is None else kept.answer
 
     async def load(
@@ -289,11 +290,10 @@ class MemoryCache(ResultCache, Forgetful):
             return key
         return key + int(now_s / BLIND_FLIGHT_S).to_bytes(8)
 
-    def _fresh(self, key: bytes, max_age_s: int | None) -> _Kept | None:
+    def _fresh(self, key: bytes, max_age_s: int | None, now_s: float) -> _Kept | None:
         kept: _Kept | None = self._kept.get(key)
         if kept is None:
             return None
-        now_s = self._clock_s()
         age_s = now_s - kept.asked_at_s
         if (
             age_s < kept.ttl_s
