@@ -77,7 +77,7 @@ class Gun:
         self._signing_s = _SIGNING_S
         self._per_s: Final[dict[str, float]] = {}
         self._folder: Final = Path(tempfile.mkdtemp(prefix="yz-load-"))
-        self._kept: Final[dict[tuple[str, int, str], tuple[Path, int]]] = {}
+        self._kept: Final[dict[tuple[str, int, str], int]] = {}
 
     def close(self) -> None:
         """Remove its files."""
@@ -164,10 +164,10 @@ class Gun:
 
     def _sign(self, target: Target, count: int, *, per_s: float) -> Path:
         """Sign requests that were never sent; who keeps no nonces gets those of an earlier shot."""
-        found = self._kept.get((target.name, target.port, target.algorithm))
-        if found is not None and found[1] >= count:
-            return found[0]
-        path = self._folder / f"requests-{len(self._kept)}"
+        whose = target.name, target.port, target.algorithm
+        path = self._folder / ("-".join(map(str, whose)) if target.forgets else "once")
+        if self._kept.get(whose, 0) >= count:
+            return path
         path.unlink(missing_ok=True)
         bodies = target.bodies_of(count)
         began_s = time.time()
@@ -176,7 +176,7 @@ class Gun:
         _in_parts(sign, path, count)
         self._signing_s = (time.time() - began_s) / count
         if target.forgets:
-            self._kept[target.name, target.port, target.algorithm] = path, count
+            self._kept[whose] = count
         return path
 
     def _rate(self, target: Target) -> float:

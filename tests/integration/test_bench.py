@@ -60,6 +60,13 @@ def test_an_open_loop_keeps_its_rate(stage: Stage, gun: Gun) -> None:
     assert outcome.statuses.keys() == {"200"}
 
 
+def test_requests_that_are_kept_for_a_server_stay_its_own(stage: Stage, gun: Gun) -> None:
+    gun.paced(stage.floor(), 0.1, 60)
+    gun.paced(stage.floor(), 0.5, 600)  # too few are kept: they are signed anew
+    gun.paced(stage.gateway(), 0.1, 60)
+    assert gun.paced(stage.floor(), 0.1, 60).statuses.keys() == {"200"}
+
+
 def test_callers_at_once_are_answered_once_each(stage: Stage, gun: Gun) -> None:
     target = msgspec.structs.replace(
         gateway_target(stage.world), bodies=cold_bodies(stage.world, 1)
