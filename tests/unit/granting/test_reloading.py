@@ -2,7 +2,6 @@
 """SIGHUP goes to a supervisor that holds the site's lock, and to nobody else."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -81,4 +80,3 @@ def test_what_belongs_to_somebody_else_is_not_allowed(
     with lock.open():
         name_it(tmp_path, os.getpid())
         assert ask_reload(tmp_path) == "not_allowed"
-    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL  # nobody was told
