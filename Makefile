@@ -1,7 +1,5 @@
 # Two commands on a fresh machine with Python 3.11, make and git: `make demo` and `make test`.
-# Debian's own Python first: the gateway is made for it, and it is a third faster than one that was built without
-# profile-guided optimisation, as those that come first in PATH often are.
-PYTHON ?= $(shell /usr/bin/python3.11 -c 'import ensurepip' 2>/dev/null && echo /usr/bin/python3.11 || echo python3)
+PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
