@@ -151,7 +151,7 @@ def format_frame(request_id: int, message: Request | Notice | Hello | Reply | Dr
 
 
 def format_durable(request_id: int, index: int) -> bytes:
-    """Write the frame of `Durable(index)`: the most frequent one, in a third of the time."""
+    """Write the frame of `Durable(index)`: the most frequent one, of a fixed form."""
     return _DURABLE.pack(_DURABLE_BYTES, request_id, 0x92, b"\xa7durable", 0xCF, index)
 
 

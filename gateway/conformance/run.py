@@ -19,7 +19,7 @@ from gateway.conformance.check import CHECKS, Check, Level
 from gateway.conformance.lab import Lab, described
 from gateway.conformance.subject import Subject
 from gateway.conformance.watch import Watch
-from gateway.errors import SetupError
+from gateway.errors import SetupError, first_of
 
 #: Seconds after which a check is given up.
 CHECK_LIMIT_S: Final = 90.0
@@ -84,7 +84,7 @@ def _outcome(check: Check, lab: Lab, watch: Watch) -> tuple[Outcome, str]:
         with watch.running():
             asyncio.run(_bounded(check, lab, watch))
     except (Exception, SystemExit, asyncio.CancelledError) as raised:  # noqa: BLE001 - foreign code
-        error = _first(raised)
+        error = first_of(raised) if isinstance(raised, BaseExceptionGroup) else raised
         match error:
             case Breach():
                 return failed, str(error)
@@ -101,13 +101,6 @@ async def _bounded(check: Check, lab: Lab, watch: Watch) -> None:
     watch.heed(asyncio.get_running_loop())
     async with asyncio.timeout(CHECK_LIMIT_S):
         await check.run(lab)
-
-
-def _first(error: BaseException) -> BaseException:
-    """The first error inside groups of tasks."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def _place(error: BaseException) -> str:
