@@ -73,8 +73,8 @@ class IsolatedAdapter(Adapter[Any]):
             SetupError: the adapter cannot be opened.
         """
         self._changed = context.changed
-        running = await self._begin()
-        self._keeper = asyncio.create_task(self._keep(running))
+        life = self._life = await self._begin()
+        self._keeper = asyncio.create_task(self._keep(life))
 
     async def lookup(self, query: Query, deadline: Deadline) -> Found | NotFound:
         """Have the child look up."""
@@ -104,31 +104,29 @@ class IsolatedAdapter(Adapter[Any]):
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait((self._keeper,))
+        if self._life is not None:  # not the keeper's: it may be cancelled before its first step
+            await self._life.end()
 
-    async def _begin(self) -> asyncio.Task[None]:
+    async def _begin(self) -> Life:
         assert self._offences is not None, "report_to() comes first"
         assert self._changed is not None, "open() comes first"
-        self._life, running = await Life.begin(self._start, self._offences, self._changed)
-        return running
+        return await Life.begin(self._start, self._offences, self._changed)
 
-    async def _keep(self, running: asyncio.Task[None]) -> None:
+    async def _keep(self, life: Life) -> None:
+        """Follow each life by another."""
         failures = 0
-        try:
-            while True:
-                count = self._answer_count
-                await asyncio.wait((running,))
-                self._life = None
-                failures = 0 if self._answer_count > count else failures + 1
-                while self._life is None:
-                    await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
-                    try:
-                        async with asyncio.timeout(_OPEN_S):
-                            running = await self._begin()
-                    except (SetupError, OSError):
-                        failures += 1
-        finally:
-            if self._life is not None:
-                await self._life.end(running)
+        while True:
+            count = self._answer_count
+            await life.over()
+            self._life = None
+            failures = 0 if self._answer_count > count else failures + 1
+            while self._life is None:
+                await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
+                try:
+                    async with asyncio.timeout(_OPEN_S):
+                        life = self._life = await self._begin()
+                except (SetupError, OSError):
+                    failures += 1
 
     async def _ask(self, ask: Ask) -> Answered:
         if self._life is None:

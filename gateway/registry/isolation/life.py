@@ -62,12 +62,12 @@ class Life:
     def __init__(
         self,
         process: asyncio.subprocess.Process,
-        writer: asyncio.StreamWriter,
+        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         offences: Offences,
         changed: Changed,
     ) -> None:
         self._process: Final = process
-        self._writer: Final = writer
+        self._reader, self._writer = streams
         self._offences: Final = offences
         self._changed: Final = changed
         self._tellings: Final[set[asyncio.Task[None]]] = set()
@@ -79,11 +79,10 @@ class Life:
         self._missed = 0
         self._is_told_to_end = False
         self._is_over = False
+        self._running: Final = asyncio.create_task(self._run())
 
     @classmethod
-    async def begin(
-        cls, start: Start, offences: Offences, changed: Changed
-    ) -> tuple["Life", asyncio.Task[None]]:
+    async def begin(cls, start: Start, offences: Offences, changed: Changed) -> "Life":
         """Start a child and open its adapter.
 
         Args:
@@ -91,16 +90,13 @@ class Life:
             offences: told what it does.
             changed: told what its adapter learns of holders.
 
-        Returns:
-            The life, and the task that ends when it does.
-
         Raises:
             SetupError: the adapter cannot be opened.
         """
         ours, theirs = socket.socketpair()
         with theirs:
             try:  # first: between the child's start and its life nobody can cancel
-                reader, writer = await asyncio.open_connection(sock=ours)
+                streams = await asyncio.open_connection(sock=ours)
             except BaseException:
                 ours.close()
                 raise
@@ -113,22 +109,21 @@ class Life:
                     stdout=asyncio.subprocess.DEVNULL,
                 )
             except BaseException:
-                writer.close()
+                streams[1].close()
                 raise
-        life = cls(process, writer, offences, changed)
-        running = asyncio.create_task(life._run(reader))
+        life = cls(process, streams, offences, changed)
         try:
-            writer.write(format_frame(0, start))
+            life._writer.write(format_frame(0, start))
             opened = await life._opened
         except BaseException:
-            await life.end(running)
+            await life.end()
             raise
         if isinstance(opened, Unready):
-            await life.end(running)
+            await life.end()
             error = SetupError(opened.detail)
             error.where = opened.where
             raise error
-        return life, running
+        return life
 
     async def ask(self, ask: Ask) -> Answered | Failed:
         """Make one call; a caller that leaves has it cancelled there, too.
@@ -150,22 +145,27 @@ class Life:
                 self._writer.write(format_frame(number, Cancel()))
             raise
 
-    async def end(self, running: asyncio.Task[None]) -> None:
-        """Have the child close its adapter and end; kill it if it does not."""
+    async def over(self) -> None:
+        """Wait until the child has ended and everybody has been told."""
+        await asyncio.wait((self._running,))
+
+    async def end(self) -> None:
+        """Have the child close its adapter and end; kill it if it does not, or if nobody waits."""
         self._is_told_to_end = True
         self._writer.close()
         try:
-            async with asyncio.timeout(_END_S):
-                await self._process.wait()
-        except TimeoutError:
+            # Not `asyncio.timeout`: who ends a life has often been cancelled, and before Python
+            # 3.11.4 no timeout that begins in a cancelled task ends in a `TimeoutError`.
+            await asyncio.wait((self._running,), timeout=_END_S)
+        finally:
             self._kill()
-        await asyncio.wait((running,))
+            await self.over()
 
-    async def _run(self, reader: asyncio.StreamReader) -> None:
+    async def _run(self) -> None:
         beats = asyncio.create_task(self._beat())
         try:
             while True:
-                number, body = await read_frame(reader)
+                number, body = await read_frame(self._reader)
                 self._take(number, parse_reply(body))
         except (EOFError, OSError, MsgspecError):
             pass  # it died, or speaks in tongues

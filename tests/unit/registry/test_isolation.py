@@ -3,6 +3,7 @@
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -24,9 +25,10 @@ from gateway.model.site import AdapterSite
 from gateway.registry.directory import Departments, OnChange
 from gateway.registry.isolation import adapter as isolated
 from gateway.registry.isolation import life
+from gateway.registry.isolation.adapter import IsolatedAdapter
 from gateway.registry.observer import Unobserved
 from gateway.registry.quarantine import BREACHES, Offence
-from gateway.sdk import Deadline, Found, NotFound, Query, Verified
+from gateway.sdk import AdapterContext, Deadline, Found, NotFound, Query, Verified
 from tests.unit.registry.desk import FOUND, NUMBER, query
 from tests.unit.registry.isolated_desk import Isolated
 
@@ -39,6 +41,20 @@ class Heard(Unobserved):
 
     def note_offence(self, adapter: str, offence: Offence, count: int = 1) -> None:
         self.offences.append(offence)
+
+
+class Deaf:
+    """Whom offences are told that nobody asks for."""
+
+    def note_stall(self) -> None: ...
+
+    def note_leak(self, names: list[str]) -> None: ...
+
+    def note_exit(self) -> None: ...
+
+
+async def untold(scheme: str, number: str, certificates: Sequence[str] = ()) -> None:
+    raise AssertionError("nothing changes")
 
 
 @asynccontextmanager
@@ -58,6 +74,23 @@ async def running(
         yield found
     finally:
         await found.aclose()
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[IsolatedAdapter]:
+    """The adapter by itself."""
+    site = AdapterSite(plugin="desk", name="desk", isolation="process")
+    adapter = IsolatedAdapter(Isolated, site, Path())
+    adapter.report_to(Deaf())
+    await adapter.open(AdapterContext("desk", str, untold))
+    try:
+        yield adapter
+    finally:
+        await adapter.aclose()
+
+
+def is_alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 def asking(purpose: str, **changes: Any) -> Query:
@@ -248,14 +281,38 @@ async def test_a_life_that_never_opens_is_ended_and_followed_by_another(
     monkeypatch.setattr(isolated, "_OPEN_S", 5.0)
     monkeypatch.setattr(life, "_END_S", 0.1)
     lives = tmp_path / "lives"
-    lives.write_text("0")
+    lives.touch()
     secret = tmp_path / "where"
     secret.write_text(str(lives))
     secret.chmod(0o600)
     async with running(tmp_path, tries=7, secret="file:where") as found:
         await failure(found, "abort", AdapterUnavailable)
         await answers_again(found)
-    assert int(lives.read_text()) >= 3  # on a busy machine one more may be too slow
+    pids = list(map(int, lives.read_text().split()))
+    assert len(pids) >= 3  # on a busy machine one more may be too slow
+    assert not any(map(is_alive, pids))
+
+
+async def test_one_that_is_closed_as_soon_as_it_is_open_leaves_no_process() -> None:
+    async with opened() as adapter:
+        begun = adapter._life
+    assert begun is not None
+    assert begun._process.returncode == 0
+
+
+async def test_who_is_cancelled_while_a_life_ends_leaves_no_process() -> None:
+    async with opened() as adapter:
+        begun = adapter._life
+        assert begun is not None
+        hanging = asyncio.create_task(adapter.lookup(asking("hang"), Deadline.after(LONG_S)))
+        await asyncio.sleep(0)
+        ending = asyncio.create_task(begun.end())
+        await asyncio.sleep(0)
+        ending.cancel()
+        await asyncio.wait((ending, hanging))
+        assert ending.cancelled()
+        assert begun._process.returncode == -signal.SIGKILL
+        assert isinstance(hanging.exception(), AdapterUnavailable)
 
 
 async def test_an_exit_is_a_crash() -> None:
