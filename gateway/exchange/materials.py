@@ -20,8 +20,8 @@
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, Final, final
 
@@ -131,16 +131,10 @@ class Materials:
             reply, obtained = await self._work(handling, body, deadline)
         except (RequestError, StoreError, TrustError) as error:
             reply, code = problem_reply(Refused.because(error), request_id), error.code
-        failed = None
-        try:
-            async with asyncio.TaskGroup() as group:
-                recording = group.create_task(self._record(handling, reply, code, deadline))
-                group.create_task(self._tell(caller.agency.id, obtained, deadline))
-            return recording.result()
-        except* AuditError as failures:
-            failed = first_of(failures)
-        assert failed is not None  # else something was returned
-        raise failed
+        async with _recording() as group:
+            recorded = group.create_task(self._record(handling, reply, code, deadline))
+            group.create_task(self._tell(caller.agency.id, obtained, deadline))
+        return recorded.result()
 
     async def _work(
         self, handling: Handling, body: bytes, deadline: Deadline
@@ -197,18 +191,12 @@ class Materials:
     ) -> tuple[MaterialAnswer, ...]:
         """Every material's answer, when the entries of all are durable."""
         sooner = Deadline(deadline.at_s - _RECORD_RESERVE_S)
-        failed = None
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._ask(handling, plan, place, promises, sooner))
-                    for place in range(len(plan.lines))
-                ]
-            return tuple(task.result() for task in tasks)
-        except* AuditError as failures:
-            failed = first_of(failures)
-        assert failed is not None  # else something was returned
-        raise failed
+        async with _recording() as group:
+            tasks = [
+                group.create_task(self._ask(handling, plan, place, promises, sooner))
+                for place in range(len(plan.lines))
+            ]
+        return tuple(task.result() for task in tasks)
 
     async def _ask(
         self,
@@ -300,6 +288,19 @@ class Materials:
             act = handling.act(replayed.code)
             index = await self._log.record_replay(caller, act, deadline)
         return msgspec.structs.replace(reply, index=index, limits=handling.limits)
+
+
+@asynccontextmanager
+async def _recording() -> AsyncIterator[asyncio.TaskGroup]:
+    """A group of tasks that record; the first record that fails ends all, and is raised itself."""
+    failed = None
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except* AuditError as failures:
+        failed = first_of(failures)
+    if failed is not None:
+        raise failed
 
 
 def _said(
