@@ -17,6 +17,7 @@ import msgspec
 
 from gateway.errors import RequestError
 from gateway.model.case import CaseRecord, Party
+from gateway.model.certificate import Value
 from gateway.model.item import ServiceItem
 from gateway.model.lookup import Attribution, HolderReference, LookupRequest
 from gateway.model.material import Material
@@ -147,11 +148,14 @@ def _lines(
 
 
 def _question(asked: MaterialsRequest, party: Party, material: Material | None) -> LookupRequest:
-    """What a department is asked; without a material, only for whom and why."""
+    """What a department is asked; without a material, all that is recorded of any question."""
     holder = party.holder
     reference = HolderReference(holder.scheme, holder.number, holder.name)
     if material is None:
-        return LookupRequest(reference, "-", asked.attribution)
+        names: dict[str, Value] = {
+            name: None for claims in asked.claims.values() for name in claims
+        }
+        return LookupRequest(reference, "-", asked.attribution, claims=names)
     return LookupRequest(
         reference,
         material.certificate,

@@ -92,6 +92,16 @@ async def test_the_same_content_again_changes_nothing_and_another_one_is_refused
     assert len(window.counter.deferrals.list_all()) == 1
 
 
+async def test_a_claims_name_is_recorded_with_each_try_so_it_is_nobodys_number(
+    window: Window,
+) -> None:
+    await window.counter.register_family()
+    reply, said = await window.open(claims={NUMBER: "x"})
+    assert (reply.status, said["code"]) == (422, "ATTRIBUTION_PERSONAL")
+    assert NUMBER.encode() not in b"".join(window.counter.log.lines)
+    assert await window.do_next() is None
+
+
 async def test_what_no_department_holds_is_deferred_and_nobody_asks(window: Window) -> None:
     await window.counter.register_family()
     _, said = await window.open("发票")
