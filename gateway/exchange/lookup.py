@@ -145,12 +145,20 @@ class Lookup:
             outcome = self._excuse(error)
         self._go_on(access, outcome, deadline, done)
 
-    async def material(self, access: Access, request: LookupRequest, deadline: Deadline) -> Reply:
-        """Answer one material of a plan whose nonce is held; it has an entry of its own.
+    async def material(
+        self,
+        access: Access,
+        request: LookupRequest,
+        deadline: Deadline,
+        *,
+        is_claimed: bool = False,
+    ) -> Reply:
+        """Answer one question of a plan or an order; it has an entry of its own.
 
         Args:
-            access: its claim counts against the daily cap of the grant, if that has one.
             request: made here, not read; who asks has been counted and screened with the plan.
+            is_claimed: the plan's own nonce is held: the access's claim counts against the daily
+                cap of the grant, if that has one, and decides nothing else.
 
         Raises:
             AuditError: the access could not be recorded.
@@ -162,7 +170,7 @@ class Lookup:
             outcome = known if isinstance(known, Refused) else self._known_at_once(access, known)
         except Exception as error:  # noqa: BLE001 - rule 2
             outcome = self._excuse(error)
-        if access.claim is not None and access.claim.quota is None:
+        if is_claimed and access.claim is not None and access.claim.quota is None:
             access.claim = None
         self._go_on(access, outcome, deadline, partial(_settle, replied))
         reply = await replied

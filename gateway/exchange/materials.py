@@ -216,7 +216,7 @@ class Materials:
                 signature.created + self._nonce_life_s,
             )
             access = Access(handling.caller, random_piece().hex(), claim, plan=handling.request_id)
-            reply = await self._lookup.material(access, line.request, deadline)
+            reply = await self._lookup.material(access, line.request, deadline, is_claimed=True)
         outcome, code = judge(line, reply, promises)
         deferral = offer_deferral(
             line,

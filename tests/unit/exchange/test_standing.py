@@ -7,11 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.errors import AdapterUnavailable, RequestError
+from gateway.errors import AdapterUnavailable, AuditError, RequestError
 from gateway.httpsig import keep_request, kept_request
 from gateway.model.answer import NotFound
 from gateway.model.deferral import DeferralRecord
 from gateway.model.order import Mandated, Order
+from gateway.ports import Claim, Held, Verdict
+from gateway.sdk import Deadline
 from tests.unit.exchange.deferring import MATERIAL, Window, registered, soon
 from tests.unit.exchange.planning import CERTIFICATES
 from tests.unit.exchange.rooms import AGENCY, NOW
@@ -181,6 +183,32 @@ async def test_no_record_no_answer_and_another_try_has_its_own(window: Window) -
     window.counter.log.fails_at = len(window.counter.log.lines)
     tried = await window.standing(order, soon())
     assert (tried.ending, tried.said, tried.indexes) == ("later", "AUDIT_UNAVAILABLE", ())
+
+
+async def test_while_nothing_can_be_recorded_no_department_is_asked(window: Window) -> None:
+    order, counter = await taken(window), window.counter
+
+    async def away(claim: Claim, deadline: Deadline) -> Held | Verdict:
+        raise AuditError("AUDIT_UNAVAILABLE")
+
+    counter.log.claim = away  # type: ignore[method-assign]
+    tried = await window.standing(order, soon())
+    assert (tried.ending, tried.said) == ("later", "AUDIT_UNAVAILABLE")
+    assert not counter.departments.queries
+
+
+async def test_each_lookup_of_a_try_claims_a_nonce_that_no_other_try_has(window: Window) -> None:
+    order, log = await taken(window), window.counter.log
+    again = msgspec.structs.replace(order, tries=2)
+    window.counter.departments.answers = {"b.marriage": AdapterUnavailable()}
+    before = len(log.claims)
+    for each in (order, again):
+        assert (await window.standing(each, soon())).said == "PROVIDER_UNAVAILABLE"
+    nonces = [claim.nonce for claim in log.claims[before:]]
+    assert [nonce.partition(".")[2] for nonce in nonces] == ["r1.0", "r2.0"]
+    del window.counter.departments.answers["b.marriage"]
+    assert (await window.standing(again, soon())).said == "NONCE_REPLAYED"
+    assert len(window.counter.departments.queries) == 2
 
 
 async def test_a_worker_that_dies_before_it_notes_leaves_its_entry_and_the_next_one_has_its_own(
