@@ -36,7 +36,7 @@ _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 # What msgspec says, as far as it can hold nothing of the body but a well-formed member name.
 _SAFE: Final = re.compile(
     r"(Expected `[a-z |]+`(?:, got `[a-z]+`| matching regex '[^']*'| of length [<>=]+ [0-9]+"
-    r"| [<>=]+ [0-9]+)|Object (?:missing required|contains unknown) field `[a-z_]{1,40}`)"
+    r"| [<>=]+ -?[0-9]+)|Object (?:missing required|contains unknown) field `[a-z_]{1,40}`)"
     r"(?: - at `(\$[^`]*)`)?"
 )
 

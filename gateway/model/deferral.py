@@ -13,9 +13,8 @@ import msgspec
 from msgspec import Meta
 
 from gateway.model.case import Role
-from gateway.model.certificate import Value
 from gateway.model.discreet import Discreet
-from gateway.model.lookup import Attribution, FieldName, Short
+from gateway.model.lookup import Attribution, Claims, Short
 
 #: `overdue`: the day has passed and nothing came; whoever decides about the case decides.
 DeferralState = Literal["open", "closed", "overdue"]
@@ -45,7 +44,7 @@ class DeferralRequest(Discreet, msgspec.Struct, frozen=True, forbid_unknown_fiel
     promised_by: Role = "applicant"
     accepted_on: date | None = None
     situation: Short | None = None
-    claims: Annotated[dict[FieldName, Value], Meta(max_length=32)] = {}
+    claims: Claims = {}
 
 
 class DeferralClosing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

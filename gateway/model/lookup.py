@@ -20,6 +20,9 @@ ServedFrom = Literal["source", "cache", "stale"]
 Short = Annotated[str, Meta(min_length=1, max_length=64)]
 Purpose = Annotated[str, Meta(max_length=200)]
 FieldName = Annotated[str, Meta(min_length=1, max_length=40)]
+#: An integer has 64 bits: a larger one could not be passed on to an adapter's process.
+ClaimedValue = str | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | bool | None
+Claims = Annotated[dict[FieldName, ClaimedValue], Meta(max_length=32)]
 
 
 class HolderReference(Discreet, msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,7 +63,7 @@ class LookupRequest(Discreet, msgspec.Struct, frozen=True, forbid_unknown_fields
     attribution: Attribution
     operation: Operation = "query"
     fields: Annotated[tuple[FieldName, ...], Meta(max_length=32)] = ()
-    claims: Annotated[dict[FieldName, Value], Meta(max_length=32)] = {}
+    claims: Claims = {}
     max_age_s: Annotated[int, Meta(ge=0, le=31_536_000)] | None = None
 
 

@@ -11,11 +11,10 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from gateway.errors import Text
-from gateway.model.certificate import Value
 from gateway.model.commitment import ShownCommitment
 from gateway.model.deferral import OpenDeferral
 from gateway.model.discreet import Discreet
-from gateway.model.lookup import Attribution, FieldName, Short
+from gateway.model.lookup import Attribution, Claims, Short
 from gateway.model.material import Filled, MaterialHolder, Necessity
 
 #: Materials of one call; as many entries are written for it, and its own record names each.
@@ -54,10 +53,7 @@ class MaterialsRequest(Discreet, msgspec.Struct, frozen=True, forbid_unknown_fie
 
     attribution: Attribution
     situation: Short | None = None
-    claims: Annotated[
-        dict[Filled, Annotated[dict[FieldName, Value], Meta(max_length=32)]],
-        Meta(max_length=MAX_MATERIALS),
-    ] = {}
+    claims: Annotated[dict[Filled, Claims], Meta(max_length=MAX_MATERIALS)] = {}
     max_age_s: Annotated[int, Meta(ge=0, le=31_536_000)] | None = None
 
 

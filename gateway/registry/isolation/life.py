@@ -135,9 +135,10 @@ class Life:
             raise AdapterUnavailable("its process has ended", retry_after_s=1)
         self._count += 1
         number = self._count
+        frame = format_frame(number, ask)  # what cannot be written leaves nobody waiting
         answer: asyncio.Future[Answered | Failed] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
-        self._writer.write(format_frame(number, ask))
+        self._writer.write(frame)
         try:
             return await answer
         except asyncio.CancelledError:

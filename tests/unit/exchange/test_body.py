@@ -2,6 +2,7 @@
 """A body is read in one way or refused: no member twice (oracle: Python's own json)."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import RequestError
-from gateway.exchange.body import parse_lookup
+from gateway.exchange.body import parse_deferral, parse_lookup, parse_materials
 from gateway.model.lookup import LookupRequest
 
 HOLDER = {"scheme": "cn-id", "number": "140302190001010017"}
@@ -74,7 +75,8 @@ def repeats(body: str) -> bool:
 @st.composite
 def bodies(draw: st.DrawFn) -> str:
     names = st.sampled_from(["name", "holder", "operation", 'a"b', "a:b", "\\"]) | TRICKY
-    claims = draw(st.lists(st.tuples(names.filter(bool), TRICKY | st.integers()), max_size=4))
+    values = TRICKY | st.integers(-(2**63), 2**63 - 1)
+    claims = draw(st.lists(st.tuples(names.filter(bool), values), max_size=4))
     whole = lookup(claims, operation="verify", max_age_s=None)
     for at in draw(st.lists(st.sampled_from(objects(whole)), max_size=2)):
         if at:
@@ -119,3 +121,27 @@ def test_a_claim_that_is_made_twice_is_refused_even_if_both_say_the_same() -> No
 def test_colons_and_quotes_inside_strings_are_no_members() -> None:
     body = write(lookup([('a":"b', '{"c":1}'), ("d\\", ':"')], operation="verify"))
     assert parse_lookup(body.encode()).claims == {'a":"b': '{"c":1}', "d\\": ':"'}
+
+
+def with_claims(claims: dict[str, Any]) -> list[tuple[Callable[[bytes], Any], dict[str, Any]]]:
+    """Every body that has claims."""
+    attribution = ATTRIBUTION | {"operator": OPERATOR}
+    asked = {"holder": HOLDER, "certificate": "a.b", "attribution": attribution, "claims": claims}
+    materials = {"attribution": attribution, "claims": {"缴存证明": claims}}
+    deferral = {"attribution": attribution, "promise": "0" * 64, "claims": claims}
+    return [(parse_lookup, asked), (parse_materials, materials), (parse_deferral, deferral)]
+
+
+@pytest.mark.parametrize("number", [-(2**63), 2**63 - 1])
+def test_a_claim_may_be_any_number_of_64_bits(number: int) -> None:
+    for parse, body in with_claims({"n": number}):
+        parse(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**64, 10**30, -(10**30)])
+def test_a_larger_number_is_refused_by_what_was_expected(number: int) -> None:
+    bound = f"<= {2**63 - 1}" if number > 0 else f">= {-(2**63)}"
+    for parse, body in with_claims({"n": number}):
+        with pytest.raises(RequestError, match="BODY_MALFORMED") as caught:
+            parse(json.dumps(body).encode())
+        assert caught.value.detail.startswith(f"Expected `int` {bound} at $.claims[")

@@ -147,6 +147,15 @@ async def test_code_that_never_keeps_the_contract_is_quarantined_there_too(purpo
         assert await found.health() == {"desk": "quarantined: broken"}
 
 
+async def test_a_question_that_cannot_be_passed_on_is_not_waited_for() -> None:
+    async with opened() as adapter:
+        assert adapter._life is not None
+        for _ in range(2):
+            with pytest.raises(OverflowError):
+                await adapter.lookup(asking("", claims={"n": 2**64}), Deadline.after(LONG_S))
+        assert not adapter._life._waiting
+
+
 async def test_what_it_states_of_its_department_is_no_offence_there_either() -> None:
     async with running() as found:
         for _ in range(BREACHES + 1):
