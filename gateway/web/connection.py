@@ -8,7 +8,8 @@ The parser is llhttp through httptools, strict; what it leaves open is shut here
 2. Bytes that are no request are answered by a refusal that repeats nothing of them, and the
    connection ends: where the next message would begin is anybody's guess.
 3. After `Connection: close`, a chunked request or an upgrade the connection ends with the answer,
-   and what comes behind it is not interpreted: these are where two parsers read differently.
+   and what comes behind it is not interpreted: these are where two parsers read differently. The
+   parser takes the content of an upgrade for what comes behind, so one with content is refused.
 4. While the worker drains, the next answer says `Connection: close`.
 5. Whose request is refused before all of it was read may still be sending. Closed at once, his
    kernel would be told by a reset, and drop our answer unread; so we half-close, and read away what
@@ -176,9 +177,9 @@ class Connection(asyncio.Protocol, Watched):
             raise head_too_large()
 
     def on_headers_complete(self) -> None:
-        """Take the head; a body that is stated to be too large is not waited for."""
+        """Take the head; content that cannot be taken is not waited for."""
         parser = self._parser
-        self._request = Request(
+        request = self._request = Request(
             self.peer,
             parser.get_method().decode("latin-1"),
             self._target.decode("latin-1"),
@@ -187,14 +188,19 @@ class Connection(asyncio.Protocol, Watched):
         )
         self._trailer_count = 0
         self._expect("body", self._limits.body_timeout_s)
-        if self._request.content_length > self._limits.max_body_bytes:
-            self._refuse_large()
+        if request.content_length > self._limits.max_body_bytes:
+            self._refuse_content(RequestError("BODY_TOO_LARGE"))
+        if parser.should_upgrade() and (
+            request.content_length or "transfer-encoding" in request.fields
+        ):
+            why = "Upgrade is not supported for a request with content: send it without"
+            self._refuse_content(RequestError("HTTP_UNACCEPTABLE", why))
 
     def on_body(self, part: bytes) -> None:
         """Take a part of the body."""
         self._content += part
         if len(self._content) > self._limits.max_body_bytes:
-            self._refuse_large()
+            self._refuse_content(RequestError("BODY_TOO_LARGE"))
 
     def on_message_complete(self) -> None:
         """Let the request wait for its turn."""
@@ -295,12 +301,12 @@ class Connection(asyncio.Protocol, Watched):
         if self._wire_bytes > _MAX_BODY_WIRE_BYTES:
             self._refuse(RequestError("HTTP_UNACCEPTABLE", "the body's framing outgrows it"))
 
-    def _refuse_large(self) -> None:
-        """That nobody wants it comes before its size."""
+    def _refuse_content(self, error: RequestError) -> None:
+        """Raise `error`; that nobody wants such a request comes first."""
         request = self._request
         assert request is not None
         self._front.check(request)
-        raise RequestError("BODY_TOO_LARGE")
+        raise error
 
     def _on_unparsable(self, error: httptools.HttpParserError) -> None:
         if self._reading == "ended":

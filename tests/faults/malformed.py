@@ -176,7 +176,7 @@ FRAMED: Final = (
     (
         "upgrade with a body",
         f"{_OPEN}Connection: upgrade\r\nUpgrade: x\r\nContent-Length: 2\r\n\r\nab{_LAST}",
-        (200,),
+        (400,),
     ),
     ("chunked", f"{_OPEN}{CHUNKED}\r\n1\r\na\r\n0\r\n\r\n{_LAST}", (200,)),
     ("chunk extension", f"{_OPEN}{CHUNKED}\r\n1;a=b\r\na\r\n0\r\n\r\n{_LAST}", (200,)),
