@@ -20,14 +20,13 @@ from gateway.httpsig import (
     RequestSignature,
     SignedRequest,
     parse_request_signature,
+    required_components,
     signature_base,
     verify_content_digest,
 )
 from gateway.model.agency import Agency, AgencyKey
 from gateway.ports import Caller, Examined
 
-#: Components that the profile asks for; only further ones bear names of the caller's choice.
-_PROFILE_COUNT: Final = 6
 #: Digits of an ID number, also when parted.
 _LONG_NUMBER: Final = re.compile(r"(?:[0-9][-_.]{0,2}){15}")
 
@@ -81,13 +80,17 @@ def _refuse_number(signature: RequestSignature) -> None:
     """Keep ID numbers out of the record, which repeats the signature's parameters in clear.
 
     A nonce made of the number and a counter is a habit of clients. It is refused before anybody is
-    identified, so nothing of it is recorded. No random nonce has so many digits in a row.
+    identified, so nothing of it is recorded. No random nonce has so many digits in a row. Beyond
+    what the profile asks for, components bear names of the caller's choice.
     """
-    extra = len(signature.components) > _PROFILE_COUNT
-    if _LONG_NUMBER.search(signature.nonce) or (extra and _LONG_NUMBER.search(signature.listed)):
+    if _LONG_NUMBER.search(signature.nonce):
         raise RequestError(
-            "SIGNATURE_MALFORMED",
-            "a parameter holds a number of 15 digits or more: use a random nonce",
+            "SIGNATURE_MALFORMED", "the nonce holds 15 digits or more in a row: use a random one"
+        )
+    is_extra = len(signature.components) > len(required_components(signature.request))
+    if is_extra and _LONG_NUMBER.search(signature.listed):
+        raise RequestError(
+            "SIGNATURE_MALFORMED", "a covered component is named by 15 digits or more in a row"
         )
 
 

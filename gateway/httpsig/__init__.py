@@ -14,6 +14,7 @@ from gateway.httpsig.request import (
     TAG,
     parse_request_signature,
     request_signature_headers,
+    required_components,
     signature_base,
 )
 from gateway.httpsig.response import (
@@ -36,6 +37,7 @@ __all__ = [
     "kept_request",
     "parse_request_signature",
     "request_signature_headers",
+    "required_components",
     "response_signature_base",
     "response_signature_headers",
     "response_signature_values",

@@ -64,6 +64,11 @@ def parse_request_signature(request: SignedRequest) -> RequestSignature:
     return _parse_usual(request) or _parse_any(request)
 
 
+def required_components(request: SignedRequest) -> tuple[str, ...]:
+    """What the profile has a signature cover (rule 1), as it is listed."""
+    return _TARGET_AND_CONTENT if request.has_body else TARGET
+
+
 def signature_base(signature: RequestSignature) -> bytes:
     """Return the bytes that the signature is over (RFC 9421 §2.5)."""
     return format_base(signature.listed, signature.values, signature.member)
@@ -87,7 +92,7 @@ def request_signature_headers(
     Raises:
         RequestError: COMPONENT_MISSING or SIGNATURE_MALFORMED; the request cannot be signed.
     """
-    covered = _required(request)
+    covered = required_components(request)
     listed = f"({' '.join(covered)})"
     member = (
         f"{listed};created={created};nonce={sfv.format_string(nonce)}"
@@ -119,7 +124,7 @@ def _parse_usual(request: SignedRequest) -> RequestSignature | None:
     value = _only_bytes(label, values[0])
     if value is None:
         return None
-    components = _plan(listed, _required(request))
+    components = _plan(listed, required_components(request))
     return RequestSignature(
         label=label,
         listed=listed,
@@ -149,7 +154,7 @@ def _only_bytes(label: str, text: str) -> bytes | None:
 
 def _parse_any(request: SignedRequest) -> RequestSignature:
     tagged = parse_tagged(request.lines, TAG, allowed=_PARAMETERS)
-    components = _plan(tagged.listed, _required(request))
+    components = _plan(tagged.listed, required_components(request))
     if f'"signature-input";key="{tagged.label}"' in tagged.listed:
         # The response covers it anyway, and may not name it twice.
         raise RequestError("SIGNATURE_MALFORMED", "the signature covers its own parameters")
@@ -181,10 +186,6 @@ def _parse_any(request: SignedRequest) -> RequestSignature:
         value=tagged.value,
         request=request,
     )
-
-
-def _required(request: SignedRequest) -> tuple[str, ...]:
-    return _TARGET_AND_CONTENT if request.has_body else TARGET
 
 
 # The lists that clients sign are few: each is parsed and checked against the profile once.

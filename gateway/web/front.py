@@ -16,6 +16,7 @@ from gateway.errors import RequestError
 from gateway.web.docspage import render_page
 from gateway.web.edge import check_framing
 from gateway.web.log_pages import LOG_FOLDER, RECEIPTS_FOLDER, LogPages
+from gateway.web.lookups import PATH as LOOKUPS
 from gateway.web.lookups import Send
 from gateway.web.metrics import LookupMetrics, exposition
 from gateway.web.openapi import document, encode_document
@@ -101,7 +102,7 @@ class Front:
         self._let_go: Final = let_go
         later = self._later
         self._routes: Final[dict[str, tuple[str, Handler]]] = {
-            "/v1/lookups": ("POST", lookups),
+            LOOKUPS: ("POST", lookups),
             "/healthz": ("GET", later(self._healthz)),
             "/readyz": ("GET", later(self._readyz)),
             "/metrics": ("GET", later(self._metrics_page)),

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from gateway.errors import AuditError
+from gateway.errors import AuditError, RequestError
 from gateway.exchange.reply import Refused, Reply, problem_reply
 from gateway.httpsig import RequestSignature
 from gateway.ports import Caller, Examined, Pressure
@@ -35,6 +35,8 @@ from gateway.web.respond import Answer, Draft, Responder
 #: Turned away in one turn: as many times as many as may be answered, and at least so many.
 _REFUSAL_TIMES: Final = 2
 _REFUSAL_COUNT: Final = 32
+
+PATH: Final = "/v1/lookups"
 
 Send = Callable[[Answer], None]
 Examine = Callable[..., Examined]
@@ -89,6 +91,8 @@ class LookupDesk:
         if not self._pressure.admits(request.peer.agency):
             self._turned_away.append((request_id, send))
             return
+        if request.target != PATH:
+            raise RequestError("PATH_UNKNOWN", "no query follows")
         check_json(request)
         signed = signed_view(request, default_port=self._default_port)
         peer = request.peer

@@ -37,6 +37,7 @@ def signed(
     created: int = NOW_S,
     authority: str = "gateway.example",
     nonce: str = "n" * 24,
+    has_body: bool = True,
     change: Callable[[dict[str, tuple[str, ...]]], Any] = lambda _lines: None,
 ) -> SignedRequest:
     lines: dict[str, tuple[str, ...]] = {
@@ -44,12 +45,12 @@ def signed(
         "content-digest": (content_digest(body),),
     }
     request = SignedRequest(
-        method="POST",
+        method="POST" if has_body else "GET",
         authority=authority,
         path="/v1/lookups",
         query="?",
         lines=lambda name: lines.get(name, ()),
-        has_body=True,
+        has_body=has_body,
     )
     signer = load_signer(private, keyid)
     added = request_signature_headers(request, signer=signer, created=created, nonce=nonce)
@@ -104,6 +105,25 @@ def test_each_failed_check_has_its_own_refusal_in_the_published_order() -> None:
 def test_a_nonce_made_of_a_number_is_refused_before_it_could_be_recorded(nonce: str) -> None:
     with pytest.raises(RequestError, match="15 digits") as caught:
         door().identify(signed(nonce=nonce), BODY, "")
+    assert caught.value.code == "SIGNATURE_MALFORMED"
+    assert "140302" not in str(caught.value)
+
+
+@pytest.mark.parametrize("has_body", [True, False])
+@pytest.mark.parametrize(
+    "component", ['"x-140302190001010017"', '"x-a";key="a14030219000101-0017"']
+)
+def test_a_component_that_is_named_by_a_number_is_refused_before_it_could_be_recorded(
+    component: str, *, has_body: bool
+) -> None:
+    def cover(lines: dict[str, tuple[str, ...]]) -> None:
+        lines["x-140302190001010017"] = ("1",)
+        lines["x-a"] = ("a14030219000101-0017=1",)
+        [line] = lines["signature-input"]
+        lines["signature-input"] = (line.replace(")", f" {component})", 1),)
+
+    with pytest.raises(RequestError, match=r"component.*15 digits") as caught:
+        door().identify(signed(has_body=has_body, change=cover), BODY, "")
     assert caught.value.code == "SIGNATURE_MALFORMED"
     assert "140302" not in str(caught.value)
 

@@ -173,8 +173,12 @@ async def test_a_path_is_found_with_and_without_a_query(door: Door, target: str)
     assert (await door.ask("GET", target)).status == 200
 
 
-async def test_a_lookup_with_a_query_goes_to_the_same_room(door: Door) -> None:
-    assert (await door.ask("POST", "/v1/lookups?a", body=BODY)).document["outcome"] == "found"
+@pytest.mark.parametrize("query", ["?", "?number=140302190001010017"])
+async def test_no_query_follows_a_lookup(door: Door, query: str) -> None:
+    heard = await door.ask("POST", f"/v1/lookups{query}", body=BODY)
+    assert (heard.status, heard.document["code"]) == (404, "PATH_UNKNOWN")
+    assert "no query follows" in heard.document["detail"]
+    assert door.examined == 0
 
 
 @pytest.mark.parametrize("target", ["/log/tile/0/000", "/v1/receipts/7"])
