@@ -18,6 +18,7 @@ from gateway.model.agency_file import format_agency
 from gateway.model.toml_text import format_tables
 from gateway.reload import LiveSite
 from tests.unit.catalog.stock import make_item
+from tests.unit.exchange.rooms import GRANT, IDENTITY
 
 CONFIG = GatewayConfig(SiteSection("n", "https://g.example", "g.example/log"))
 
@@ -41,9 +42,13 @@ def write(tmp_path: Path) -> Callable[[Agency], Path]:
 
 @pytest.fixture
 def live(tmp_path: Path) -> LiveSite:
+    return live_of(Site(tmp_path, CONFIG, (), (), (), ()))
+
+
+def live_of(site: Site) -> LiveSite:
     return LiveSite(
-        Site(tmp_path, CONFIG, (), (), (), ()),
-        certificates={},
+        site,
+        certificates={IDENTITY.name: IDENTITY},
         open_door=lambda agencies, records_of: Admission(
             agencies,
             authorities=("g",),
@@ -56,6 +61,13 @@ def live(tmp_path: Path) -> LiveSite:
 
 def knows(live: LiveSite, keyid: str) -> bool:
     """Whether the door knows the key; what it says of the signature does not matter here."""
+    code = refusal(live, keyid)
+    assert code in {"KEY_UNKNOWN", "KEY_INACTIVE", "DIGEST_MISMATCH"}
+    return code == "DIGEST_MISMATCH"
+
+
+def refusal(live: LiveSite, keyid: str) -> str:
+    """Why the door refuses a request that names this key, and is not signed by it."""
     member = (
         'a=("@method" "@authority" "@path" "@query" "content-type" "content-digest")'
         f';created=0;nonce="{"n" * 24}";keyid="{keyid}";tag="yizheng-v1"'
@@ -76,8 +88,7 @@ def knows(live: LiveSite, keyid: str) -> bool:
     )
     with pytest.raises(RequestError) as caught:
         live.identify(request, b"", "")
-    assert caught.value.code in {"KEY_UNKNOWN", "KEY_INACTIVE", "DIGEST_MISMATCH"}
-    return caught.value.code == "DIGEST_MISMATCH"
+    return caught.value.code
 
 
 async def test_files_that_come_change_and_go_are_taken(
@@ -95,6 +106,22 @@ async def test_files_that_come_change_and_go_are_taken(
     file.unlink()
     await live.refresh()
     assert (knows(live, "k2"), live.state) == (False, "ok")
+
+
+async def test_a_file_that_goes_stops_no_agency_that_a_grant_names_to_disable_it_does(
+    tmp_path: Path, write: Callable[[Agency], Path]
+) -> None:
+    named = agency("a", "k1")
+    file = write(named)
+    grant = msgspec.structs.replace(GRANT, agency="a", items=())
+    live = live_of(Site(tmp_path, CONFIG, (named,), (), (grant,), ()))
+    await live.refresh()
+    file.unlink()
+    await live.refresh()
+    assert (knows(live, "k1"), live.state) == (True, "stale")
+    write(msgspec.structs.replace(named, active=False))
+    await live.refresh()
+    assert (refusal(live, "k1"), live.state) == ("AGENCY_INACTIVE", "ok")
 
 
 async def test_a_broken_file_keeps_its_last_good_one_and_no_other_back(
