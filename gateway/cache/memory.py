@@ -30,7 +30,7 @@ from gateway.cache.forgotten import Forgotten
 from gateway.cache.key import TAG_BYTES, cache_key, holder_tag
 from gateway.cache.singleflight import SingleFlight
 from gateway.crypto.digest import KeyedHash
-from gateway.model.answer import Absent, Sealed
+from gateway.model.answer import MAX_LOAD_S, Absent, Sealed
 from gateway.model.certificate import CertificateType, Value
 from gateway.model.forget import CacheState, Forget
 from gateway.model.holder import Holder
@@ -38,8 +38,6 @@ from gateway.ports import Cached, Forgetful, Obtained, ResultCache
 
 #: Seconds: a record that was just made must soon be found (DESIGN §8).
 MAX_ABSENT_TTL_S: Final = 60
-#: Seconds beyond which no load lasts: the longest `lookup.deadline_s`.
-MAX_LOAD_S: Final = 300
 #: Seconds for which equal questions share a call while this process may not hear of changes. No
 #: longer than who changes something waits for those who do not hear (`gateway.cache.shared`).
 BLIND_FLIGHT_S: Final = 1.0

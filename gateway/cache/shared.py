@@ -28,7 +28,7 @@ import msgspec
 import structlog
 
 from gateway.cache.changes import TRUST_S, id_of, newest, order_of, tell, telling
-from gateway.cache.memory import BLIND_FLIGHT_S, MAX_ABSENT_TTL_S, MAX_LOAD_S, MemoryCache
+from gateway.cache.memory import BLIND_FLIGHT_S, MAX_ABSENT_TTL_S, MemoryCache
 from gateway.cache.singleflight import SingleFlight
 from gateway.cache.store import LATE_S, Command, Replies, Store
 from gateway.cache.stored import MARK_BYTES, Names, StoredAnswer, format_answer, parse_answer
@@ -36,7 +36,7 @@ from gateway.crypto.random import random_piece
 from gateway.crypto.sdjwt import present_sd_jwt
 from gateway.crypto.shared import SharedCipher
 from gateway.errors import StoreError
-from gateway.model.answer import Absent, Sealed
+from gateway.model.answer import MAX_LOAD_S, Absent, Sealed
 from gateway.model.certificate import CertificateType
 from gateway.model.forget import CacheState, Forget
 from gateway.ports import Cached, Obtained

@@ -5,7 +5,9 @@
 2. A department that compares by itself is asked each time: what it said is neither kept nor
    replaced by what is kept. Where it leaves a verification to us, its record is compared.
 3. When it is unavailable or late, an older answer takes its place if the certificate type allows.
-4. In an emergency the department's rung decides first (`gateway.model.rung`): an older answer takes
+4. Who asks the same while it is asked shares the answer, and waits for it as long as he may: the
+   call outlasts whoever began it. It ends by the adapter's own limit, or when nobody waits.
+5. In an emergency the department's rung decides first (`gateway.model.rung`): an older answer takes
    its place before it is asked, or nobody asks it. What is refused then is *unavailable* on record,
    by the gateway and not by the department.
 """
@@ -21,7 +23,7 @@ from gateway.exchange.access import Access
 from gateway.exchange.answer import Compared, make_answer
 from gateway.exchange.known import Known
 from gateway.exchange.reply import Refused
-from gateway.model.answer import Absent, Found, NotFound, Sealed, Verified
+from gateway.model.answer import MAX_LOAD_S, Absent, Found, NotFound, Sealed, Verified
 from gateway.model.asked import claims_of, keys_of
 from gateway.model.instant import format_time_s, format_unix_s
 from gateway.model.lookup import LookupAnswer, Operation
@@ -132,7 +134,8 @@ class Source:
                 return None
 
     async def _look_up(self, access: Access, known: Known, deadline: Deadline) -> Cached:
-        match await self._departments.lookup(_query(access, known), deadline):
+        limit = deadline if known.key is None else Deadline.after(MAX_LOAD_S)  # rule 4
+        match await self._departments.lookup(_query(access, known), limit):
             case Found() as found:
                 return self._sealer.seal(known.certificate, known.adapter, found)
             case NotFound(as_of):

@@ -3,12 +3,17 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from gateway.model.certificate import Value
 from gateway.model.discreet import Discreet
 from gateway.model.lookup import ClaimResult
+
+#: Seconds beyond which a department is asked for no answer: the longest `lookup.deadline_s`. So
+#: long caches remember what has changed.
+MAX_LOAD_S: Final = 300
 
 
 class Found(Discreet, msgspec.Struct, frozen=True):

@@ -12,7 +12,8 @@ Rules:
 
 1. It opens on a share of failures in a rolling window, or at once on calls in a row without an
    answer. A call that is out for `hang_s` counts as one before it ends, so that a department that
-   hangs is noticed after `hang_s` and not after its timeout.
+   hangs is noticed after `hang_s` and not after its timeout. So do calls that their callers left
+   sooner, once they have waited `hang_s` in all and nothing was answered in between.
 2. Only *not reached* and *no answer* are failures. A department that answers nonsense about one
    record, or refuses our sign-in, does answer; and one caller's odd record must not shut out all.
 3. While it is not closed, at most one probe leaves in `probe_interval_s`: a ping, or, once a ping
@@ -33,7 +34,7 @@ from gateway.registry.window import Window
 
 State = Literal["closed", "open", "half_open"]
 #: How one call ended: the department answered; it could not be reached; no answer in time; the
-#: caller left, which says nothing about the department.
+#: caller left, which says nothing about the department by itself.
 Ending = Literal["answered", "away", "timeout", "left"]
 
 #: Seconds after which a department whose pings fail is tried with a real lookup.
@@ -86,6 +87,7 @@ class Breaker:
         self._window: Final = Window(settings.window_s)
         self._out: Final[dict[Call, None]] = {}  # in the order in which they began
         self._unanswered_count = 0
+        self._left_s = 0.0  # waited by who left since the last answer, as far as it was not counted
         self._answered_at_s = -math.inf
         self._probe: Call | None = None
         self._probe_at_s = -math.inf
@@ -128,13 +130,14 @@ class Breaker:
         del self._out[call]
         if call is self._probe:
             self._probe = None
-        if ending == "left" and now_s - call.began_at_s >= self._settings.hang_s:
-            ending = "timeout"  # nobody waits that long for a department that answers
         if ending == "left":
-            return
+            self._left_s += now_s - call.began_at_s
+            if self._left_s < self._settings.hang_s:
+                return
+            ending, self._left_s = "timeout", 0.0  # nobody waits that long for one that answers
         if ending == "answered":
             self._answered_at_s = now_s
-            self._unanswered_count = 0
+            self._unanswered_count, self._left_s = 0, 0.0
             self._window.count(now_s, is_failure=False)
             if self.state != "closed":
                 self._window.clear()

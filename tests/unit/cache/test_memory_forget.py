@@ -5,9 +5,9 @@ import asyncio
 
 import pytest
 
-from gateway.cache.memory import MAX_LOAD_S, MemoryCache
+from gateway.cache.memory import MemoryCache
 from gateway.errors import Text
-from gateway.model.answer import Absent, Sealed
+from gateway.model.answer import MAX_LOAD_S, Absent, Sealed
 from gateway.model.certificate import CertificateType
 from gateway.model.forget import Forget
 from gateway.model.holder import Holder

@@ -148,6 +148,29 @@ def test_a_caller_that_leaves_says_nothing_unless_it_waited_long() -> None:
     assert room.state == "open"
 
 
+def left_after(room: Room, seconds: float) -> None:
+    call = room.breaker.begin()
+    room.now_s += seconds
+    room.breaker.end(call, "left")
+
+
+def test_callers_who_leave_sooner_count_by_what_they_have_waited_in_all() -> None:
+    room = Room()
+    for _ in range(5):
+        left_after(room, 1.0)
+    assert room.state == "closed"  # two calls without an answer, and a half
+    left_after(room, 1.0)
+    assert (room.state, room.breaker.reason) == ("open", "PROVIDER_TIMEOUT")
+
+
+def test_an_answer_between_them_takes_back_what_they_have_waited() -> None:
+    room = Room()
+    for _ in range(20):
+        left_after(room, 1.9)
+        room.call("answered")
+    assert room.state == "closed"
+
+
 def test_while_it_is_open_everybody_is_refused_at_once() -> None:
     room = opened()
     error = room.refusal()
