@@ -230,6 +230,7 @@ class Supervisor:
                 lived_s=round(lived_s, 3),
                 restart_in_s=round(delay_s, 3),
             )
+            self._write_state()  # until it is back: its pid may be anybody's by then
 
     def _failed_start(self, began_s: float) -> int | None:
         """Before the first readiness a failure is the operator's to mend, not ours to repeat."""

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -173,6 +174,16 @@ async def test_a_killed_worker_is_replaced(fragile: World) -> None:
     after = fragile.pids()
     assert is_alive(after["worker-1"])
     assert {**after, "worker-1": 0} == {**before, "worker-1": 0}
+
+
+async def test_who_has_ended_is_not_named_until_it_is_back(fragile: World) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        # Killed before it serves, it is started again ever later.
+        while (pid := fragile.pids().get("worker-1")) is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            await asyncio.sleep(0.01)
+    await until(lambda: "worker-1" in fragile.pids())
 
 
 async def test_without_a_sequencer_nothing_is_answered_until_it_is_back(fragile: World) -> None:
