@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+from fixtures.ports import take_port
 from gateway.audit.log import Log
 from gateway.audit.notary import serve_notary
 from gateway.audit.notary_plan import load_plan
@@ -36,8 +37,8 @@ class Witnesses:
         if name not in self.vkeys:
             self.vkeys[name] = make_witness(self.folder / name, f"witness.example/{name}")
             State(self.folder / name).add_log(KEY)
-        sock = socket.create_server(("127.0.0.1", self._ports.get(name, 0)))
-        self._ports[name] = sock.getsockname()[1]
+            self._ports[name] = take_port()
+        sock = socket.create_server(("127.0.0.1", self._ports[name]))
         quit_event, ready = asyncio.Event(), asyncio.Event()
         state = State(self.folder / name)
         witness = Witness(load_signer(self.folder / name), state, time.time)

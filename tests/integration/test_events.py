@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from fixtures.ports import take_port
 from fixtures.world import World
 from gateway.audit.store.reader import LogReader
 from gateway.audit.verify import verify_log
@@ -48,15 +49,9 @@ max_pause_s = 0.3
 LIMIT_S = 60.0
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def port() -> int:
-    return free_port()
+    return take_port()
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +208,7 @@ async def test_clause_4_8_nothing_is_lost_when_the_clerk_is_killed_again_and_aga
 async def kill_clerk(world: World, but: int) -> int:
     """Kill the clerk that runs after that one; returns its process id."""
     async with asyncio.timeout(LIMIT_S):
-        while (pid := world.pids().get("clerk", but)) == but:
+        while (pid := world.pids().get("clerk", but)) == but:  # noqa: ASYNC110 - another process does
             await asyncio.sleep(0.02)
     os.kill(pid, signal.SIGKILL)
     return pid
