@@ -110,7 +110,7 @@ def grow(folder: Path, numbers: Sequence[int]) -> None:
         Log(store, SIGNER).append([entry_bytes(n, at_s=time.time()) for n in numbers])
 
 
-async def until(is_so: Callable[[], bool], limit_s: float = 10) -> None:
+async def until(is_so: Callable[[], bool], limit_s: float = 60) -> None:
     """Wait for something that another task or process brings about."""
     async with asyncio.timeout(limit_s):
         while not is_so():  # noqa: ASYNC110 - others bring it about, in files
