@@ -186,6 +186,24 @@ async def test_who_has_ended_is_not_named_until_it_is_back(fragile: World) -> No
     await until(lambda: "worker-1" in fragile.pids())
 
 
+async def test_a_state_file_that_cannot_be_written_ends_nothing(fragile: World) -> None:
+    before = fragile.pids()
+    log = fragile.gateway.log.read_text
+    blocked = fragile.site / "var/processes.new"
+    blocked.mkdir()  # which stops root as well
+    try:
+        os.kill(before["worker-1"], signal.SIGKILL)
+        await until(lambda: log().count("processes.json cannot be written") >= 2)  # left, and back
+        assert fragile.pids() == before
+    finally:
+        blocked.rmdir()
+    os.kill(before["worker-2"], signal.SIGKILL)
+    names = ("worker-1", "worker-2")
+    await until(lambda: all(fragile.pids().get(n) not in {None, before[n]} for n in names))
+    for _ in range(8):
+        assert_recorded(fragile, await ask(fragile))
+
+
 async def test_without_a_sequencer_nothing_is_answered_until_it_is_back(fragile: World) -> None:
     before = fragile.pids()["sequencer"]
     size = len(log_entries(fragile))
