@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,7 +27,6 @@ from fixtures.world import CITIZENS_FILE, Process, World
 from gateway.client import Refused, SignedAnswer
 from gateway.crypto.digest import sha256
 from gateway.errors import GatewayError
-from tests.integration.conftest import FRAGILE_DEADLINE_S
 from tests.integration.wire import log_entries, lookup_body, send, sign
 
 LIMIT_S = 60.0
@@ -176,6 +176,34 @@ async def test_a_killed_worker_is_replaced(fragile: World) -> None:
     assert {**after, "worker-1": 0} == {**before, "worker-1": 0}
 
 
+async def test_who_has_ended_is_not_named_until_it_is_back(fragile: World) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        # Killed before it serves, it is started again ever later.
+        while (pid := fragile.pids().get("worker-1")) is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            await asyncio.sleep(0.01)
+    await until(lambda: "worker-1" in fragile.pids())
+
+
+async def test_a_state_file_that_cannot_be_written_ends_nothing(fragile: World) -> None:
+    before = fragile.pids()
+    log = fragile.gateway.log.read_text
+    blocked = fragile.site / "var/processes.new"
+    blocked.mkdir()  # which stops root as well
+    try:
+        os.kill(before["worker-1"], signal.SIGKILL)
+        await until(lambda: log().count("processes.json cannot be written") >= 2)  # left, and back
+        assert fragile.pids() == before
+    finally:
+        blocked.rmdir()
+    os.kill(before["worker-2"], signal.SIGKILL)
+    names = ("worker-1", "worker-2")
+    await until(lambda: all(fragile.pids().get(n) not in {None, before[n]} for n in names))
+    for _ in range(8):
+        assert_recorded(fragile, await ask(fragile))
+
+
 async def test_without_a_sequencer_nothing_is_answered_until_it_is_back(fragile: World) -> None:
     before = fragile.pids()["sequencer"]
     size = len(log_entries(fragile))
@@ -193,11 +221,9 @@ async def test_a_sequencer_that_hangs_is_waited_for_until_the_deadline(fragile: 
     pid = fragile.pids()["sequencer"]
     size = len(log_entries(fragile))
     os.kill(pid, signal.SIGSTOP)
-    began_s = time.monotonic()
     try:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(Refused) as caught:  # the deadline's: a client that gives up tells it
             await ask(fragile)
-        took_s = time.monotonic() - began_s
         assert len(log_entries(fragile)) == size
         assert (await get(fragile, "/healthz"))[0] == 200
         status, page = await get(fragile, "/readyz")
@@ -206,7 +232,6 @@ async def test_a_sequencer_that_hangs_is_waited_for_until_the_deadline(fragile: 
         os.kill(pid, signal.SIGCONT)
     assert (caught.value.problem.status, caught.value.code) == (503, "AUDIT_UNAVAILABLE")
     assert (caught.value.is_signed, caught.value.receipt) == (True, None)
-    assert took_s < FRAGILE_DEADLINE_S + 1
     signed, _ = await ask_until_answered(fragile)
     assert_recorded(fragile, signed)
 

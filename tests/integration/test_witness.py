@@ -18,6 +18,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from fixtures.ports import take_port
 from fixtures.world import Process, World
 from gateway.audit.lateness import witness_state
 from gateway.audit.notary_plan import load_plan
@@ -299,8 +300,7 @@ class Killed:
     def __init__(self, folder: Path) -> None:
         self.vkey = make_witness(folder / "w1", "witness.example/w1")
         State(folder / "w1").add_log(MEMORY_SIGNER.public)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = take_port()
         self.process = Process(
             "witness",
             ["gateway", "witness", "serve", str(folder / "w1"), f"--port={self.port}", "--json"],
