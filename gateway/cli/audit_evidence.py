@@ -3,13 +3,13 @@
 
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from gateway.cli.auditor import AsOption, AuditorKeyOption, ReasonOption, open_desk
 from gateway.cli.config import SiteOption
-from gateway.cli.output import JsonOption, print_json, print_table, read_named
+from gateway.cli.output import JsonOption, print_facts, read_named
 
 if TYPE_CHECKING:
     from gateway.audit.desk import Desk
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from gateway.config import Site
     from gateway.crypto.identity import EpochCipher
     from gateway.model.agency import AgencyKey
+
+_NO_REQUEST: Final = (
+    "Without --request the case does not prove that the agency signed the request: it is neither\n"
+    "proved nor disproved.\n"
+    "未附 --request：用证单位是否签署该请求，在本证据包中既未证明，也未否定。"
+)
 
 
 def evidence(
@@ -28,14 +34,14 @@ def evidence(
     key: AuditorKeyOption,
     reason: ReasonOption,
     request: Annotated[
-        Path | None, typer.Option(help="The request as the agency kept it: raw HTTP, or curl.")
+        Path | None,
+        typer.Option(
+            help="The request as the agency kept it: raw HTTP, or curl. Without it the case does "
+            "not prove that the agency signed it."
+        ),
     ] = None,
     response: Annotated[
         Path | None, typer.Option(help="The answer as the agency kept it: raw HTTP.")
-    ] = None,
-    authority: Annotated[
-        list[str] | None,
-        typer.Option(help="Host that the agency asked, where neither site nor request tells."),
     ] = None,
     site: SiteOption = Path(),
     as_json: JsonOption = False,
@@ -50,7 +56,7 @@ def evidence(
     from gateway.errors import SetupError
 
     loaded = load_site(site)
-    messages = _messages(loaded, request, response, authority or [])
+    messages = _messages(request, response)
     desk = open_desk(loaded, auditor, key)
     desk.allow("evidence")
     if output.exists():
@@ -59,11 +65,14 @@ def evidence(
         )
     facts, case = _make_case(loaded, desk, access, reason, messages)
     _write(output, case)
-    facts |= {"file": str(output), "bytes": len(case)}
-    if as_json:
-        print_json(facts)
-    else:
-        print_table("The case 证据包", ["what", "value"], facts.items())
+    facts |= {
+        "file": str(output),
+        "bytes": len(case),
+        "agency_signature": messages.agency_signature,
+    }
+    print_facts("The case 证据包", facts, as_json=as_json)
+    if messages.request is None and not as_json:
+        typer.echo(_NO_REQUEST)
 
 
 def _make_case(
@@ -104,9 +113,7 @@ def _write(output: Path, case: bytes) -> None:
         ) from None
 
 
-def _messages(
-    site: "Site", request: Path | None, response: Path | None, authorities: list[str]
-) -> "Messages":
+def _messages(request: Path | None, response: Path | None) -> "Messages":
     from gateway.audit.evidence.case import Messages
     from gateway.audit.evidence.messages import parse_response
     from gateway.explain.capture import parse_capture
@@ -124,7 +131,6 @@ def _messages(
         response=None
         if response is None
         else parse_response(read_named(response, "the response"), name=str(response)),
-        authorities=(*authorities, *site.config.http.authorities),
     )
 
 

@@ -7,6 +7,7 @@ every one.
 """
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -65,7 +66,7 @@ def ask(world: World, folder: Path, number: str, **changes: Any) -> Access:
 def make(
     world: World, output: Path, access: str, *options: str | Path, by: str = "auditor-a"
 ) -> None:
-    arguments = ["audit", "evidence", access, "--output", output, *options, "--json"]
+    arguments = ["audit", "evidence", access, "--output", output, *options]
     app(
         [*map(str, arguments), "--site", str(world.site), *world.auditing(by, REASON)],
         standalone_mode=False,
@@ -111,10 +112,8 @@ def case(world: World, access: Access, tmp_path_factory: pytest.TempPathFactory)
 def test_everything_about_an_access_is_proved(case: Path) -> None:
     verdict = verify(case)
     assert verdict.code == 0, verdict.text
-    assert {name for name, word in verdict.claims.items() if word == "-"} == {
-        "witnesses",
-        "timestamp",
-    }
+    absent = {name for name, word in verdict.claims.items() if word == "-"}
+    assert absent == {"witnesses", "timestamp"}
     assert set(verdict.claims.values()) == {"holds", "-"}
 
 
@@ -160,15 +159,66 @@ def test_people_can_read_what_it_is_about(case: Path, access: Access) -> None:
         assert text.count("- [x]") == 6
 
 
-def test_without_messages_the_agencys_signature_is_proved_from_the_log(
+def test_without_the_request_nothing_is_given_out_that_numbers_could_be_tried_on(
     world: World, access: Access, tmp_path: Path
 ) -> None:
+    """One auditor, whom nobody approved: two persons are needed to see a number."""
     output = tmp_path / "case.zip"
-    make(world, output, access.request_id, "--authority", access.authority)
+    make(world, output, access.request_id)
+    files = verify_case.read_archive(output.read_bytes())
+    assert not files.keys() & {"request.key", "request.base", "request.http"}
+    digest = verify_case.sha256(access.request.read_bytes().partition(b"\r\n\r\n")[2])
+    assert not [name for name, content in files.items() if digest.hex().encode() in content]
+
+
+def test_without_the_request_the_case_holds_and_says_that_this_is_not_proved(
+    world: World, access: Access, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "case.zip"
+    make(world, tmp_path / "other.zip", access.request_id)
+    assert "既未证明，也未否定" in capsys.readouterr().out
+    make(world, output, access.request_id, "--json")
+    assert msgspec.json.decode(capsys.readouterr().out)["agency_signature"] == "request_not_given"
     verdict = verify(output)
     assert verdict.code == 0, verdict.text
-    assert verdict.claims["request"] == "holds"
-    assert verdict.claims["answer"] == verdict.claims["seal"] == "-"
+    absent = {name for name, word in verdict.claims.items() if word == "-"}
+    assert absent == {"request", "answer", "seal", "witnesses", "timestamp"}
+    assert verdict.text.count("neither proved nor disproved") == 5
+    assert verdict.text.count("既未证明，也未否定") == 5
+    files = verify_case.read_archive(output.read_bytes())
+    assert msgspec.json.decode(files["manifest.json"])["agency_signature"] == "request_not_given"
+    assert "neither proved nor disproved" in files["summary.en.md"].decode()
+    assert "既未证明，也未否定" in files["summary.zh.md"].decode()
+
+
+def test_with_the_request_the_case_says_that_the_signature_is_proved(case: Path) -> None:
+    files = verify_case.read_archive(case.read_bytes())
+    assert msgspec.json.decode(files["manifest.json"])["agency_signature"] == "proved"
+    assert "request.key" in files
+    assert "neither proved nor disproved" not in files["summary.en.md"].decode()
+
+
+def test_a_request_that_was_guessed_is_refused_in_the_same_words_right_or_wrong(
+    world: World, access: Access, tmp_path: Path
+) -> None:
+    """What is refused must not tell whether the digest in the log fits: it would be an oracle."""
+    kept = access.request.read_bytes()
+    head, _, body = kept.partition(b"\r\n\r\n")
+    head = re.sub(rb"(?m)^(Signature: [^:]*:)[^:]*", rb"\1" + b"A" * 86 + b"==", head)
+    number, other = (world.citizen_with_account(n).id_number.encode() for n in (40, 41))
+    guess, output = tmp_path / "guess.http", tmp_path / "case.zip"
+    for guessed in (body, body.replace(number, other)):
+        guess.write_bytes(head + b"\r\n\r\n" + guessed)
+        with pytest.raises(TrustError, match="request is not that of this entry"):
+            make(world, output, access.request_id, "--request", guess)
+    assert not output.exists()
+
+
+def test_a_case_of_before_that_has_the_key_and_no_request_still_verifies(case: Path) -> None:
+    files = verify_case.read_archive(case.read_bytes())
+    del files["request.http"]
+    results = verify_case.verify(format_archive(files), {})
+    assert dict(zip(verify_case.CLAIMS, results, strict=False))["request"][0] == "holds"
 
 
 def test_without_messages_nothing_of_the_holder_stands_in_it(
@@ -234,17 +284,6 @@ def test_each_access_of_a_call_for_all_materials_is_proved_by_its_one_answer(
         verdict = verify(output)
         assert verdict.code == 0, verdict.text
         assert {verdict.claims[name] for name in ("request", "answer", "seal")} == {"holds"}
-
-
-def test_without_the_messages_the_signature_over_the_call_is_proved_from_the_log(
-    world: World, call: tuple[Access, list[int]], tmp_path: Path
-) -> None:
-    access, indices = call
-    output = tmp_path / "case.zip"
-    make(world, output, str(indices[0]), "--authority", access.authority)
-    verdict = verify(output)
-    assert verdict.code == 0, verdict.text
-    assert verdict.claims["request"] == "holds"
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,18 @@
 Rules:
 
 1. What is put in was verified first; messages that are not those of the entry are refused.
-2. Of the epoch's keys only that of this one entry's request goes in (`gateway.crypto.identity`).
+2. Of the epoch's keys only that of this one entry's request goes in (`gateway.crypto.identity`),
+   and only beside that very request. Without it the key would open a digest on which numbers can
+   be tried, and one auditor would see what only two may (ADR 0005).
 3. The manifest names the SHA-256 of every other file and is signed with the auditor's key, so a
    case is somebody's word as a whole, whatever each file proves by itself.
 4. Equal contents make equal bytes.
+5. What a case does not prove it says, so that nobody takes it for proved, or for disproved.
 """
 
 from collections.abc import Callable, Mapping
 from importlib import resources
-from typing import Final, final
+from typing import Final, Literal, final
 
 import msgspec
 
@@ -22,7 +25,6 @@ from gateway.audit.evidence.messages import (
     find_answer,
     format_request,
     format_response,
-    rebuild_request_base,
     response_base,
 )
 from gateway.audit.evidence.vouchers import find_timestamp, find_witnessed
@@ -71,15 +73,15 @@ class Keys(msgspec.Struct, frozen=True):
 
 
 class Messages(msgspec.Struct, frozen=True):
-    """What the caller kept, and what helps where it did not.
-
-    Attributes:
-        authorities: hosts under which the gateway may have been asked.
-    """
+    """What the caller kept."""
 
     request: Capture | None = None
     response: CapturedResponse | None = None
-    authorities: tuple[str, ...] = ()
+
+    @property
+    def agency_signature(self) -> Literal["proved", "request_not_given"]:
+        """What a case that is made with them says of the agency's signature over the request."""
+        return "request_not_given" if self.request is None else "proved"
 
 
 class Located(msgspec.Struct, frozen=True):
@@ -184,6 +186,7 @@ class CaseBuilder:
             "auditor": act.actor,
             "keyid": act.keyid,
             "made_at": act.time,
+            "agency_signature": messages.agency_signature,
             "files": {name: sha256(files[name]).hex() for name in sorted(files)},
         }
         written = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
@@ -222,25 +225,15 @@ class CaseBuilder:
         self, entry: Entry, cipher: EpochCipher | None, messages: Messages
     ) -> dict[str, bytes]:
         files, request, agency = {}, messages.request, self._keys.agency
-        digest = signature = None
-        if cipher is not None:
-            digest, signature = cipher.reveal_request(entry.request, entry.id)
-            files["request.key"] = cipher.request_key(entry.id).hex().encode() + b"\n"
         if agency is not None:
             files["keys/agency.pem"] = agency.public.encode()
-        if request is not None:
-            files["request.http"] = format_request(request)
-            files["request.base"] = _signed_request(entry, request, digest, agency)
-        elif digest is not None and signature is not None and agency is not None:
-            base = rebuild_request_base(
-                entry.request.signature_input,
-                digest,
-                signature,
-                verifier=load_verifier(agency.public, agency.algorithm),
-                authorities=messages.authorities,
-            )
-            if base is not None:
-                files["request.base"] = base
+        if request is None:
+            return files
+        recorded = None if cipher is None else cipher.reveal_request(entry.request, entry.id)
+        files["request.base"] = _signed_request(entry, request, recorded, agency)
+        files["request.http"] = format_request(request)
+        if cipher is not None:
+            files["request.key"] = cipher.request_key(entry.id).hex().encode() + b"\n"
         return files
 
     def _response_files(self, located: Located, messages: Messages) -> dict[str, bytes]:
@@ -280,12 +273,20 @@ class CaseBuilder:
 
 
 def _signed_request(
-    entry: Entry, request: Capture, digest: bytes | None, agency: AgencyKey | None
+    entry: Entry,
+    request: Capture,
+    recorded: tuple[bytes, bytes] | None,
+    agency: AgencyKey | None,
 ) -> bytes:
-    """The base of a captured request, which must be the one that the entry records."""
+    """The base of a captured request, which must be the one that the entry records.
+
+    Args:
+        recorded: digest and signature as the entry holds them; None when its keys were destroyed.
+    """
     signature = parse_request_signature(request.view())
-    is_recorded = signature.member == entry.request.signature_input
-    if not is_recorded or digest not in {None, sha256(request.body)}:
+    # Both at once: a refusal must not tell whether a body fits that somebody merely guessed.
+    sent = sha256(request.body), signature.value
+    if signature.member != entry.request.signature_input or recorded not in {None, sent}:
         raise TrustError("PROOF_INVALID", "the request is not that of this entry")
     if agency is None:
         raise TrustError(

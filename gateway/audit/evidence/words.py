@@ -30,6 +30,9 @@ A timestamp, where there is one, is signed by its own authority:
         -untrusted keys/authority.pem -CAfile keys/authority-roots.pem
 
 Exit code 0: everything in the case holds. 4: something does not; it says what, and in which file.
+`-` before a claim: nothing in the case speaks of it, so it is neither proved nor disproved. A case
+that was made without the agency's request says so of the agency's signature (`agency_signature` in
+`manifest.json`); a case that is made with the request proves it.
 What each file is: docs/how-to/evidence.md of the gateway.
 
 **Personal data.** Whoever has `request.key` can try holders' numbers on the request's digest;
@@ -39,8 +42,10 @@ What each file is: docs/how-to/evidence.md of the gateway.
 
 请先阅读 `summary.zh.md`，然后用上面的命令核验（需要 Python 3.11 与 `cryptography`，不需要网络）。
 `verify_case.py` 应取自可信来源，并将其打印的公钥指纹与各单位公布的指纹比对。退出码 0 表示全部成立，
-4 表示有不成立之处并指明文件。持有 `request.key` 者可对请求摘要试算证件号码；`request.http` 与
-`response.http` 含明文个人信息，请按原始请求的保密要求保管。
+4 表示有不成立之处并指明文件；`-` 表示本证据包未涉及该项，既未证明，也未否定。制作时未附请求的，
+用证单位的签名即属此类（见 `manifest.json` 的 `agency_signature`），附请求重新取证即可证明。
+持有 `request.key` 者可对请求摘要试算证件号码；`request.http` 与 `response.http` 含明文个人信息，
+请按原始请求的保密要求保管。
 """
 
 _NONE: Final = {"en": "–", "zh": "无"}
@@ -92,6 +97,12 @@ _ON_REQUEST: Final = {
     "zh": "\n本次访问依据用证单位的另一请求作出（查齐办件全部材料，或此前签署的常设委托查询），"
     "其签名即该请求的签名。可用 `yizheng audit view {plan}` 查看该请求的记录。\n",
 }
+_NO_REQUEST: Final = {
+    "en": "\nThis case was made without the agency's request. That the agency signed it is here "
+    "neither proved nor disproved; a case made with the request proves it.\n",
+    "zh": "\n制作本证据包时未附用证单位的请求。用证单位是否签署该请求，在此既未证明，也未否定；"
+    "附请求重新取证即可证明。\n",
+}
 _MADE: Final = {
     "en": "\nMade by `{actor}` at {time}: {reason}\n",
     "zh": "\n由 `{actor}` 于 {time} 制作，理由：{reason}\n",
@@ -114,6 +125,8 @@ def summary(
         lines.append(_ON_REQUEST[language].format(plan=entry.plan))
     lines.append(_PROVES[language])
     lines += [f"- [{'x' if row[0] in files else ' '}] {row[1 + column]}" for row in _PARTS]
+    if "request.base" not in files:
+        lines.append(_NO_REQUEST[language])
     lines.append(_MADE[language].format(actor=act.actor, time=act.time, reason=act.reason))
     return "\n".join(lines).encode()
 
