@@ -60,7 +60,7 @@ class Keys(msgspec.Struct, frozen=True):
         seals: PEM of the departments' sealing keys, by key id.
         auditor: of the act.
         witnesses: vkeys, where the log has witnesses.
-        authority: X.509 certificate of the timestamp authority and its roots, PEM.
+        authority: X.509 certificates of the timestamp authority, and their roots, PEM.
     """
 
     log: NoteVerifier
