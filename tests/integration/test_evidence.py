@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -20,78 +19,21 @@ import pytest
 from fixtures.world import World
 from gateway.audit.evidence.archive import format_archive
 from gateway.audit.standalone import verify_case
-from gateway.audit.store.reader import LogReader
 from gateway.cli.main import app
 from gateway.errors import RequestError, TrustError
-from gateway.model.act import Act
-from gateway.model.record import parse_record
-from gateway.web.cases import format_target
-from tests.integration.wire import Answer, Draft, lookup_body, send, sign
+from tests.integration.evidence import (
+    REASON,
+    SCRIPT,
+    Access,
+    acts,
+    ask,
+    ask_for_materials,
+    make,
+    verify,
+)
 
 FLIPS = int(os.environ.get("YIZHENG_MUTATIONS", "200"))
 ALL_FROM = 10_000
-SCRIPT = Path(verify_case.__file__)
-CASE = "YQ-2026-7301"
-REASON = "投诉核查 complaint 2026-31"
-
-
-class Access(msgspec.Struct, frozen=True):
-    """An access and the files that its agency kept."""
-
-    request_id: str
-    request: Path
-    response: Path
-    authority: str
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """What the script said: `holds`, `FAILS` or `-` by claim, and all its words."""
-
-    code: int
-    claims: dict[str, str]
-    text: str
-
-
-def ask(world: World, folder: Path, number: str, **changes: Any) -> Access:
-    body = msgspec.json.encode(lookup_body(world, number, **changes))
-    draft: Draft = sign(world, body)
-    answer: Answer = send(world, draft)
-    folder.mkdir(exist_ok=True)
-    request, response = folder / "request.http", folder / "response.http"
-    request.write_bytes(draft.encode())
-    response.write_bytes(answer.raw)
-    return Access(answer.document["request_id"], request, response, draft.fields["Host"])
-
-
-def make(
-    world: World, output: Path, access: str, *options: str | Path, by: str = "auditor-a"
-) -> None:
-    arguments = ["audit", "evidence", access, "--output", output, *options]
-    app(
-        [*map(str, arguments), "--site", str(world.site), *world.auditing(by, REASON)],
-        standalone_mode=False,
-    )
-
-
-def verify(case: Path, *options: str | Path) -> Verdict:
-    done = subprocess.run(
-        [sys.executable, "-I", str(SCRIPT), str(case), *map(str, options)],
-        capture_output=True, check=False, text=True, cwd=case.parent, timeout=30,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr
-    names = [*verify_case.CLAIMS, "timestamp", "keys"]
-    lines = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
-    words = [line.split(" ", 1)[0] for line in lines]
-    return Verdict(done.returncode, dict(zip(names, words, strict=True)), done.stdout)
-
-
-def acts(world: World) -> list[Act]:
-    reader = LogReader.open(world.site / "var/audit")
-    try:
-        records = [parse_record(line) for _, line in reader.tail(20)]
-    finally:
-        reader.close()
-    return [record for record in records if isinstance(record, Act)]
 
 
 @pytest.fixture(scope="module")
@@ -245,31 +187,7 @@ def test_a_refusal_is_proved_as_well(world: World, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def call(world: World, tmp_path_factory: pytest.TempPathFactory) -> tuple[Access, list[int]]:
-    """One call for all materials of a case, and the entries of those that were had."""
-    folder, operator = tmp_path_factory.mktemp("call"), {"id": "yq-0417", "name": "测试经办"}
-    known = [citizen for citizen in world.citizens if citizen.housing_fund is not None]
-    people = zip(("applicant", "spouse"), known, strict=False)
-    holders = [
-        {"role": role, "holder": {"scheme": "cn-id", "number": citizen.id_number}}
-        for role, citizen in people
-    ]
-    asked = {"item": "yq-gjj-001", "operator": operator}
-    opened = asked | {
-        "situation": "married",
-        "opened_at": "2026-11-20T16:00:00+08:00",
-        "holders": holders,
-    }
-    draft = sign(world, msgspec.json.encode(opened), target=format_target(CASE), method="PUT")
-    assert send(world, draft).status == 200
-    attribution = asked | {"case": CASE, "purpose": "公积金提取"}
-    draft = sign(world, msgspec.json.encode({"attribution": attribution}), target="/v1/materials")
-    answer = send(world, draft)
-    request, response = folder / "request.http", folder / "response.http"
-    request.write_bytes(draft.encode())
-    response.write_bytes(answer.raw)
-    document = answer.document
-    had = [one["index"] for one in document["materials"] if one["outcome"] == "shared"]
-    return Access(document["request_id"], request, response, draft.fields["Host"]), had
+    return ask_for_materials(world, tmp_path_factory.mktemp("call"), "YQ-2026-7301")
 
 
 def test_each_access_of_a_call_for_all_materials_is_proved_by_its_one_answer(

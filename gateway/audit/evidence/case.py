@@ -5,8 +5,8 @@ Rules:
 
 1. What is put in was verified first; messages that are not those of the entry are refused.
 2. Of the epoch's keys only that of this one entry's request goes in (`gateway.crypto.identity`),
-   and only beside that very request. Without it the key would open a digest on which numbers can
-   be tried, and one auditor would see what only two may (ADR 0005).
+   since it opens a digest on which numbers can be tried: beside that very request, or where who
+   makes the case has seen the number with a second person's approval (ADR 0005).
 3. The manifest names the SHA-256 of every other file and is signed with the auditor's key, so a
    case is somebody's word as a whole, whatever each file proves by itself.
 4. Equal contents make equal bytes.
@@ -25,6 +25,7 @@ from gateway.audit.evidence.messages import (
     find_answer,
     format_request,
     format_response,
+    rebuild_request_base,
     response_base,
 )
 from gateway.audit.evidence.vouchers import find_timestamp, find_witnessed
@@ -33,8 +34,8 @@ from gateway.audit.store.notary import NotaryReader
 from gateway.audit.store.reader import LogReader
 from gateway.crypto.digest import b64url_decode, b64url_encode, sha256
 from gateway.crypto.identity import EpochCipher
-from gateway.crypto.keys import keyid_of, load_verifier
-from gateway.errors import RequestError, TrustError
+from gateway.crypto.keys import Verifier, keyid_of, load_verifier
+from gateway.errors import RequestError, SetupError, TrustError
 from gateway.explain.capture import Capture
 from gateway.httpsig import parse_request_signature, signature_base
 from gateway.model.act import Act
@@ -48,6 +49,8 @@ FORMAT: Final = "yizheng-evidence/1"
 #: What the manifest's signature is over begins so, and nothing else that is signed does.
 SIGNED_AS: Final = b"yizheng-evidence-v1\n"
 _MAX_INDEX_DIGITS: Final = 18
+
+AgencySignature = Literal["proved", "rebuilt_after_unmasking", "request_not_given"]
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -73,15 +76,25 @@ class Keys(msgspec.Struct, frozen=True):
 
 
 class Messages(msgspec.Struct, frozen=True):
-    """What the caller kept."""
+    """What the caller kept, and what stands in for a request that nobody kept.
+
+    Attributes:
+        unmasking: the ask by which who makes the case has seen the number of this very record
+            (`gateway.audit.unmask.check_seen`); the request's base is then rebuilt.
+        authorities: hosts under which the gateway may have been asked; of use for that alone.
+    """
 
     request: Capture | None = None
     response: CapturedResponse | None = None
+    unmasking: str | None = None
+    authorities: tuple[str, ...] = ()
 
     @property
-    def agency_signature(self) -> Literal["proved", "request_not_given"]:
+    def agency_signature(self) -> AgencySignature:
         """What a case that is made with them says of the agency's signature over the request."""
-        return "request_not_given" if self.request is None else "proved"
+        if self.request is not None:
+            return "proved"
+        return "request_not_given" if self.unmasking is None else "rebuilt_after_unmasking"
 
 
 class Located(msgspec.Struct, frozen=True):
@@ -154,7 +167,9 @@ class CaseBuilder:
 
         Raises:
             TrustError: something does not verify, or a message is not that of the entry.
-            RequestError: a message cannot be read as a signed one.
+            RequestError: a message cannot be read as a signed one; EPOCH_ERASED, the keys of what
+                is to be rebuilt were destroyed.
+            SetupError: what the agency signed cannot be rebuilt.
             AuditError: the log cannot be read.
         """
         files = {
@@ -227,11 +242,14 @@ class CaseBuilder:
         files, request, agency = {}, messages.request, self._keys.agency
         if agency is not None:
             files["keys/agency.pem"] = agency.public.encode()
-        if request is None:
+        if messages.agency_signature == "request_not_given":
             return files
         recorded = None if cipher is None else cipher.reveal_request(entry.request, entry.id)
-        files["request.base"] = _signed_request(entry, request, recorded, agency)
-        files["request.http"] = format_request(request)
+        if request is None:
+            files["request.base"] = _rebuilt_request(entry, messages.authorities, recorded, agency)
+        else:
+            files["request.base"] = _signed_request(entry, request, recorded, agency)
+            files["request.http"] = format_request(request)
         if cipher is not None:
             files["request.key"] = cipher.request_key(entry.id).hex().encode() + b"\n"
         return files
@@ -288,13 +306,42 @@ def _signed_request(
     sent = sha256(request.body), signature.value
     if signature.member != entry.request.signature_input or recorded not in {None, sent}:
         raise TrustError("PROOF_INVALID", "the request is not that of this entry")
+    base = signature_base(signature)
+    _verifier_of(entry, agency).verify(signature.value, base)
+    return base
+
+
+def _rebuilt_request(
+    entry: Entry,
+    authorities: tuple[str, ...],
+    recorded: tuple[bytes, bytes] | None,
+    agency: AgencyKey | None,
+) -> bytes:
+    """The base of a request that was not given; without one the key would prove nothing."""
+    if recorded is None:
+        raise RequestError("EPOCH_ERASED", f"epoch {entry.request.epoch}")
+    base = rebuild_request_base(
+        entry.request.signature_input,
+        *recorded,
+        verifier=_verifier_of(entry, agency),
+        authorities=authorities,
+    )
+    if base is None:
+        raise SetupError(
+            "what the agency signed cannot be rebuilt from the log",
+            where=f"record {entry.id}",
+            remedy="name the host that the agency asked with --authority; where it signed more "
+            "than a lookup has to, only its request (--request) proves it.",
+        )
+    return base
+
+
+def _verifier_of(entry: Entry, agency: AgencyKey | None) -> Verifier:
     if agency is None:
         raise TrustError(
             "PROOF_INVALID", f"no key `{entry.keyid}` is registered for {entry.agency}"
         )
-    base = signature_base(signature)
-    load_verifier(agency.public, agency.algorithm).verify(signature.value, base)
-    return base
+    return load_verifier(agency.public, agency.algorithm)
 
 
 class _Answer(msgspec.Struct):

@@ -7,21 +7,25 @@ Rules:
    Nothing that is signed changes by that.
 2. A signature base is given whole, so that whoever verifies needs no parser of structured fields:
    each of its lines names a component and can be compared with the message by eye.
-3. The answer with all materials of a case holds the answer to each access as it was recorded, byte
+3. Without the request, its base is built from what the entry says and what every lookup shares. Of
+   that only the host, the path and the spelling of the content type are guessed, and the agency's
+   signature decides.
+4. The answer with all materials of a case holds the answer to each access as it was recorded, byte
    for byte.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 from typing import Final
 
 import msgspec
 
-from gateway.crypto.digest import sha256
+from gateway.crypto.digest import b64_encode, sha256
 from gateway.crypto.keys import Verifier
-from gateway.errors import SetupError
+from gateway.errors import RequestError, SetupError, TrustError
 from gateway.explain.capture import Capture
-from gateway.httpsig import RESPONSE_TAG, parse_request_signature, verify_response_signature
+from gateway.httpsig import RESPONSE_TAG, parse_request_signature, sfv, verify_response_signature
 from gateway.httpsig.base import format_base
 from gateway.httpsig.component import parse_components, read_values
 from gateway.httpsig.message import SignedResponse
@@ -30,6 +34,15 @@ from gateway.httpsig.tagged import parse_tagged
 _STATUS_LINE: Final = re.compile(r"HTTP/1\.[01] ([1-5][0-9]{2})(?: [ -~]*)?")
 _BLANK_LINE: Final = re.compile(rb"\r?\n\r?\n")
 _RESPONSE_PARAMETERS: Final = frozenset({"created", "keyid", "alg", "tag"})
+_CONTENT_TYPES: Final = (
+    "application/json",
+    "application/json; charset=utf-8",
+    "application/json;charset=utf-8",
+)
+
+
+#: On which requests accesses are made; the first is the usual one.
+_PATHS: Final = ("/v1/lookups", "/v1/materials", "/v1/tickets")
 
 
 class CapturedResponse(msgspec.Struct, frozen=True):
@@ -118,6 +131,56 @@ def response_base(
         signature.request,
     )
     return format_base(tagged.listed, values, tagged.member)
+
+
+def rebuild_request_base(
+    signature_input: str,
+    digest: bytes,
+    signature: bytes,
+    *,
+    verifier: Verifier,
+    authorities: Iterable[str],
+) -> bytes | None:
+    """What the agency signed, without the request.
+
+    Args:
+        signature_input: as the entry holds it.
+        digest: SHA-256 of the body.
+        signature: of the agency.
+        authorities: hosts under which the gateway may have been asked.
+
+    Returns:
+        None when the agency covered more than a lookup must have, or asked another host.
+    """
+    try:
+        member = sfv.parse_dictionary((f"s={signature_input}",), field="signature_input")["s"]
+    except RequestError:
+        return None
+    names = [item.text for item in sfv.parse_items(member.value)]
+    for values in _guesses(names, digest, tuple(authorities)):
+        base = format_base(member.value, values, member.text)
+        try:
+            verifier.verify(signature, base)
+        except TrustError:
+            continue
+        return base
+    return None
+
+
+def _guesses(
+    names: Sequence[str], digest: bytes, authorities: Sequence[str]
+) -> Iterator[list[str]]:
+    for path, authority, content_type in product(_PATHS, authorities, _CONTENT_TYPES):
+        known = {
+            '"@method"': "POST",
+            '"@authority"': authority,
+            '"@path"': path,
+            '"@query"': "?",
+            '"content-type"': content_type,
+            '"content-digest"': f"sha-256=:{b64_encode(digest)}:",
+        }
+        if known.keys() >= set(names):
+            yield [known[name] for name in names]
 
 
 def find_answer(body: bytes, digest: str) -> bytes | None:
