@@ -34,7 +34,7 @@ KILLS: Final = int(os.environ.get("YIZHENG_KILLS", "20")) // 2
 SEED: Final = int(os.environ.get("YIZHENG_SEED", "20261122"))
 CALLERS: Final = 4
 CASE: Final = "YQ-KILL-7001"
-RETURN_LIMIT_S: Final = float(os.environ.get("YIZHENG_RETURN_S", "5"))
+RETURN_LIMIT_S: Final = float(os.environ.get("YIZHENG_RETURN_S", "30"))
 _OPERATOR: Final = OperatorReference("yq-0417", "测试经办")
 _ATTRIBUTION: Final = Attribution("yq-gjj-001", CASE, "住房公积金提取", _OPERATOR)
 
