@@ -91,7 +91,7 @@ class Watched(Unobserved):
 
 @asynccontextmanager
 async def left_alone(department: Department) -> AsyncIterator[tuple[Departments, float]]:
-    """A site that the department left hanging until it is not asked any more; after how long."""
+    """A site whose department hung until it was left alone, and the seconds that this took."""
     department.mood = "answer"
     watched, calls = Watched(), set[asyncio.Task[str]]()
     async with site(department, observer=watched) as found:

@@ -117,7 +117,7 @@ class Honest:
         return head
 
     def ask_until_ready(self, probe: bytes) -> None:
-        """The flood takes turns from the log as well, and then it is late: that is no readiness."""
+        """Until readiness is told: a log that a busy machine makes a second late is none."""
         until_s = time.monotonic() + 3 * LIMIT_S
         while not self.ask(probe).startswith(b"HTTP/1.1 200 "):
             assert time.monotonic() < until_s

@@ -51,8 +51,12 @@ async def taken(world: World) -> AsyncIterator[None]:
     """After one change of the agency in here, wait until all workers have taken it."""
     before = reloads(world)
     yield
+    await until(lambda: reloads(world) >= before + WORKERS)
+
+
+async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(LIMIT_S):
-        while reloads(world) < before + WORKERS:  # noqa: ASYNC110 - other processes' doing
+        while not holds():  # noqa: ASYNC110 - most of it is other processes' doing
             await asyncio.sleep(0.02)
 
 
@@ -134,7 +138,7 @@ async def revoke_under_load(world: World) -> tuple[Load, Load, float]:
         for number in range(CLIENTS):
             tasks.create_task(doomed.ask_until_stopped(number))
             tasks.create_task(other.ask_until_stopped(number))
-        await asyncio.sleep(EFFECT_S)
+        await until(lambda: bool(doomed.accepted and other.accepted))
         async with taken(world):
             await asyncio.to_thread(folder.revoke, AGENCY, key.id)
             revoked_s = time.monotonic()
