@@ -63,8 +63,13 @@ class MatterShelf(Protocol):
 class EvaluationShelf(Protocol):
     """Evaluations. Every method raises StoreError when the store cannot answer."""
 
-    async def give(self, draft: EvaluationDraft, deadline: Deadline, *, due_on: date) -> Evaluation:
+    async def give(
+        self, draft: EvaluationDraft, deadline: Deadline, *, due_on: date | None
+    ) -> Evaluation:
         """Keep an evaluation, and open the ticket of a bad one.
+
+        Args:
+            due_on: by when what a bad one is about has to be mended; None of a good one.
 
         Raises:
             RequestError: EVALUATION_TWICE, MATTER_PERSONAL.

@@ -70,8 +70,11 @@ def give(
             evaluator=None if holder is None else opened.evaluator(agency, case, holder),
         )
         await opened.ping(Deadline.after(supervised.LIMIT_S))
-        due = opened.due(loaded.config.supervision.rating_working_days)
-        given = await opened.evaluations.give(draft, Deadline.after(supervised.LIMIT_S), due_on=due)
+        given = await opened.evaluations.give(
+            draft,
+            Deadline.after(supervised.LIMIT_S),
+            due_on=opened.due_of("rating") if draft.is_bad else None,
+        )
         detail = f"agency={agency} item={item}"
         await opened.record("case_evaluated", detail, Deadline.after(supervised.LIMIT_S))
         return given

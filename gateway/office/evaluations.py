@@ -43,11 +43,13 @@ class EvaluationBook(EvaluationShelf):
         self._store: Final = store
         self._clock: Final = clock
 
-    async def give(self, draft: EvaluationDraft, deadline: Deadline, *, due_on: date) -> Evaluation:
+    async def give(
+        self, draft: EvaluationDraft, deadline: Deadline, *, due_on: date | None
+    ) -> Evaluation:
         """Keep an evaluation, and open the ticket of a bad one.
 
         Args:
-            due_on: by when what a bad one is about has to be mended.
+            due_on: by when what a bad one is about has to be mended; None of a good one.
 
         Raises:
             RequestError: EVALUATION_TWICE, MATTER_PERSONAL.
@@ -64,7 +66,10 @@ class EvaluationBook(EvaluationShelf):
             ).fetchone()
             if known is not None:
                 raise RequestError("EVALUATION_TWICE")
-            ticket = add_matter(connection, _ticket(draft, due_on), now) if draft.is_bad else None
+            ticket = None
+            if draft.is_bad:
+                assert due_on is not None  # a ticket is due some day
+                ticket = add_matter(connection, _ticket(draft, due_on), now)
             connection.execute(
                 "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
