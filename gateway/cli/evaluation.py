@@ -104,8 +104,8 @@ def list_evaluations(
     if unit and agency is None:
         raise typer.BadParameter("--unit needs --agency: a unit sees its own only")
     with closing(Supervision.open(load_site(site))) as opened:
-        found = opened.evaluations.list_evaluations(agency)
-    shown: list[Any] = [for_unit(each) for each in found] if unit else list(found)
+        found, zone = opened.evaluations.list_evaluations(agency), opened.zone
+    shown: list[Any] = [for_unit(each, zone) for each in found] if unit else list(found)
     if as_json:
         print_json(shown)
         return

@@ -119,6 +119,8 @@ def _make(
             matters=[each for kind in _KINDS for each in opened.matters.list_matters(kind)],
             first=first.date(),
             last=(end - _LAST_MS).date(),
+            zone=opened.zone,
+            today=opened.today(),
         )
         repeated = asyncio.run(Monitoring(site, opened).rank_repeated(SeenLog(reader), first, end))
         indexed = reader.size()

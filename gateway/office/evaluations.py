@@ -9,7 +9,7 @@ from typing import Final, final
 from gateway.errors import RequestError
 from gateway.matter_port import EvaluationShelf
 from gateway.model.evaluation import LEVELS, Evaluation, EvaluationDraft, EvaluationTotal
-from gateway.model.instant import format_time_s
+from gateway.model.instant import format_month, format_time_s
 from gateway.model.matter import MatterDraft
 from gateway.model.screening import holds_identifier
 from gateway.office.matters import add_matter
@@ -36,7 +36,7 @@ class EvaluationBook(EvaluationShelf):
     """The evaluations of a site.
 
     Args:
-        clock: aware UTC now.
+        clock: aware now, in the site's zone. Evaluations count in its months.
     """
 
     def __init__(self, store: OfficeStore, *, clock: Callable[[], datetime]) -> None:
@@ -77,7 +77,7 @@ class EvaluationBook(EvaluationShelf):
                     draft.evaluator, format_time_s(now), ticket,
                 ),
             )  # fmt: skip
-            month = format_time_s(now)[:7]
+            month = format_month(now)
             connection.execute(_COUNT, (month, draft.agency, draft.item, draft.level))
 
         await self._store.write(work, deadline)

@@ -43,7 +43,7 @@ class FindingBook(FindingShelf):
     """The findings of a site.
 
     Args:
-        clock: aware UTC now.
+        clock: aware now, in the site's zone. Its years number the findings.
     """
 
     def __init__(self, store: OfficeStore, *, clock: Callable[[], datetime]) -> None:

@@ -53,7 +53,7 @@ class MatterBook(MatterShelf):
 
     Args:
         advance: the matter after a step, or the refusal of it.
-        clock: aware UTC now.
+        clock: aware now, in the site's zone. Its years number the matters.
     """
 
     def __init__(

@@ -256,7 +256,8 @@ class SupervisionDesk:
             evaluator=digest,
         )
         due_on = self._due_of("rating") if draft.is_bad else None
-        return for_unit(await self._evaluations.give(draft, deadline, due_on=due_on))
+        kept = await self._evaluations.give(draft, deadline, due_on=due_on)
+        return for_unit(kept, self._site.zone)
 
     async def _draft(self, standing: Standing, asked: Opening, deadline: Deadline) -> MatterDraft:
         match asked:

@@ -2,7 +2,7 @@
 """The desk of supervision: what becomes of a request once it is known who asks."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import msgspec
@@ -54,6 +54,10 @@ class Town(SupervisedSite):
 
     def __init__(self) -> None:
         self.has_calendar = True
+
+    @property
+    def zone(self) -> tzinfo:
+        return UTC
 
     def due_of(self, kind: MatterKind) -> date:
         if not self.has_calendar:
