@@ -116,7 +116,7 @@ def _make(
             SeenLog(reader).between(unix_ms(first), unix_ms(end - _LAST_MS)),
             certificates={name: name.partition(".")[0] for name in names},
             items=site.items,
-            matters=[each for kind in _KINDS for each in opened.matters.list_matters(kind)],
+            matters=(each for kind in _KINDS for each in opened.matters.list_matters(kind)),
             first=first.date(),
             last=(end - _LAST_MS).date(),
             zone=opened.zone,

@@ -65,7 +65,7 @@ def measure(
     *,
     certificates: Mapping[str, str],
     items: Iterable[ServiceItem],
-    matters: Sequence[Matter],
+    matters: Iterable[Matter],
     first: date,
     last: date,
     zone: tzinfo,
