@@ -12,6 +12,7 @@ from gateway.audit.seen import SeenLog
 from gateway.config import Site
 from gateway.crypto.office import OfficeCipher
 from gateway.errors import RequestError, StoreError
+from gateway.frozen_reports import FrozenReports
 from gateway.matter_port import ReportForm, SupervisedSite
 from gateway.model.act import Happening
 from gateway.model.case import CaseFacts
@@ -31,8 +32,6 @@ from gateway.supervision.life import advance
 from gateway.supervision.replay import find_material, has_grant, replay
 
 OFFICE: Final = "office"
-#: Where reports of months are kept, below the site's state.
-REPORTS: Final = "reports"
 _MINUTE_MS: Final = 60_000
 
 
@@ -144,9 +143,7 @@ class Supervision(SupervisedSite):
             StoreError: it is there and cannot be read.
         """
         try:
-            return (self._site.state / REPORTS / f"kpi-{month}.{form}").read_bytes()
-        except FileNotFoundError:
-            return None
+            return FrozenReports(self._site.state).read(month, form)
         except OSError as error:
             raise StoreError("OFFICE_UNAVAILABLE", f"the report: {error.strerror}") from None
 
