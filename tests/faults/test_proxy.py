@@ -23,8 +23,8 @@ import pytest
 from fixtures.ports import take_port
 from fixtures.world import World
 from tests.faults.malformed import FRAMED, refused
-from tests.faults.sender import LIMIT_S, Sender, asked_count, heads_of, parse_answer, status_of
-from tests.integration.wire import Answer, log_entries, verify_signed
+from tests.faults.sender import LIMIT_S, Sender, heads_of, parse_answer, status_of
+from tests.integration.wire import Answer, asked_count, log_entries, verify_signed
 
 CORPUS = (*((case.name, case.raw) for case in refused()), *((row[0], row[1]) for row in FRAMED))
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
