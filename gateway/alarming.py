@@ -6,18 +6,21 @@ Rules:
 1. An alarm is kept once. What was raised before a restart is still raised after it.
 2. It proposes a rung. Only where its rule says `automatic` does it take that, as an incident that
    is recorded in the log like a person's step.
-3. What cannot be kept or recorded now is done at the next look, or by the next clerk; so a step may
+3. Agencies are told as they and their grants are on disk when it acts: no reload reaches the clerk.
+   What cannot be read there keeps no alarm back; those who were known last are told.
+4. What cannot be kept or recorded now is done at the next look, or by the next clerk; so a step may
    be recorded twice, and never not at all.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Final, final
 
+import msgspec
 import structlog
 
-from gateway.config import Site
+from gateway.config import Site, load_agency, load_grants
 from gateway.emergency import Emergencies, adapters_of, agencies_of
 from gateway.errors import AuditError, SetupError, StoreError
 from gateway.model.incident import Alarm
@@ -27,6 +30,7 @@ from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
 from gateway.supervision.alarm_rules import AlarmRules, Key
 from gateway.supervision.load import Load
+from gateway.toml_file import toml_files_again
 
 _log = structlog.get_logger()
 _WRITE_S: Final = 5.0
@@ -75,6 +79,7 @@ class AlarmDuty(Duty):
         on_look: Callable[[int], None],
     ) -> None:
         self._site: Final = site
+        self._as_read = site
         self._emergencies: Final = Emergencies(site, store)
         self._read_load: Final = read_load
         self._on_look: Final = on_look
@@ -133,10 +138,18 @@ class AlarmDuty(Duty):
         alarm = await self._emergencies.alarms.raise_alarm(
             draft,
             Deadline.after(_WRITE_S),
-            acts_for=agencies_of(self._site, draft.scope) if is_automatic else None,
+            acts_for=self._told_of(draft.scope) if is_automatic else None,
         )
         if alarm is not None:
             _tell(alarm)
+
+    def _told_of(self, scope: str) -> Collection[str]:
+        try:
+            self._as_read = _read_again(self._as_read)
+        except (SetupError, OSError) as error:
+            mistake = error.detail if isinstance(error, SetupError) else error.strerror
+            _log.error("agencies and grants not taken, the last good ones stay", error=mistake)
+        return agencies_of(self._as_read, scope)
 
     async def _record(self, alarm: Alarm) -> None:
         assert alarm.incident is not None  # else it did nothing
@@ -144,6 +157,23 @@ class AlarmDuty(Duty):
         deadline = Deadline.after(_WRITE_S)
         await self._emergencies.record(incident, "alarm", deadline)
         await self._emergencies.alarms.note_recorded(alarm.id, deadline)
+
+
+def _read_again(site: Site) -> Site:
+    """The site with agencies and grants as they are on disk now.
+
+    Raises:
+        SetupError: a file cannot be used, or all files of a folder are away.
+        OSError: a folder cannot be read.
+    """
+    folder = site.folder
+    agencies = toml_files_again(folder, "agencies", had_some=bool(site.agencies))
+    grants = toml_files_again(folder, "grants", had_some=bool(site.grants))
+    return msgspec.structs.replace(
+        site,
+        agencies=tuple(load_agency(file, folder) for file in agencies),
+        grants=tuple(grant for file in grants for grant in load_grants(file, folder)),
+    )
 
 
 def _tell(alarm: Alarm) -> None:

@@ -30,6 +30,7 @@ from gateway.web.cases import FOLDER, CaseDesk
 from gateway.web.deferrals import CaseFolder, DeferralDesk
 from gateway.web.front import Folder, Page
 from gateway.web.names import default_port
+from gateway.web.refusals import report_fault
 from gateway.web.respond import Responder
 from gateway.web.signed_posts import MATERIALS, Identify, SignedPost
 
@@ -113,7 +114,7 @@ class Casework:
     def requests(self, limits: RateLimits) -> CaseRequests:
         """Answers what belongs to a case, on record."""
         x509_required = self._site.config.http.client_x509 == "required"
-        return CaseRequests(self._acts, limits, x509_required=x509_required)
+        return CaseRequests(self._acts, limits, x509_required=x509_required, on_fault=report_fault)
 
     def planner(self, catalog: Catalog) -> Planner:
         """Makes plans of the cases in the store."""
@@ -205,6 +206,7 @@ class Casework:
                 utc_offset_h=config.site.utc_offset_h,
                 nonce_life_s=self._nonce_life_s,
                 x509_required=config.http.client_x509 == "required",
+                on_fault=report_fault,
             ),
             responder=responder,
             deadline_s=config.lookup.deadline_s,

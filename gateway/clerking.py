@@ -24,7 +24,7 @@ from gateway.office.deliveries import Deliveries
 from gateway.office.delivering import Delivering
 from gateway.office.destination import AllowedAddresses, check_receivers
 from gateway.office.store import FOLDER, OfficeStore
-from gateway.toml_file import toml_files
+from gateway.toml_file import toml_files_again
 from gateway.web.emergency_metrics import AlarmMetrics
 from gateway.web.load_figures import read_load
 from gateway.web.metrics import EventMetrics
@@ -122,11 +122,16 @@ def _alarms(site: Site, store: OfficeStore) -> AlarmDuty:
 
 @final
 class Subscriptions:
-    """Who wants events, as `agencies/` says now; what cannot be used leaves it as it was."""
+    """Who wants events, as `agencies/` says now; what cannot be used leaves it as it was.
+
+    A folder that is away, or has lost all its files, cannot be used either: taken at its word it
+    would give up every delivery for good.
+    """
 
     def __init__(self, site: Site) -> None:
         self._site: Final = site
         self._known: Mapping[str, Subscription] = _wanted(site.agencies)
+        self._had_some = bool(site.agencies)
         self._stamps: object = None
         self._mistake = ""
         self._looked_at_s = float("-inf")
@@ -141,7 +146,7 @@ class Subscriptions:
     def _refresh(self) -> None:
         folder, section = self._site.folder, self._site.config.events
         try:
-            files = toml_files(folder, "agencies")
+            files = toml_files_again(folder, "agencies", had_some=self._had_some)
             stamps = [(file.name, file.stat().st_mtime_ns, file.stat().st_ino) for file in files]
             if stamps == self._stamps:
                 return
@@ -154,6 +159,7 @@ class Subscriptions:
                 _log.error("receivers not taken, the last good ones stay", error=mistake)
             return
         self._stamps, self._mistake, self._known = stamps, "", _wanted(agencies)
+        self._had_some = bool(files)
 
 
 def _wanted(agencies: "tuple[Agency, ...] | list[Agency]") -> Mapping[str, Subscription]:

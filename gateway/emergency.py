@@ -4,7 +4,8 @@
 import asyncio
 import time
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Final, Self, final
 
 from gateway.audit.happenings import ping_log, record_happening
@@ -61,7 +62,7 @@ class LadderWatch:
 
 @final
 class Emergencies:
-    """The incidents and alarms of a site. Made by `open`.
+    """The incidents and alarms of a site. One command's, made by `open`; or one process's.
 
     Attributes:
         incidents: with their logs.
@@ -71,8 +72,9 @@ class Emergencies:
     def __init__(self, site: Site, store: OfficeStore) -> None:
         self._site: Final = site
         self._store: Final = store
-        self.incidents: Final = IncidentBook(store, clock=_now)
-        self.alarms: Final = AlarmBook(store, clock=_now)
+        clock = partial(datetime.now, timezone(timedelta(hours=site.config.site.utc_offset_h)))
+        self.incidents: Final = IncidentBook(store, clock=clock)
+        self.alarms: Final = AlarmBook(store, clock=clock)
 
     @classmethod
     def open(cls, site: Site) -> Self:
@@ -212,7 +214,3 @@ class Scopes(ScopedSite):
         for grant in newest_versions(self._site.grants):
             if grant.revoked is None:
                 yield grant.agency, grant.certificate
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -5,7 +5,7 @@ A page of its own beside `gateway.ports` and `gateway.office_port`.
 """
 
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, tzinfo
 from typing import Literal, Protocol
 
 from gateway.model.evaluation import Evaluation, EvaluationDraft, EvaluationTotal
@@ -63,8 +63,13 @@ class MatterShelf(Protocol):
 class EvaluationShelf(Protocol):
     """Evaluations. Every method raises StoreError when the store cannot answer."""
 
-    async def give(self, draft: EvaluationDraft, deadline: Deadline, *, due_on: date) -> Evaluation:
+    async def give(
+        self, draft: EvaluationDraft, deadline: Deadline, *, due_on: date | None
+    ) -> Evaluation:
         """Keep an evaluation, and open the ticket of a bad one.
+
+        Args:
+            due_on: by when what a bad one is about has to be mended; None of a good one.
 
         Raises:
             RequestError: EVALUATION_TWICE, MATTER_PERSONAL.
@@ -174,6 +179,10 @@ class ScopedSite(Protocol):
 
 class SupervisedSite(Protocol):
     """What the desk needs to know of the site."""
+
+    @property
+    def zone(self) -> tzinfo:
+        """Of the site's days, months and years."""
 
     def due_of(self, kind: MatterKind) -> date:
         """The day by which a matter of that kind is due that starts now.

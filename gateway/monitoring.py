@@ -71,13 +71,13 @@ class Monitoring:
         async for record in self._records(("provisional", "open", "closed"), closed_since=since):
             case_count += 1
             uncounted_count += _take(watch.watch_case(self.file_of(log, record)), suspicions)
-        for known in opened.commitments.list_commitments(unchecked=True, limit=_MAX_ROWS):
+        for known in opened.commitments.list_commitments(unchecked=True):
             uncounted_count += _take(watch.watch_commitment(known), suspicions)
         for state in ("open", "overdue"):
             for deferral in opened.deferrals.list_all(state=state, limit=_MAX_ROWS):
                 uncounted_count += _take(watch.watch_deferral(deferral), suspicions)
         for kind in _KINDS:
-            for matter in opened.matters.list_matters(kind, limit=_MAX_ROWS):
+            for matter in opened.matters.list_matters(kind):
                 item = self._items.get(matter.draft.item or "")
                 uncounted_count += _take(watch.watch_matter(matter, item), suspicions)
         found, raised = await opened.findings.keep(suspicions, Deadline.after(_WRITE_S))
@@ -120,7 +120,7 @@ class Monitoring:
         async for record in self._records(("closed",), closed_since=bounds[0]):
             if record.closed_at is not None and record.closed_at < bounds[1]:
                 ranking.take_case(self.file_of(log, record))
-        for matter in self._opened.matters.list_matters("complaint", limit=_MAX_ROWS):
+        for matter in self._opened.matters.list_matters("complaint"):
             demanded_at = matter.draft.demanded_at
             if demanded_at is not None and bounds[0] <= demanded_at < bounds[1]:
                 ranking.take_complaint(matter.draft)

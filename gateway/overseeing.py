@@ -18,14 +18,12 @@ from gateway.audit.acts import SignedActs
 from gateway.audit.cases import CaseActs
 from gateway.audit.client import SequencerClient
 from gateway.config import Site
-from gateway.emergency import Scopes
+from gateway.emergency import Emergencies, Scopes
 from gateway.errors import StoreError
 from gateway.matter_port import Reckoner
 from gateway.model.matter import Replay
 from gateway.model.reckoning import FigureWanted, Reckoned, ReplayWanted, Wanted
 from gateway.model.supervised import FOLDER
-from gateway.office.alarms import AlarmBook
-from gateway.office.incidents import IncidentBook
 from gateway.office.store import OfficeStore
 from gateway.ports import Epochs, RateLimits
 from gateway.registry.directory import Departments
@@ -180,8 +178,8 @@ class Overseeing:
         )
 
     def _emergencies(self) -> EmergencyDesk:
+        site = self._live.site
+        books = Emergencies(site, self._store)
         return EmergencyDesk(
-            Scopes(self._live.site, self._departments),
-            incidents=IncidentBook(self._store, clock=self._clock),
-            alarms=AlarmBook(self._store, clock=self._clock),
+            Scopes(site, self._departments), incidents=books.incidents, alarms=books.alarms
         )

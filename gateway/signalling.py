@@ -18,6 +18,7 @@ from gateway.ports import AdapterDirectory, Epochs
 from gateway.web.front import Page
 from gateway.web.metrics import CacheMetrics
 from gateway.web.names import default_port
+from gateway.web.refusals import report_fault
 from gateway.web.respond import Responder
 from gateway.web.signed_posts import INVALIDATIONS, SignedPost
 
@@ -70,6 +71,7 @@ class Signalling:
             utc_offset_h=config.site.utc_offset_h,
             clock_window_s=config.lookup.clock_window_s,
             x509_required=config.http.client_x509 == "required",
+            on_fault=report_fault,
         )
         desk = SignedPost(
             INVALIDATIONS,

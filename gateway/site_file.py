@@ -15,17 +15,21 @@ from typing import Final
 from gateway.errors import SetupError
 
 _NEW_FILE: Final = 0o644
+_NEW_FOLDER: Final = 0o777
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, mode: int = _NEW_FOLDER) -> Iterator[None]:
     """Make the folder if need be, and keep other changers out.
+
+    Args:
+        mode: of a folder that is made.
 
     Raises:
         SetupError: it cannot be written.
     """
     try:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode, exist_ok=True)
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
@@ -37,7 +41,7 @@ def locked(folder: Path) -> Iterator[None]:
         raise SetupError(
             f"cannot be written: {error.strerror}",
             where=str(folder),
-            remedy="check the folder's owner and permissions.",
+            remedy="check the folder's owner, permissions and free space.",
         ) from None
 
 

@@ -2,7 +2,8 @@
 """What supervision needs of a site: its books, its calendar, and what the log can tell."""
 
 import time
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import partial
 from typing import Final, Self, final
 
 from gateway import keyring
@@ -11,6 +12,7 @@ from gateway.audit.seen import SeenLog
 from gateway.config import Site
 from gateway.crypto.office import OfficeCipher
 from gateway.errors import RequestError, StoreError
+from gateway.frozen_reports import FrozenReports
 from gateway.matter_port import ReportForm, SupervisedSite
 from gateway.model.act import Happening
 from gateway.model.case import CaseFacts
@@ -30,8 +32,6 @@ from gateway.supervision.life import advance
 from gateway.supervision.replay import find_material, has_grant, replay
 
 OFFICE: Final = "office"
-#: Where reports of months are kept, below the site's state.
-REPORTS: Final = "reports"
 _MINUTE_MS: Final = 60_000
 
 
@@ -52,16 +52,18 @@ class Supervision(SupervisedSite):
         self._site: Final = site
         self._store: Final = store
         self._cipher: Final = cipher
+        self._zone: Final = timezone(timedelta(hours=site.config.site.utc_offset_h))
+        self._clock: Final = partial(datetime.now, self._zone)
         self.cases: Final = SqliteCaseBook(store, cipher, clock_s=time.time)
-        self.matters: Final = MatterBook(store, advance=advance, clock=_now)
-        self.evaluations: Final = EvaluationBook(store, clock=_now)
+        self.matters: Final = MatterBook(store, advance=advance, clock=self._clock)
+        self.evaluations: Final = EvaluationBook(store, clock=self._clock)
         self.deferrals: Final = SqliteDeferralBook(store, cipher, clock_s=time.time)
-        self.findings: Final = FindingBook(store, clock=_now)
+        self.findings: Final = FindingBook(store, clock=self._clock)
         self.commitments: Final = CommitmentBook(
             store,
             days=site.calendar,
             exclusion_years=site.config.cases.exclusion_years,
-            clock=_now,
+            clock=self._clock,
             utc_offset_h=site.config.site.utc_offset_h,
         )
 
@@ -79,9 +81,14 @@ class Supervision(SupervisedSite):
         """Close the store."""
         self._store.close()
 
+    @property
+    def zone(self) -> tzinfo:
+        """Of the site's days, months and years."""
+        return self._zone
+
     def today(self) -> date:
         """The day in the site's zone."""
-        return self._day(_now())
+        return self._clock().date()
 
     def due(self, working_days: int) -> date:
         """The day by which something is due that starts now.
@@ -136,9 +143,7 @@ class Supervision(SupervisedSite):
             StoreError: it is there and cannot be read.
         """
         try:
-            return (self._site.state / REPORTS / f"kpi-{month}.{form}").read_bytes()
-        except FileNotFoundError:
-            return None
+            return FrozenReports(self._site.state).read(month, form)
         except OSError as error:
             raise StoreError("OFFICE_UNAVAILABLE", f"the report: {error.strerror}") from None
 
@@ -186,7 +191,7 @@ class Supervision(SupervisedSite):
         Raises:
             AuditError: the index cannot be read.
         """
-        now = _now()
+        now = self._clock()
         first = now - timedelta(days=days)
         figures = measure(
             log.between(parse_ms(str(first)), parse_ms(str(now))),
@@ -195,6 +200,8 @@ class Supervision(SupervisedSite):
             matters=(),
             first=first.date(),
             last=now.date(),
+            zone=self._zone,
+            today=now.date(),
         )
         found = next((each for each in figures if each.department == department), None)
         return None if found is None else getattr(found, metric)
@@ -216,8 +223,4 @@ class Supervision(SupervisedSite):
         await ping_log(self._site.socket, deadline)
 
     def _day(self, at: datetime) -> date:
-        return at.astimezone(timezone(timedelta(hours=self._site.config.site.utc_offset_h))).date()
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+        return at.astimezone(self._zone).date()

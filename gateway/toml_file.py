@@ -19,6 +19,27 @@ def toml_files(folder: Path, name: str) -> list[Path]:
     return sorted((folder / name).glob("[!.]*.toml"))
 
 
+def toml_files_again(folder: Path, name: str, *, had_some: bool) -> list[Path]:
+    """The TOML files of a folder that was read before.
+
+    Args:
+        had_some: there were files then. They may all be changed, but a folder without any is one
+            that is being deployed or mounted, and says nothing.
+
+    Raises:
+        SetupError: there are none where there were some.
+        OSError: the folder cannot be read.
+    """
+    files = toml_files(folder, name)
+    if had_some and not files:
+        raise SetupError(
+            "has no file any more" if (folder / name).is_dir() else "is not there any more",
+            where=f"{name}/",
+            remedy="put its files back.",
+        )
+    return files
+
+
 def load_toml(path: Path, kind: type[T], folder: Path) -> T:
     """Decode one TOML file strictly.
 

@@ -81,6 +81,7 @@ def _be(
         structlog.reset_defaults()
         os.environ.update(environment)
         sys.argv = ["yizheng", *words]
+        sys.modules["__main__"].__package__ = None  # else click calls us `python -m pytest`
         code = main()
     except SystemExit as left:
         code = left.code if isinstance(left.code, int) else 1

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.ports import take_port
 from gateway.cache.stored import MARK_BYTES
 
 PROGRAM = shutil.which("valkey-server") or shutil.which("redis-server")
@@ -26,9 +27,7 @@ class StoreServer:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self._options = options
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            self.port: int = sock.getsockname()[1]
+        self.port = take_port()
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -42,7 +41,7 @@ class StoreServer:
              str(self.folder), *self._options],
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
-        until_s = time.monotonic() + 10
+        until_s = time.monotonic() + 60
         while True:
             try:
                 self.ask("PING")

@@ -7,6 +7,8 @@ Rules:
    (or from its last record, should a clock have been wrong). The current one is never due.
 2. A hold beats retention. It is about an epoch, a case, or a holder; the latter two keep every
    epoch in which the log has a record of the case or the holder, and the epoch of the hold itself.
+   A case has records not by lookups alone: it is registered, shown, closed, and what is missing is
+   deferred. Such a request may mark nobody; then its sealed signature is under the epoch's keys.
 3. Holds are derived from the log alone. In doubt a record is kept: a release counts only with the
    good signature of an auditor who may keep; a hold counts unless its signature is proved false.
 4. Erasure is first an act in the log (the tombstone), then the end of the keys, then of the index.
@@ -15,6 +17,7 @@ Rules:
    records one (`gateway.audit.hold_lock`).
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
@@ -27,13 +30,14 @@ from gateway.audit.signed import Signatories, read_acts
 from gateway.audit.store.reader import LogReader
 from gateway.crypto.identity import EpochCipher
 from gateway.errors import RequestError, TrustError
-from gateway.model.act import Act
+from gateway.model.act import CASE_ACTIONS, CASE_HAPPENINGS, SEALED_ACTIONS, Act
 from gateway.model.entry import HolderMark
 from gateway.model.epoch import epoch_at, epoch_end
 
 HOLDER_SUBJECT: Final = "holder"
 EPOCH_PREFIX: Final = "epoch:"
 CASE_PREFIX: Final = "case:"
+_CASE_IN_DETAIL: Final = re.compile(r"(?:^| )case=(\S+)")
 
 #: `unfinished`: the tombstone is there, and the keys still are. `lost`: neither is.
 State = Literal["current", "kept", "due", "held", "unfinished", "erased", "lost"]
@@ -44,19 +48,40 @@ class _Request(msgspec.Struct, frozen=True):
 
 
 class _Seen(msgspec.Struct, frozen=True):
-    """As much of a record as retention looks at."""
+    """As much of a record as retention looks at: of an access, an act or an event."""
 
     time: str
     case: str | None = None
     holder: HolderMark | None = None
     request: _Request | None = None
     kind: str = "lookup"
+    action: str = ""
+    subject: str | None = None
+    signature: str = ""
+    event: str = ""
+    detail: str = ""
 
     @property
     def epoch(self) -> str | None:
+        """Under whose keys something stands in it."""
         if self.kind == "lookup" and self.request is not None:
             return self.request.epoch
-        return None if self.holder is None else self.holder.epoch
+        if self.holder is not None:
+            return self.holder.epoch
+        if self.action in SEALED_ACTIONS:
+            epoch, dot, _ = self.signature.partition(".")
+            return epoch if dot else None
+        return None
+
+    @property
+    def about(self) -> str | None:
+        """The case that it is a record of."""
+        if self.action in CASE_ACTIONS:
+            return self.subject
+        if self.event in CASE_HAPPENINGS:
+            found = _CASE_IN_DETAIL.search(self.detail)
+            return found and found[1]
+        return self.case
 
 
 _decode_seen = msgspec.json.Decoder(_Seen).decode
@@ -126,8 +151,8 @@ class _Held:
 
     def see(self, epoch: str, seen: _Seen) -> None:
         """Note a record of the epoch."""
-        if seen.case is not None and seen.case in self._cases:
-            self._epochs[epoch] |= self._cases[seen.case]
+        if (case := seen.about) is not None and case in self._cases:
+            self._epochs[epoch] |= self._cases[case]
         if seen.holder is not None and (epoch, seen.holder.ix) in self._people:
             self._epochs[epoch] |= self._people[epoch, seen.holder.ix]
 

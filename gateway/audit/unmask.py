@@ -124,6 +124,37 @@ def check_redeemed_by(unmasking: Unmasking, act: Act) -> None:
         raise RequestError("UNMASK_REFUSED", "another redemption came first, or the window closed")
 
 
+def check_seen(
+    acts: Iterable[Act], ask_id: str, signatories: Signatories, *, record: str, actor: str
+) -> None:
+    """Refuse what tells a record's number, unless an unmasking has shown it to the actor.
+
+    The window is for seeing the number, not for having seen it: no time limit follows. Who asked
+    keeps what was shown, with a second person's approval and on record, as what rests on it is.
+
+    Args:
+        acts: of the log, in their order.
+        record: id of what tells the number.
+        actor: id of the auditor who would be told.
+
+    Raises:
+        RequestError: UNMASK_REFUSED; `detail` says what to do.
+    """
+    anew = f"ask for this one: `yizheng audit unmask ask {record}`"
+    try:
+        unmasking = derive(acts, ask_id, signatories)
+    except RequestError as error:
+        raise RequestError("UNMASK_REFUSED", f"{error.detail}; {anew}") from None
+    asker = unmasking.ask.actor
+    if asker != actor:
+        raise RequestError("UNMASK_REFUSED", f"it may show a number to {asker} only; {anew}")
+    if unmasking.ask.subject != record:
+        raise RequestError("UNMASK_REFUSED", f"it is for another record; {anew}")
+    if unmasking.redeemed is None:
+        reason = "it has shown no number yet: let it be approved, and redeem it within 15 minutes"
+        raise RequestError("UNMASK_REFUSED", reason)
+
+
 def find_record(reader: LogReader, wanted: str) -> tuple[int, Entry | Act]:
     """A record by its index, or by its id.
 

@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether what others vouched for (`gateway.audit.store.notary`) is about this very log."""
+"""Whether what others vouched for (`gateway.audit.store.notary`) is about this very log.
+
+Rules:
+
+1. Whatever was cosigned or timestamped is a checkpoint that the log has, byte for byte.
+2. A timestamp by an authority that nobody names any more can neither be verified nor fail. It is
+   counted apart, and stands for nothing.
+"""
 
 import msgspec
 
 from gateway.audit.store.notary import NotaryReader
 from gateway.audit.store.reader import LogReader
+from gateway.crypto.digest import sha256
 from gateway.crypto.timestamp import TimestampAuthority
 from gateway.errors import TrustError
 from gateway.tlog.note import parse_note
@@ -17,14 +25,16 @@ class Vouchers(msgspec.Struct, frozen=True):
     Attributes:
         witnessed_size: entries under the newest checkpoint that the quorum cosigned.
         witness_count: witnesses that did.
-        stamped_size: entries under the newest timestamp.
-        timestamp_count: timestamps in all.
+        stamped_size: entries under the newest timestamp that was verified.
+        timestamp_count: timestamps that were verified.
+        by_others_count: timestamps by an authority whose X.509 certificate is not configured.
     """
 
     witnessed_size: int = 0
     witness_count: int = 0
     stamped_size: int = 0
     timestamp_count: int = 0
+    by_others_count: int = 0
 
 
 def verify_vouchers(
@@ -40,7 +50,7 @@ def verify_vouchers(
         TrustError: PROOF_INVALID; names the checkpoint that others saw differently.
         AuditError: something cannot be read.
     """
-    witnessed_size = witness_count = stamped_size = timestamp_count = 0
+    witnessed_size = witness_count = stamped_size = timestamp_count = by_others_count = 0
     newest = notary.witnessed()
     if policy is not None and newest is not None:
         text = parse_note(_checkpoint(log, newest.size)).text
@@ -50,12 +60,18 @@ def verify_vouchers(
         witnessed_size = newest.size
     if authority is not None:
         for timestamp in notary.timestamps():
+            note = _checkpoint(log, timestamp.size)
+            if timestamp.digest != sha256(note):
+                raise _other(timestamp.size, "another was timestamped")
             try:
-                authority.verify(timestamp.reply, _checkpoint(log, timestamp.size))
+                if not authority.is_named_in(timestamp.reply):
+                    by_others_count += 1
+                    continue
+                authority.verify(timestamp.reply, note)
             except TrustError as error:
                 raise _other(timestamp.size, f"its timestamp: {error.detail}") from None
             stamped_size, timestamp_count = timestamp.size, timestamp_count + 1
-    return Vouchers(witnessed_size, witness_count, stamped_size, timestamp_count)
+    return Vouchers(witnessed_size, witness_count, stamped_size, timestamp_count, by_others_count)
 
 
 def _checkpoint(log: LogReader, size: int) -> bytes:

@@ -58,15 +58,15 @@ class Store:
         """Whether it makes sense to have a lookup wait for it."""
         return self.run_id is not None and self._late_count < MAX_LATE_COUNT
 
-    async def ask(self, commands: Sequence[Command], limit_s: float = ROUND_S) -> Replies:
-        """Send commands in their order, and read as many replies.
+    async def ask(self, commands: Sequence[Command], limit_s: float | None = None) -> Replies:
+        """Send commands in their order, and read as many replies, within `ROUND_S` or this limit.
 
         Raises:
             StoreError: it is away, slow, or refused one of them.
         """
         asked = self.ask_soon(commands)
         try:
-            async with asyncio.timeout(limit_s):
+            async with asyncio.timeout(ROUND_S if limit_s is None else limit_s):
                 replies = await asked
         except TimeoutError:
             self._late_count += 1

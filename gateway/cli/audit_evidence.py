@@ -3,21 +3,32 @@
 
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from gateway.cli.auditor import AsOption, AuditorKeyOption, ReasonOption, open_desk
 from gateway.cli.config import SiteOption
-from gateway.cli.output import JsonOption, print_json, print_table, read_named
+from gateway.cli.output import JsonOption, print_facts, read_named
 
 if TYPE_CHECKING:
     from gateway.audit.desk import Desk
     from gateway.audit.evidence.case import Keys, Located, Messages
     from gateway.audit.store.notary import NotaryReader
+    from gateway.audit.store.reader import LogReader
     from gateway.config import Site
     from gateway.crypto.identity import EpochCipher
     from gateway.model.agency import AgencyKey
+
+_NO_REQUEST: Final = (
+    "Without --request or --unmasked the case does not prove that the agency signed the request:\n"
+    "it is neither proved nor disproved.\n"
+    "未附 --request 或 --unmasked：用证单位是否签署该请求，在本证据包中既未证明，也未否定。"
+)
+_REBUILT: Final = (
+    "Whoever has this case can find the holder's number by trying: handle it like the number.\n"
+    "持有本证据包者可试算出证件号码，须按证件号码本身保管。"
+)
 
 
 def evidence(
@@ -28,14 +39,29 @@ def evidence(
     key: AuditorKeyOption,
     reason: ReasonOption,
     request: Annotated[
-        Path | None, typer.Option(help="The request as the agency kept it: raw HTTP, or curl.")
+        Path | None,
+        typer.Option(
+            help="The request as the agency kept it: raw HTTP, or curl. Without it, and without "
+            "--unmasked, the case does not prove that the agency signed it."
+        ),
     ] = None,
     response: Annotated[
         Path | None, typer.Option(help="The answer as the agency kept it: raw HTTP.")
     ] = None,
+    unmasked: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ASK",
+            help="The ask by which you have redeemed this record's number. Without the request, "
+            "what the agency signed is then rebuilt; the case tells the number to who tries.",
+        ),
+    ] = None,
     authority: Annotated[
         list[str] | None,
-        typer.Option(help="Host that the agency asked, where neither site nor request tells."),
+        typer.Option(
+            metavar="HOST",
+            help="With --unmasked: host that the agency asked, where the site does not name it.",
+        ),
     ] = None,
     site: SiteOption = Path(),
     as_json: JsonOption = False,
@@ -50,7 +76,7 @@ def evidence(
     from gateway.errors import SetupError
 
     loaded = load_site(site)
-    messages = _messages(loaded, request, response, authority or [])
+    messages = _messages(loaded, request, response, unmasked, authority or [])
     desk = open_desk(loaded, auditor, key)
     desk.allow("evidence")
     if output.exists():
@@ -60,10 +86,9 @@ def evidence(
     facts, case = _make_case(loaded, desk, access, reason, messages)
     _write(output, case)
     facts |= {"file": str(output), "bytes": len(case)}
-    if as_json:
-        print_json(facts)
-    else:
-        print_table("The case 证据包", ["what", "value"], facts.items())
+    print_facts("The case 证据包", facts, as_json=as_json)
+    if messages.request is None and not as_json:
+        typer.echo(_NO_REQUEST if unmasked is None else _REBUILT)
 
 
 def _make_case(
@@ -80,14 +105,34 @@ def _make_case(
         except RequestError:
             desk.record("evidence", reason=reason, subject=access)  # to ask is an act, too
             raise
-        act_index, act = desk.record("evidence", reason=reason, subject=located.entry.id)
+        query = None
+        if messages.unmasking is not None:
+            _check_seen(site, reader, messages.unmasking, located.entry.id, desk.auditor.id)
+            query = {"unmasking": messages.unmasking}
+        act_index, act = desk.record(
+            "evidence", reason=reason, subject=located.entry.id, query=query
+        )
         if (notary := _notary(folder)) is not None:
             stack.callback(notary.close)
         keys = _keys(site, located, desk.key)
         builder = CaseBuilder(reader, keys, sign=desk.sign, notary=notary)
         cipher = _cipher(site, located.entry.request.epoch)
         case = builder.build(located, act_index, act, cipher=cipher, messages=messages)
-    return {"request_id": located.entry.id, "index": located.index, "act": act_index}, case
+    facts = {
+        "request_id": located.entry.id,
+        "index": located.index,
+        "act": act_index,
+        "agency_signature": messages.agency_signature,
+    }
+    return facts, case
+
+
+def _check_seen(site: "Site", reader: "LogReader", ask: str, record: str, actor: str) -> None:
+    from gateway.audit.signed import Signatories, read_acts
+    from gateway.audit.unmask import check_seen
+
+    acts = (act for _, act in read_acts(reader))
+    check_seen(acts, ask, Signatories(site.auditors), record=record, actor=actor)
 
 
 def _write(output: Path, case: bytes) -> None:
@@ -105,7 +150,11 @@ def _write(output: Path, case: bytes) -> None:
 
 
 def _messages(
-    site: "Site", request: Path | None, response: Path | None, authorities: list[str]
+    site: "Site",
+    request: Path | None,
+    response: Path | None,
+    unmasking: str | None,
+    authorities: list[str],
 ) -> "Messages":
     from gateway.audit.evidence.case import Messages
     from gateway.audit.evidence.messages import parse_response
@@ -113,6 +162,10 @@ def _messages(
 
     if response is not None and request is None:
         raise typer.BadParameter("a response is proved with its request: give --request, too")
+    if request is not None and unmasking is not None:
+        raise typer.BadParameter("--request proves what --unmasked would: leave one of them out")
+    if authorities and unmasking is None:
+        raise typer.BadParameter("--authority goes with --unmasked")
     return Messages(
         request=None
         if request is None
@@ -124,6 +177,7 @@ def _messages(
         response=None
         if response is None
         else parse_response(read_named(response, "the response"), name=str(response)),
+        unmasking=unmasking,
         authorities=(*authorities, *site.config.http.authorities),
     )
 

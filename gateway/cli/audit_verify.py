@@ -93,6 +93,7 @@ def _facts(report: "Report", vouchers: "Vouchers") -> dict[str, object]:
         "witnesses": vouchers.witness_count,
         "stamped_entries": vouchers.stamped_size,
         "timestamps": vouchers.timestamp_count,
+        "timestamps_by_others": vouchers.by_others_count,
     }
 
 

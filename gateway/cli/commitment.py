@@ -43,19 +43,16 @@ def list_commitments(
     Example: `yizheng commitment list --overdue`
     """
     from contextlib import closing
+    from itertools import islice
 
     from gateway.config import load_site
     from gateway.supervising import Supervision
 
     with closing(Supervision.open(load_site(site))) as opened:
         today = opened.today()
-        found = [
-            each
-            for each in opened.commitments.list_commitments(
-                agency, unchecked=unchecked or overdue, limit=limit
-            )
-            if not overdue or each.is_overdue(today)
-        ]
+        known = opened.commitments.list_commitments(agency, unchecked=unchecked or overdue)
+        wanted = (each for each in known if not overdue or each.is_overdue(today))
+        found = list(islice(wanted, limit))
     if as_json:
         print_json(found)
         return

@@ -70,8 +70,11 @@ def give(
             evaluator=None if holder is None else opened.evaluator(agency, case, holder),
         )
         await opened.ping(Deadline.after(supervised.LIMIT_S))
-        due = opened.due(loaded.config.supervision.rating_working_days)
-        given = await opened.evaluations.give(draft, Deadline.after(supervised.LIMIT_S), due_on=due)
+        given = await opened.evaluations.give(
+            draft,
+            Deadline.after(supervised.LIMIT_S),
+            due_on=opened.due_of("rating") if draft.is_bad else None,
+        )
         detail = f"agency={agency} item={item}"
         await opened.record("case_evaluated", detail, Deadline.after(supervised.LIMIT_S))
         return given
@@ -101,8 +104,8 @@ def list_evaluations(
     if unit and agency is None:
         raise typer.BadParameter("--unit needs --agency: a unit sees its own only")
     with closing(Supervision.open(load_site(site))) as opened:
-        found = opened.evaluations.list_evaluations(agency)
-    shown: list[Any] = [for_unit(each) for each in found] if unit else list(found)
+        found, zone = opened.evaluations.list_evaluations(agency), opened.zone
+    shown: list[Any] = [for_unit(each, zone) for each in found] if unit else list(found)
     if as_json:
         print_json(shown)
         return

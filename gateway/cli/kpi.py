@@ -48,8 +48,8 @@ def report(
     """
     from gateway.config import load_site
     from gateway.errors import RequestError
-    from gateway.keyring import gateway_signer, write_private
-    from gateway.supervising import REPORTS
+    from gateway.frozen_reports import FrozenReports
+    from gateway.keyring import gateway_signer
     from gateway.supervision.kpi_report import format_report
 
     loaded = load_site(site)
@@ -60,21 +60,16 @@ def report(
         raise RequestError(
             "PERIOD_INVALID", "--preliminary is for a month that is not over, and only for one"
         )
-    name = f"kpi-{month:%Y-%m}{'-preliminary' if preliminary else ''}"
-    folder = loaded.state / REPORTS
-    files = [folder / f"{name}.{suffix}" for suffix in ("xlsx", "json", "jws")]
-    if not preliminary and any(file.exists() for file in files):
-        raise RequestError("REPORT_EXISTS", str(files[1]))
-    made = _make(loaded, first, end, month=f"{month:%Y-%m}", is_final=not preliminary)
+    name, reports, is_final = f"{month:%Y-%m}", FrozenReports(loaded.state), not preliminary
+    files = reports.files(name, is_final=is_final)
+    if is_final:
+        reports.check_absent(name)
+    made = _make(loaded, first, end, month=name, is_final=is_final)
     index, _ = desk.record(
-        "search", reason=reason, subject=name, query={"from": str(first), "to": str(end)},
-        count=made.indexed,
+        "search", reason=reason, subject=files[0].stem,
+        query={"from": str(first), "to": str(end)}, count=made.indexed,
     )  # fmt: skip
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for file, content in zip(files, format_report(made, gateway_signer(loaded)), strict=True):
-        if preliminary:
-            file.unlink(missing_ok=True)
-        write_private(file, content)
+    reports.write(name, format_report(made, gateway_signer(loaded)), is_final=is_final)
     if as_json:
         print_json({"files": [str(file) for file in files], "act_index": index, "report": made})
         return
@@ -116,9 +111,11 @@ def _make(
             SeenLog(reader).between(unix_ms(first), unix_ms(end - _LAST_MS)),
             certificates={name: name.partition(".")[0] for name in names},
             items=site.items,
-            matters=[each for kind in _KINDS for each in opened.matters.list_matters(kind)],
+            matters=(each for kind in _KINDS for each in opened.matters.list_matters(kind)),
             first=first.date(),
             last=(end - _LAST_MS).date(),
+            zone=opened.zone,
+            today=opened.today(),
         )
         repeated = asyncio.run(Monitoring(site, opened).rank_repeated(SeenLog(reader), first, end))
         indexed = reader.size()

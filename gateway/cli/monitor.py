@@ -21,8 +21,6 @@ from gateway.cli.supervised import ByOption, WordsOption
 from gateway.model.finding import LEVEL_NAMES, RULE_TITLES, Level, RuleName
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from gateway.model.finding import Finding
 
 app: Final = typer.Typer(
@@ -56,7 +54,7 @@ def run_once(
     ):
         monitoring = Monitoring(loaded, opened)
         done = asyncio.run(monitoring.run(SeenLog(reader), not_indexed=behind))
-        red = opened.findings.list_findings(level="red") if check else ()
+        is_red = check and any(opened.findings.list_findings(level="red"))
     facts = {
         "cases": done.case_count,
         "new": len(done.found),
@@ -68,7 +66,7 @@ def run_once(
         print_json(done)
     else:
         print_facts("Monitoring 电子监察", facts, as_json=False)
-    _exit_if(red)
+    _exit_if(is_red)
 
 
 @app.command("list")
@@ -89,16 +87,17 @@ def list_findings(
     from gateway.supervising import Supervision
 
     with closing(Supervision.open(load_site(site))) as opened:
-        found = opened.findings.list_findings(
-            level=level, rule=rule, agency=agency, state=None if everything else "open"
+        found = list(
+            opened.findings.list_findings(
+                level=level, rule=rule, agency=agency, state=None if everything else "open"
+            )
         )
     if as_json:
         print_json(found)
     else:
         columns = ["id", "level", "state", "rule", "agency", "case", "item", "subject", "since"]
         print_table("Findings 监察发现", columns, map(_row, found))
-    if check:
-        _exit_if([each for each in found if (each.level, each.state) == ("red", "open")])
+    _exit_if(check and any((each.level, each.state) == ("red", "open") for each in found))
 
 
 @app.command("show")
@@ -216,6 +215,6 @@ def _print(finding: "Finding", *, as_json: bool) -> None:
     print_facts("Finding 监察发现", facts, as_json=False)
 
 
-def _exit_if(red: "Sequence[Finding]") -> None:
-    if red:
+def _exit_if(is_red: bool) -> None:
+    if is_red:
         raise typer.Exit(EXIT_REFUSED)

@@ -3,7 +3,7 @@
 
 1. The nonce is decided before anything is done, so a request that is sent again does nothing twice.
 2. What was done is recorded, then answered: no record, no answer.
-3. One record for each identified request, done or refused.
+3. One record for each identified request: done, refused, or failed by a mistake of ours.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,8 +12,9 @@ from typing import Final, final
 import msgspec
 
 from gateway.crypto.digest import sha256
-from gateway.errors import RequestError, StoreError, TrustError
+from gateway.errors import RequestError
 from gateway.exchange.access import check_limit, check_x509
+from gateway.exchange.excuse import OnFault, excuse
 from gateway.exchange.reply import JSON, Refused, Reply, problem_reply
 from gateway.model.holder import Holder
 from gateway.model.limits import Allowance
@@ -61,11 +62,15 @@ class CaseRequests:
 
     Args:
         x509_required: agencies that registered no X.509 certificate are refused as well.
+        on_fault: told of a programming error, whose caller gets INTERNAL; must not raise.
     """
 
-    def __init__(self, log: CaseLog, limits: RateLimits, *, x509_required: bool = False) -> None:
+    def __init__(
+        self, log: CaseLog, limits: RateLimits, *, x509_required: bool = False, on_fault: OnFault
+    ) -> None:
         self._log: Final = log
         self._limits: Final = limits
+        self._on_fault: Final = on_fault
         self._x509_required: Final = x509_required
 
     async def begin(self, handling: Handling, deadline: Deadline) -> None:
@@ -95,8 +100,9 @@ class CaseRequests:
                 handling.limits = (limit,)
                 check_limit(limit)
             reply = _reply(await work())
-        except (RequestError, StoreError, TrustError) as error:
-            reply, code = problem_reply(Refused.because(error), handling.request_id), error.code
+        except Exception as error:  # noqa: BLE001 - ours is recorded as well
+            refused = excuse(error, self._on_fault)
+            reply, code = problem_reply(refused, handling.request_id), refused.refusal.code
         index = None
         if code != "NONCE_REPLAYED":
             act = handling.act(code)

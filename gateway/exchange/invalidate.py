@@ -4,7 +4,7 @@
 1. A department speaks for the certificates of its own adapters and no others.
 2. The 200 means that no worker of any node serves what it kept before. When that is not known the
    answer is 503: signal again, for a signal may be repeated.
-3. One record for each identified request, done or refused.
+3. One record for each identified request: done, refused, or failed by a mistake of ours.
 """
 
 from collections.abc import Callable
@@ -14,9 +14,10 @@ from typing import Final
 import msgspec
 
 from gateway.crypto.digest import sha256
-from gateway.errors import RequestError, StoreError
+from gateway.errors import RequestError
 from gateway.exchange.access import check_x509
 from gateway.exchange.body import parse_invalidation
+from gateway.exchange.excuse import OnFault, excuse
 from gateway.exchange.reply import JSON, Refused, Reply, problem_reply
 from gateway.model.holder import Holder
 from gateway.model.ids import parse_holder
@@ -38,6 +39,7 @@ class Invalidate:
         utc_offset_h: hours east of UTC of the site's days.
         clock_window_s: seconds that the department's clock may be ahead.
         x509_required: departments that registered no X.509 certificate are refused as well.
+        on_fault: told of a programming error, whose caller gets INTERNAL; must not raise.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Invalidate:
         utc_offset_h: float,
         clock_window_s: int,
         x509_required: bool = False,
+        on_fault: OnFault,
     ) -> None:
         self._departments: Final = departments
         self._owners: Final = owners
@@ -58,6 +61,7 @@ class Invalidate:
         self._zone: Final = timezone(timedelta(hours=utc_offset_h))
         self._clock_window: Final = timedelta(seconds=clock_window_s)
         self._x509_required: Final = x509_required
+        self._on_fault: Final = on_fault
 
     async def __call__(
         self, caller: Caller, request_id: str, body: bytes, deadline: Deadline
@@ -74,8 +78,9 @@ class Invalidate:
             holder = self._holder(signal)
             change = self._change(caller, request_id, signal, holder)
             index, reply = await self._changes.signal(caller, change, deadline), _done(change)
-        except (RequestError, StoreError) as error:
-            reply, code = problem_reply(Refused.because(error), request_id), error.code
+        except Exception as error:  # noqa: BLE001 - ours is recorded as well
+            refused = excuse(error, self._on_fault)
+            reply, code = problem_reply(refused, request_id), refused.refusal.code
             index = await self._changes.refuse(caller, request_id, holder, code, deadline)
         if index is None:
             replayed = RequestError("NONCE_REPLAYED")

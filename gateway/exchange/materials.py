@@ -30,10 +30,11 @@ import structlog
 
 from gateway.crypto.digest import sha256
 from gateway.crypto.random import random_piece
-from gateway.errors import AuditError, RequestError, StoreError, TrustError, first_of
+from gateway.errors import AuditError, RequestError, StoreError, first_of
 from gateway.exchange.access import Access, check_limit, check_x509
 from gateway.exchange.body import parse_materials
 from gateway.exchange.case_requests import Handling
+from gateway.exchange.excuse import OnFault, excuse
 from gateway.exchange.lookup import Lookup
 from gateway.exchange.obtained import obtained_of
 from gateway.exchange.one_off import make_notice
@@ -77,6 +78,7 @@ class Materials:
         utc_offset_h: hours east of UTC of the site's days.
         nonce_life_s: seconds after `created` at which a signature is too old by itself.
         x509_required: agencies that registered no X.509 certificate are refused as well.
+        on_fault: told of a programming error, whose caller gets INTERNAL; must not raise.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Materials:
         utc_offset_h: float,
         nonce_life_s: int,
         x509_required: bool = False,
+        on_fault: OnFault,
     ) -> None:
         self._lookup: Final = lookup
         self._log: Final = log
@@ -110,6 +113,7 @@ class Materials:
         self._planner: Final = Planner(catalog, book, self._zone)
         self._nonce_life_s: Final = nonce_life_s
         self._x509_required: Final = x509_required
+        self._on_fault: Final = on_fault
 
     async def __call__(
         self, caller: Caller, request_id: str, body: bytes, deadline: Deadline
@@ -129,8 +133,9 @@ class Materials:
                 handling.limits = (limit,)
                 check_limit(limit)
             reply, obtained = await self._work(handling, body, deadline)
-        except (RequestError, StoreError, TrustError) as error:
-            reply, code = problem_reply(Refused.because(error), request_id), error.code
+        except Exception as error:  # noqa: BLE001 - ours is recorded as well
+            refused = excuse(error, self._on_fault)
+            reply, code = problem_reply(refused, request_id), refused.refusal.code
         async with _recording() as group:
             recorded = group.create_task(self._record(handling, reply, code, deadline))
             group.create_task(self._tell(caller.agency.id, obtained, deadline))

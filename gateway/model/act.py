@@ -51,26 +51,30 @@ Action = Literal[
     "evaluation_give",
 ]
 
-#: Whose signature covers a holder's number, or may: it stands sealed (`gateway.audit.sealed`).
-SEALED_ACTIONS: Final[frozenset[Action]] = frozenset(
+#: Whose `subject` is the number of a case.
+CASE_ACTIONS: Final[frozenset[Action]] = frozenset(
     {
-        "invalidate",
         "case_register",
         "case_show",
         "case_close",
         "case_materials",
+        "case_commit",
+        "case_commitment",
         "deferral_open",
         "deferral_show",
         "deferral_close",
         "ticket_open",
         "ticket_show",
-        "matter_open",
-        "matter_step",
-        "evaluation_give",
-        "case_commit",
-        "case_commitment",
     }
 )
+
+#: Whose signature covers a holder's number, or may: it stands sealed (`gateway.audit.sealed`).
+SEALED_ACTIONS: Final[frozenset[Action]] = CASE_ACTIONS | {
+    "invalidate",
+    "matter_open",
+    "matter_step",
+    "evaluation_give",
+}
 
 #: What happens by itself, or by the hand of whoever runs the gateway.
 Happening = Literal[
@@ -87,6 +91,11 @@ Happening = Literal[
     "monitored",
     "finding_settled",
 ]
+
+#: Whose `detail` names a case: `case=…`, before anything that somebody wrote.
+CASE_HAPPENINGS: Final[frozenset[Happening]] = frozenset(
+    {"case_registered", "case_closed", "deferral_closed", "commitment_changed"}
+)
 
 
 class SignedTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

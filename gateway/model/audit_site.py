@@ -17,10 +17,14 @@ class TimestampsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
     url: Annotated[str, Meta(pattern=r"^https?://", description="Where the authority answers.")]
     certificate: Annotated[
-        str, Meta(description="PEM file of its X.509 certificate, relative to the site.")
+        str,
+        Meta(
+            description="PEM file of its X.509 certificate, relative to the site; behind it those "
+            "that were replaced, so that their timestamps go on to verify."
+        ),
     ]
     roots: Annotated[
-        str, Meta(description="PEM file of the roots that vouch for it, relative to the site.")
+        str, Meta(description="PEM file of the roots that vouch for them, relative to the site.")
     ]
     interval_s: Annotated[
         float, Meta(ge=1, le=86_400, description="Seconds between timestamps while the log grows.")

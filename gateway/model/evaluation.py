@@ -6,10 +6,13 @@ ticket. Who evaluated is kept as a keyed digest only, and the unit that is rated
 the case, by which it could tell.
 """
 
+from datetime import datetime, tzinfo
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
+
+from gateway.model.instant import format_month
 
 Level = Literal[1, 2, 3, 4, 5]
 
@@ -85,8 +88,13 @@ class EvaluationTotal(msgspec.Struct, frozen=True):
     counts: Annotated[tuple[int, ...], Meta(min_length=5, max_length=5)]
 
 
-def for_unit(evaluation: Evaluation) -> UnitEvaluation:
-    """Leave out by what the unit could tell who it was."""
+def for_unit(evaluation: Evaluation, zone: tzinfo) -> UnitEvaluation:
+    """Leave out by what the unit could tell who it was.
+
+    Args:
+        zone: of the site's months.
+    """
+    given_at = datetime.fromisoformat(evaluation.given_at).astimezone(zone)
     return UnitEvaluation(
-        evaluation.item, evaluation.level, evaluation.given_at[:7], evaluation.words
+        evaluation.item, evaluation.level, format_month(given_at), evaluation.words
     )

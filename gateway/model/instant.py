@@ -15,6 +15,11 @@ def format_time_ms(at: datetime) -> str:
     return _format(at, "milliseconds")
 
 
+def format_month(at: datetime) -> str:
+    """Write the month of an instant, `YYYY-MM`, in the zone that it bears."""
+    return at.strftime("%Y-%m")
+
+
 def format_unix_ms(at_s: float) -> str:
     """Write UNIX seconds with milliseconds, which are cut off."""
     whole_s = int(at_s)

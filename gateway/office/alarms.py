@@ -31,7 +31,7 @@ class AlarmBook(AlarmShelf):
     """The alarms of a site.
 
     Args:
-        clock: aware UTC now.
+        clock: aware now, in the site's zone. Its years number the incidents of alarms.
     """
 
     def __init__(self, store: OfficeStore, *, clock: Callable[[], datetime]) -> None:

@@ -14,7 +14,7 @@ Rules:
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, Final, final
 
@@ -33,6 +33,7 @@ from gateway.sdk import Deadline
 _COLUMNS: Final = "agency, number, material, kept_s, draft, result, lifted"
 _BY_KEY: Final = "agency = ? AND number = ? AND material = ?"
 _ONE: Final = f"SELECT {_COLUMNS} FROM commitments WHERE {_BY_KEY}"  # noqa: S608 -- our own columns
+_PORTION_COUNT: Final = 500
 _STEPS: Final = f"SELECT step FROM commitment_steps WHERE {_BY_KEY} ORDER BY place"  # noqa: S608 -- our own columns
 #: The newest content of a case; of its applicants' false promises, those that count.
 _APPLICANTS: Final = """
@@ -98,20 +99,25 @@ class CommitmentBook(Commitments):
         return [self._committed(row, self._store.select(_STEPS, *row[:3])) for row in rows]
 
     def list_commitments(
-        self, agency: str | None = None, *, unchecked: bool = False, limit: int = 1000
-    ) -> Sequence[Committed]:
-        """Commitments of one agency or all, oldest first.
+        self, agency: str | None = None, *, unchecked: bool = False
+    ) -> Iterator[Committed]:
+        """All commitments of one agency or all, oldest first; read as they are taken.
 
         Raises:
             StoreError: the store cannot be read.
         """
         only = "AND result IS NULL " if unchecked else ""
-        rows = self._store.select(
+        query = (
             f"SELECT {_COLUMNS} FROM commitments WHERE coalesce(?, agency) = agency {only}"  # noqa: S608 -- our own columns
-            "ORDER BY committed_on, agency, number, material LIMIT ?",
-            *(agency, limit),
+            "AND (committed_on, agency, number, material) > (?, ?, ?, ?) "
+            "ORDER BY committed_on, agency, number, material LIMIT ?"
         )
-        return [self._committed(row, self._store.select(_STEPS, *row[:3])) for row in rows]
+        after = ("", "", "", "")
+        while rows := self._store.select(query, agency, *after, _PORTION_COUNT):
+            for row in rows:
+                known = self._committed(row, self._store.select(_STEPS, *row[:3]))
+                after = (str(known.draft.committed_on), *row[:3])
+                yield known
 
     def is_excluded(self, agency: str, number: str) -> bool:
         """Whether an earlier false promise keeps the case's applicants from promising.

@@ -9,7 +9,7 @@ from typing import Final, final
 from gateway.errors import RequestError
 from gateway.matter_port import EvaluationShelf
 from gateway.model.evaluation import LEVELS, Evaluation, EvaluationDraft, EvaluationTotal
-from gateway.model.instant import format_time_s
+from gateway.model.instant import format_month, format_time_s
 from gateway.model.matter import MatterDraft
 from gateway.model.screening import holds_identifier
 from gateway.office.matters import add_matter
@@ -36,18 +36,20 @@ class EvaluationBook(EvaluationShelf):
     """The evaluations of a site.
 
     Args:
-        clock: aware UTC now.
+        clock: aware now, in the site's zone. Evaluations count in its months.
     """
 
     def __init__(self, store: OfficeStore, *, clock: Callable[[], datetime]) -> None:
         self._store: Final = store
         self._clock: Final = clock
 
-    async def give(self, draft: EvaluationDraft, deadline: Deadline, *, due_on: date) -> Evaluation:
+    async def give(
+        self, draft: EvaluationDraft, deadline: Deadline, *, due_on: date | None
+    ) -> Evaluation:
         """Keep an evaluation, and open the ticket of a bad one.
 
         Args:
-            due_on: by when what a bad one is about has to be mended.
+            due_on: by when what a bad one is about has to be mended; None of a good one.
 
         Raises:
             RequestError: EVALUATION_TWICE, MATTER_PERSONAL.
@@ -64,7 +66,10 @@ class EvaluationBook(EvaluationShelf):
             ).fetchone()
             if known is not None:
                 raise RequestError("EVALUATION_TWICE")
-            ticket = add_matter(connection, _ticket(draft, due_on), now) if draft.is_bad else None
+            ticket = None
+            if draft.is_bad:
+                assert due_on is not None  # a ticket is due some day
+                ticket = add_matter(connection, _ticket(draft, due_on), now)
             connection.execute(
                 "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -72,7 +77,7 @@ class EvaluationBook(EvaluationShelf):
                     draft.evaluator, format_time_s(now), ticket,
                 ),
             )  # fmt: skip
-            month = format_time_s(now)[:7]
+            month = format_month(now)
             connection.execute(_COUNT, (month, draft.agency, draft.item, draft.level))
 
         await self._store.write(work, deadline)

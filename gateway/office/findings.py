@@ -9,7 +9,7 @@ Rules:
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, final
 
@@ -32,6 +32,14 @@ from gateway.office.store import OfficeStore
 from gateway.sdk import Deadline
 
 _COLUMNS: Final = "id, level, state, about"
+_PORTION: Final = f"""
+    SELECT {_COLUMNS}, year, place FROM findings
+    WHERE coalesce(?, level) = level AND coalesce(?, rule) = rule
+        AND coalesce(?, agency) = agency AND coalesce(?, state) = state
+        AND (year, place) > (?, ?)
+    ORDER BY year, place LIMIT ?
+"""  # noqa: S608 -- our own columns
+_PORTION_COUNT: Final = 500
 _STEPS: Final = "SELECT step FROM finding_steps WHERE id = ? ORDER BY place"
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 _parse_about: Final = msgspec.json.Decoder(Suspicion).decode
@@ -43,7 +51,7 @@ class FindingBook(FindingShelf):
     """The findings of a site.
 
     Args:
-        clock: aware UTC now.
+        clock: aware now, in the site's zone. Its years number the findings.
     """
 
     def __init__(self, store: OfficeStore, *, clock: Callable[[], datetime]) -> None:
@@ -69,20 +77,17 @@ class FindingBook(FindingShelf):
         rule: RuleName | None = None,
         agency: str | None = None,
         state: FindingState | None = "open",
-        limit: int = 1000,
-    ) -> Sequence[Finding]:
-        """Findings, oldest first, with their change logs.
+    ) -> Iterator[Finding]:
+        """All findings, oldest first, with their change logs; read as they are taken.
 
         Raises:
             StoreError: the store cannot be read.
         """
-        rows = self._store.select(
-            f"SELECT {_COLUMNS} FROM findings WHERE coalesce(?, level) = level "  # noqa: S608 -- our own columns
-            "AND coalesce(?, rule) = rule AND coalesce(?, agency) = agency "
-            "AND coalesce(?, state) = state ORDER BY year, place LIMIT ?",
-            *(level, rule, agency, state, limit),
-        )
-        return [_finding(row, self._store.select(_STEPS, row[0])) for row in rows]
+        asked, after = (level, rule, agency, state), (0, 0)
+        while rows := self._store.select(_PORTION, *asked, *after, _PORTION_COUNT):
+            for *row, year, place in rows:
+                after = year, place
+                yield _finding(row, self._store.select(_STEPS, row[0]))
 
     def page(
         self,

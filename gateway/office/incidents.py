@@ -35,7 +35,7 @@ class IncidentBook(IncidentShelf):
     """The incidents of a site.
 
     Args:
-        clock: aware UTC now.
+        clock: aware now, in the site's zone. Its years number the incidents.
     """
 
     def __init__(self, store: OfficeStore, *, clock: Callable[[], datetime]) -> None:

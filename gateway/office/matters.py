@@ -6,7 +6,7 @@ The event of a correction that was answered stands in the same transaction.
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, final
 
@@ -41,6 +41,12 @@ _PAGE: Final = f"""
         AND (? OR json_extract(draft, '$.department') IN (SELECT value FROM json_each(?)))
     ORDER BY year, number LIMIT ?
 """  # noqa: S608 -- our own columns
+_PORTION: Final = f"""
+    SELECT {_COLUMNS}, year, number FROM matters
+    WHERE kind = ? AND coalesce(?, state) = state AND (year, number) > (?, ?)
+    ORDER BY year, number LIMIT ?
+"""  # noqa: S608 -- our own columns
+_PORTION_COUNT: Final = 500
 _STEPS: Final = "SELECT at, state, draft FROM matter_steps WHERE id = ? ORDER BY number"
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 _parse_draft: Final = msgspec.json.Decoder(MatterDraft).decode
@@ -53,7 +59,7 @@ class MatterBook(MatterShelf):
 
     Args:
         advance: the matter after a step, or the refusal of it.
-        clock: aware UTC now.
+        clock: aware now, in the site's zone. Its years number the matters.
     """
 
     def __init__(
@@ -75,20 +81,17 @@ class MatterBook(MatterShelf):
             raise RequestError("MATTER_ABSENT")
         return _matter(rows[0], self._store.select(_STEPS, matter_id))
 
-    def list_matters(
-        self, kind: MatterKind, state: MatterState | None = None, *, limit: int = 1000
-    ) -> Sequence[Matter]:
-        """Matters of a kind, oldest first, with their change logs.
+    def list_matters(self, kind: MatterKind, state: MatterState | None = None) -> Iterator[Matter]:
+        """All matters of a kind, oldest first, with their change logs; read as they are taken.
 
         Raises:
             StoreError: the store cannot be read.
         """
-        rows = self._store.select(
-            f"SELECT {_COLUMNS} FROM matters WHERE kind = ? AND coalesce(?, state) = state "  # noqa: S608 -- our own columns
-            "ORDER BY year, number LIMIT ?",
-            *(kind, state, limit),
-        )
-        return [_matter(row, self._store.select(_STEPS, row[0])) for row in rows]
+        after = (0, 0)
+        while rows := self._store.select(_PORTION, kind, state, *after, _PORTION_COUNT):
+            for *row, year, number in rows:
+                after = year, number
+                yield _matter(row, self._store.select(_STEPS, row[0]))
 
     def page(
         self,
@@ -227,7 +230,7 @@ def _tell(connection: sqlite3.Connection, matter: Matter, step: StepDraft, now: 
     put_event(connection, answered, agency=draft.agency, now_s=now.timestamp())
 
 
-def _matter(row: tuple[Any, ...], steps: Sequence[tuple[Any, ...]]) -> Matter:
+def _matter(row: Sequence[Any], steps: Sequence[tuple[Any, ...]]) -> Matter:
     matter_id, state, opened_at, draft, owner, answered_at, closed_at = row
     return Matter(
         id=matter_id,

@@ -230,6 +230,7 @@ class Supervisor:
                 lived_s=round(lived_s, 3),
                 restart_in_s=round(delay_s, 3),
             )
+            self._write_state()  # until it is back: its pid may be anybody's by then
 
     def _failed_start(self, began_s: float) -> int | None:
         """Before the first readiness a failure is the operator's to mend, not ours to repeat."""
@@ -265,10 +266,14 @@ class Supervisor:
             child.pid = 0
 
     def _write_state(self) -> None:
+        """Name who runs; a full disk is no reason to serve no longer."""
         pids = {child.name: child.pid for child in self._children if child.is_running}
         draft = self._state_file.with_suffix(".new")
-        draft.write_bytes(msgspec.json.encode({"supervisor": os.getpid(), **pids}))
-        draft.replace(self._state_file)
+        try:
+            draft.write_bytes(msgspec.json.encode({"supervisor": os.getpid(), **pids}))
+            draft.replace(self._state_file)
+        except OSError as error:
+            _log.error("processes.json cannot be written", error=error.strerror)
 
 
 def _forget_metrics(pid: int) -> None:

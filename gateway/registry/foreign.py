@@ -11,10 +11,14 @@ name, and exceptions are not chained, since messages and tracebacks may quote th
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 from gateway.errors import AdapterContractBroken, AdapterTimeout, DepartmentError
+from gateway.registry.scope import Scope
 from gateway.sdk import Deadline
+
+#: Seconds in which a call that is cancelled may clean up before its caller goes on without it.
+FAREWELL_S: Final = 0.05
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -24,27 +28,51 @@ class AdapterCodeBroken(AdapterContractBroken):
     """The adapter's own code did not keep the contract; the department has not been heard."""
 
 
-async def await_foreign(answer: Awaitable[T], limit: Deadline) -> T:
-    """Await adapter code until `limit`.
+async def ask_foreign(scope: Scope, call: Callable[[], Awaitable[T]], limit: Deadline) -> T:
+    """Make a call into adapter code, and wait for it until `limit`.
+
+    Cancelled, by its limit or by us, it has `FAREWELL_S` to end. A call that loses a cancellation
+    (`except BaseException`; some libraries do) is left to its scope, and nobody waits for it.
 
     Raises:
         DepartmentError: and nothing else, but our own cancellation.
     """
-    scope = asyncio.timeout(limit.remaining_s)
+    task = asyncio.get_running_loop().create_task(scope.run(call))
+    is_late = False
     try:
-        async with scope:
-            return await answer
+        await asyncio.wait((task,), timeout=limit.remaining_s)
+        is_late = not task.done()
+    finally:
+        if not task.done():
+            await _dismiss(task, scope)
+    if not task.done():
+        raise AdapterTimeout("no answer before the deadline")
+    try:
+        return task.result()
     except DepartmentError:
         raise
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        raise AdapterCodeBroken("CancelledError") from None  # of the adapter's own making
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - adapters are foreign code
-        if scope.expired() and isinstance(error, TimeoutError):
+    except BaseException as error:  # noqa: BLE001 - adapters are foreign code
+        if is_late and isinstance(error, asyncio.CancelledError | TimeoutError):
             raise AdapterTimeout("no answer before the deadline") from None
         raise AdapterCodeBroken(type(error).__name__) from None
+    finally:
+        del task  # its error and this frame would hold each other
+
+
+async def _dismiss(task: asyncio.Task[Any], scope: Scope) -> None:
+    task.add_done_callback(_hear)
+    task.cancel()
+    try:
+        await asyncio.wait((task,), timeout=FAREWELL_S)
+    finally:
+        if not task.done():
+            scope.leave(task)
+
+
+def _hear(task: asyncio.Task[Any]) -> None:
+    """Take what it ended with: asyncio would log the text of an exception that nobody takes."""
+    if not task.cancelled():
+        task.exception()
 
 
 def checked(check: Callable[[A], T], answer: A) -> T:

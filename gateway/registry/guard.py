@@ -26,7 +26,7 @@ from gateway.errors import AdapterTimeout, AdapterUnavailable, DepartmentError
 from gateway.model.answer import Found, NotFound, Verified
 from gateway.model.site import BreakerSection
 from gateway.registry.breaker import Breaker, Call, Ending
-from gateway.registry.foreign import AdapterCodeBroken, await_foreign, checked
+from gateway.registry.foreign import AdapterCodeBroken, ask_foreign, checked
 from gateway.registry.observer import AdapterObserver, Outcome, State, Unobserved
 from gateway.registry.quarantine import Quarantine
 from gateway.registry.scope import Ledger, Scope
@@ -160,7 +160,7 @@ class Guard:
             return
         ending: Ending = "left"
         try:
-            await await_foreign(self._scope().run(self._adapter.ping), deadline)
+            await ask_foreign(self._scope(), self._adapter.ping, deadline)
             ending = "answered"
             self._ping_code = "ok"
         except DepartmentError as error:
@@ -250,7 +250,7 @@ class Guard:
     ) -> object:
         ending: Ending = "left"
         try:
-            answer = await await_foreign(self._scope().run(lambda: call(limit)), limit)
+            answer = await ask_foreign(self._scope(), lambda: call(limit), limit)
             ending = "answered"
         except DepartmentError as error:
             ending = _ending_of(error)

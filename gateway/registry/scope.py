@@ -99,6 +99,11 @@ class Scope:
         if self.is_closed:  # made by a task or a callback that the call has left behind
             self._sweep_later()
 
+    def leave(self, task: asyncio.Task[Any]) -> None:
+        """Let the call itself go, which goes on after its cancellation: a task like its others."""
+        self.is_closed = True
+        self.take(task, "the call")
+
     def _forget(self, task: asyncio.Task[Any]) -> None:
         if self._tasks is not None:
             self._tasks.pop(task, None)

@@ -7,13 +7,13 @@ others' business.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, final
 
 import msgspec
 
 from gateway.crypto.digest import sha256
-from gateway.errors import RequestError
+from gateway.errors import RequestError, SetupError
 from gateway.matter_port import (
     EvaluationShelf,
     FindingShelf,
@@ -153,7 +153,7 @@ class SupervisionDesk:
 
         Raises:
             RequestError: SUPERVISION_REFUSED, BODY_MALFORMED, CASE_ABSENT, AGENCY_UNKNOWN,
-                CERTIFICATE_UNKNOWN, MATTER_PERSONAL, MATTER_STEP_REFUSED.
+                CERTIFICATE_UNKNOWN, MATTER_PERSONAL, MATTER_STEP_REFUSED, CALENDAR_MISSING.
         """
         check_deed(standing, _KINDS[type(asked)], "open")
         draft = await self._draft(standing, asked, deadline)
@@ -238,7 +238,7 @@ class SupervisionDesk:
 
         Raises:
             RequestError: SUPERVISION_REFUSED, CASE_ABSENT, HOLDER_INVALID, CASE_HOLDER_MISMATCH,
-                EVALUATION_TWICE, MATTER_PERSONAL.
+                EVALUATION_TWICE, MATTER_PERSONAL; CALENDAR_MISSING of a bad one.
         """
         if standing.side != "agency":
             raise RequestError("SUPERVISION_REFUSED", "an evaluation is given through an agency")
@@ -255,8 +255,9 @@ class SupervisionDesk:
             words=asked.words,
             evaluator=digest,
         )
-        due_on = self._site.due_of("rating")
-        return for_unit(await self._evaluations.give(draft, deadline, due_on=due_on))
+        due_on = self._due_of("rating") if draft.is_bad else None
+        kept = await self._evaluations.give(draft, deadline, due_on=due_on)
+        return for_unit(kept, self._site.zone)
 
     async def _draft(self, standing: Standing, asked: Opening, deadline: Deadline) -> MatterDraft:
         match asked:
@@ -278,7 +279,7 @@ class SupervisionDesk:
             agency=standing.id,
             words=asked.words,
             by=standing.id,
-            due_on=self._site.due_of("complaint"),
+            due_on=self._due_of("complaint"),
             case=asked.case,
             item=item,
             material=asked.material,
@@ -301,7 +302,7 @@ class SupervisionDesk:
             agency=standing.id,
             words=asked.words,
             by=standing.id,
-            due_on=self._site.due_of("correction"),
+            due_on=self._due_of("correction"),
             case=asked.case,
             item=item,
             department=adapter,
@@ -319,7 +320,7 @@ class SupervisionDesk:
             agency=asked.agency,
             words=asked.words,
             by=standing.id,
-            due_on=self._site.due_of("corrective"),
+            due_on=self._due_of("corrective"),
             department=asked.department,
             source=asked.source,
             source_id=asked.source_id,
@@ -348,6 +349,12 @@ class SupervisionDesk:
         if figure is None:
             raise RequestError("MATTER_STEP_REFUSED", "the department was not asked in those days")
         return figure
+
+    def _due_of(self, kind: MatterKind) -> date:
+        try:
+            return self._site.due_of(kind)
+        except SetupError:  # the remedy is the operator's, and names a file of the site
+            raise RequestError("CALENDAR_MISSING") from None
 
     def _item_of(self, agency: str, case: str) -> str:
         item = self._site.item_of(agency, case)

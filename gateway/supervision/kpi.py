@@ -7,7 +7,7 @@ the log.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, tzinfo
 from typing import Final
 
 import msgspec
@@ -23,8 +23,8 @@ METHOD: Final[Mapping[str, str]] = {
     "p50_ms, p95_ms": "nearest rank over the milliseconds of answered calls 应答耗时",
     "stale": "answers from a stale copy: the department did not answer, or was spared 过期数据",
     "cached": "answers from the cache, not counted as asked 缓存应答",
-    "overdue": "matters of the department that were due in the month, and were answered later or "
-    "not yet 逾期未复",
+    "overdue": "matters of the department whose due day lies in the month and has passed, and that "
+    "were answered later or not yet; by the site's days 逾期未复",
     "items_not_using": "items in force with a material that the department's certificates replace, "
     "without one lookup of it in the month 未使用共享数据的事项",
     "repeated": "cases closed without a lookup of a material that was shareable, and complaints "
@@ -65,9 +65,11 @@ def measure(
     *,
     certificates: Mapping[str, str],
     items: Iterable[ServiceItem],
-    matters: Sequence[Matter],
+    matters: Iterable[Matter],
     first: date,
     last: date,
+    zone: tzinfo,
+    today: date,
 ) -> tuple[Figures, ...]:
     """The figures of every department, by name.
 
@@ -78,6 +80,8 @@ def measure(
         matters: of any kind.
         first: day of the month.
         last: day of the month.
+        zone: of the site's days.
+        today: in that zone; what is due by it or later is not late yet.
     """
     tallies = {name: _Tally() for name in certificates.values()}
     used = set[tuple[str | None, str | None]]()
@@ -91,11 +95,16 @@ def measure(
         for item in items
         if item.status == "published" and any(item.is_in_force(day) for day in (first, last))
     ]
+    late = [
+        each
+        for each in matters
+        if first <= each.draft.due_on <= last and _is_late(each, zone, today)
+    ]
     return tuple(
         _figures(
             name,
             tallies[name],
-            overdue=tuple(each.id for each in matters if _is_late(each, name, first, last)),
+            overdue=tuple(each.id for each in late if each.draft.department == name),
             unused=tuple(sorted(_unused(in_force, name, certificates, used))),
         )
         for name in sorted(tallies)
@@ -146,10 +155,10 @@ def nearest_rank(ordered: Sequence[int], percent: int) -> int | None:
     return ordered[-(-len(ordered) * percent // 100) - 1] if ordered else None
 
 
-def _is_late(matter: Matter, department: str, first: date, last: date) -> bool:
-    if matter.draft.department != department or not first <= matter.draft.due_on <= last:
-        return False
-    return matter.answered_at is None or matter.answered_at[:10] > str(matter.draft.due_on)
+def _is_late(matter: Matter, zone: tzinfo, today: date) -> bool:
+    if matter.answered_at is None:
+        return matter.is_overdue(today)
+    return datetime.fromisoformat(matter.answered_at).astimezone(zone).date() > matter.draft.due_on
 
 
 def _unused(

@@ -15,14 +15,16 @@ Rules:
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from gateway.audit.acts import SignedActs, check_recordable
 from gateway.crypto.digest import sha256
-from gateway.errors import AuditError, RequestError, StoreError
+from gateway.errors import AuditError, RequestError
 from gateway.exchange.access import check_limit, check_x509
+from gateway.exchange.excuse import excuse
 from gateway.exchange.reply import JSON, Refused, Reply, problem_reply
 from gateway.httpsig import SignedRequest
 from gateway.model.limits import Allowance
@@ -31,6 +33,7 @@ from gateway.office_port import EventShelf
 from gateway.ports import Caller, Held, RateLimits
 from gateway.sdk import Deadline
 from gateway.web.edge import signed_view, x509_of
+from gateway.web.refusals import report_fault
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Responder
 
@@ -115,8 +118,9 @@ class EventDesk:
             page = await self._page(caller.agency.id, request_id, after, wait_s)
             count, body = len(page.events), _encode(page)
             reply = Reply(200, JSON, body, sha256(body), "events")
-        except (RequestError, StoreError) as error:
-            reply, code = problem_reply(Refused.because(error), request_id), error.code
+        except Exception as error:  # noqa: BLE001 - ours is recorded as well
+            refused = excuse(error, partial(report_fault, request_id=request_id))
+            reply, code = problem_reply(refused, request_id), refused.refusal.code
         deadline, index = Deadline.after(self._deadline_s), None
         if code != "NONCE_REPLAYED":
             index = await self._acts.record(

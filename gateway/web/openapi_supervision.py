@@ -76,7 +76,7 @@ def supervision_paths(operation: Operation) -> dict[str, Any]:
                 f"{segment}_open",
                 f"Open one of {segment} 登记{word}",
                 body=opening,
-                about=(*_ABOUT, "MATTER_PERSONAL", *further),
+                about=(*_ABOUT, "MATTER_PERSONAL", "CALENDAR_MISSING", *further),
                 answer="MatterAnswer",
                 at=(),
             )
@@ -152,7 +152,7 @@ def _others(operation: Operation) -> dict[str, Any]:
                 "evaluate",
                 "Evaluate a case, once 评价办件",
                 body="GivenEvaluation",
-                about=(*_ABOUT, *given, "MATTER_PERSONAL"),
+                about=(*_ABOUT, *given, "MATTER_PERSONAL", "CALENDAR_MISSING"),
                 answer="EvaluationKept",
                 at=(),
             ),

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is read by a signed request without content: recorded before a byte of it leaves.
 
-So is a refusal, once it is known who asks.
+So is a refusal, once it is known who asks; also one for a mistake of ours.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from gateway.audit.acts import SignedActs, check_recordable
 from gateway.crypto.digest import sha256
-from gateway.errors import AuditError, GatewayError, RequestError, StoreError, TrustError
+from gateway.errors import AuditError, GatewayError, RequestError
 from gateway.exchange.access import check_limit, check_x509
+from gateway.exchange.excuse import excuse
 from gateway.exchange.reply import Refused, Reply, problem_reply
 from gateway.httpsig import SignedRequest
 from gateway.model.act import Action
@@ -20,6 +22,7 @@ from gateway.model.limits import Allowance
 from gateway.ports import Caller, RateLimits
 from gateway.sdk import Deadline
 from gateway.web.edge import signed_view, x509_of
+from gateway.web.refusals import report_fault
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Responder
 
@@ -116,8 +119,9 @@ class SignedReads:
         try:
             try:
                 reply, count = produce()
-            except (RequestError, StoreError, TrustError) as error:
-                reply, code = _problem(error, request_id), error.code
+            except Exception as error:  # noqa: BLE001 - ours is recorded as well
+                refused = excuse(error, partial(report_fault, request_id=request_id))
+                reply, code = problem_reply(refused, request_id), refused.refusal.code
             index = await self._acts.record(
                 caller, action, deadline, subject=subject, count=count, code=code
             )

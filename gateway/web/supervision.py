@@ -13,16 +13,18 @@ Rules:
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, final
 
 import msgspec
 
 from gateway.audit.acts import check_recordable
 from gateway.crypto.digest import sha256
-from gateway.errors import AuditError, RequestError, StoreError, TrustError
+from gateway.errors import AuditError, RequestError
 from gateway.exchange.access import check_limit, check_x509
 from gateway.exchange.body import parse_body
 from gateway.exchange.case_requests import Handling
+from gateway.exchange.excuse import excuse
 from gateway.exchange.reply import JSON, Refused, Reply, problem_reply
 from gateway.httpsig import SignedRequest
 from gateway.matter_port import ReportForm
@@ -62,6 +64,7 @@ from gateway.web.emergency_pages import (
     read_emergency,
 )
 from gateway.web.negotiation import choose
+from gateway.web.refusals import report_fault
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Responder
 from gateway.web.signed_reads import SignedReads, answer
@@ -325,8 +328,9 @@ class SupervisionPages:
                 check_limit(limit)
             body = await work()
             reply = Reply(200, JSON, body, sha256(body), "supervision")
-        except (RequestError, StoreError, TrustError) as error:
-            reply, code = problem_reply(Refused.because(error), handling.request_id), error.code
+        except Exception as error:  # noqa: BLE001 - ours is recorded as well
+            refused = excuse(error, partial(report_fault, request_id=handling.request_id))
+            reply, code = problem_reply(refused, handling.request_id), refused.refusal.code
         index = None
         if code != "NONCE_REPLAYED":
             index = await self._log.record(caller, handling.act(code), deadline, held=handling.held)

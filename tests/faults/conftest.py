@@ -4,6 +4,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,14 @@ WAIT_LIMIT_S = float(os.environ.get("YIZHENG_WAIT_S", "5"))
 _AUDIT = "\n[audit]\nalarm_used_percent = 1\n"
 
 
-@pytest.fixture(scope="session")
-def _tough() -> Iterator[World]:
+@contextmanager
+def tough_world(deadline_s: float = DEADLINE_S) -> Iterator[World]:
+    """Two workers and departments that run, with the gateway at rest."""
     with tempfile.TemporaryDirectory(prefix="yz-") as folder:
         world = World(Path(folder), workers=2, settings=_AUDIT)
         config = world.site / "gateway.toml"
         config.write_text(
-            config.read_text().replace("deadline_s = 5", f"deadline_s = {DEADLINE_S}")
+            config.read_text().replace("deadline_s = 5", f"deadline_s = {deadline_s}")
         )
         grants = world.site / "grants/demo.toml"  # 500 kills take longer than a day's cap lasts
         grants.write_text(grants.read_text().replace("daily_cap = 100000", "daily_cap = 100000000"))
@@ -33,6 +35,12 @@ def _tough() -> Iterator[World]:
             yield world
         finally:
             world.stop()
+
+
+@pytest.fixture(scope="session")
+def _tough() -> Iterator[World]:
+    with tough_world() as world:
+        yield world
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 """Raw HTTP/1.1 for F-10: fills templates, converses, and frames what comes back."""
 
 import socket
-import tomllib
 from typing import Final
 from urllib.parse import urlsplit
-from urllib.request import urlopen
 
 import msgspec
 
@@ -98,11 +96,3 @@ def parse_answer(received: bytes | bytearray) -> Answer:
     pairs = (line.split(": ", 1) for line in head.decode("latin-1").split("\r\n")[1:])
     fields = {name.lower(): value for name, value in pairs}
     return Answer(status_of(head), fields, bytes(received[len(head) + 4 :]), bytes(received))
-
-
-def asked_count(world: World) -> int:
-    """How often the population register was asked."""
-    settings = tomllib.loads((world.site / "adapters/public_security.toml").read_text())
-    with urlopen(f"{settings['settings']['url']}/simulator/asked", timeout=LIMIT_S) as answer:
-        count: int = msgspec.json.decode(answer.read())["count"]
-        return count

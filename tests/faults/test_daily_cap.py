@@ -29,7 +29,7 @@ CALLERS = 8
 ASKED = 400
 #: Answers after which something is killed.
 KILLED_AT = (20, 45, 70)
-RETURN_LIMIT_S = float(os.environ.get("YIZHENG_RETURN_S", "5")) * 4
+RETURN_LIMIT_S = float(os.environ.get("YIZHENG_RETURN_S", "15")) * 4
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.integration.wire import log_entries, lookup_body, sign
 
 DRAINS = int(os.environ.get("YIZHENG_DRAINS", "6"))
 CLIENTS = 8
-RETURN_LIMIT_S = 10.0
+RETURN_LIMIT_S = 60.0
 
 
 class Tally:
@@ -89,7 +89,7 @@ async def restart_workers(world: World, tally: Tally) -> None:
     tally.stopped = True
 
 
-@pytest.mark.timeout(60 + 3 * DRAINS)
+@pytest.mark.timeout(120 + 3 * DRAINS)
 async def test_a_rolling_restart_fails_nobody(
     two_workers: World, record_property: Callable[[str, object], None]
 ) -> None:

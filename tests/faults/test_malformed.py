@@ -9,8 +9,8 @@ import pytest
 
 from fixtures.world import World
 from tests.faults.malformed import FRAMED, Case, refused
-from tests.faults.sender import Sender, asked_count, heads_of, status_of
-from tests.integration.wire import log_entries
+from tests.faults.sender import Sender, heads_of, status_of
+from tests.integration.wire import asked_count, log_entries
 
 CORPUS = tuple(refused())
 

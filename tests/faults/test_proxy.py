@@ -20,10 +20,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from fixtures.ports import take_port
 from fixtures.world import World
 from tests.faults.malformed import FRAMED, refused
-from tests.faults.sender import LIMIT_S, Sender, asked_count, heads_of, parse_answer, status_of
-from tests.integration.wire import Answer, log_entries, verify_signed
+from tests.faults.sender import LIMIT_S, Sender, heads_of, parse_answer, status_of
+from tests.integration.wire import Answer, asked_count, log_entries, verify_signed
 
 CORPUS = (*((case.name, case.raw) for case in refused()), *((row[0], row[1]) for row in FRAMED))
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -53,13 +54,6 @@ http {{
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (nginx-light)")
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
 def is_up(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), LIMIT_S).close()
@@ -71,7 +65,7 @@ def is_up(port: int) -> bool:
 @pytest.fixture(params=["off", "on"], ids=["passed on", "kept until whole"])
 def proxy(world: World, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[int]:
     """The port of a proxy of the gateway; it runs as we do, in a folder of its own."""
-    port = free_port()
+    port = take_port()
     config = CONFIG.format(
         folder=tmp_path, gateway=urlsplit(world.url).netloc, port=port, buffering=request.param
     )

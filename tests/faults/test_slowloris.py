@@ -112,7 +112,12 @@ async def attack(world: World) -> dict[str, list[Lasted]]:
         sys.executable, "-m", "tests.faults.slow_peers",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    said, _ = await child.communicate(msgspec.json.encode(order))
+    try:
+        said, _ = await child.communicate(msgspec.json.encode(order))
+    finally:
+        if child.returncode is None:  # the test ended before: no attack outlives it
+            child.kill()
+            await child.wait()
     assert child.returncode == 0
     return msgspec.json.decode(said, type=dict[str, list[Lasted]])
 

@@ -7,7 +7,6 @@
 import asyncio
 import os
 import resource
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +17,7 @@ import msgspec
 import pytest
 
 from fixtures.world import World
-from gateway.sdk.kits.simulator_http import ASKED_PATH
-from tests.integration.wire import log_entries, lookup_body, sign
+from tests.integration.wire import asked_count, log_entries, lookup_body, sign
 
 pytestmark = pytest.mark.faults
 
@@ -54,7 +52,7 @@ def world(short_folder: Path) -> Iterator[World]:
 
 @pytest.mark.timeout(300)
 async def test_all_callers_of_one_cold_key_make_one_call_and_are_all_recorded(world: World) -> None:
-    asked, entries = asked_of(world), len(log_entries(world))
+    asked, entries = asked_count(world), len(log_entries(world))
     body = msgspec.json.encode(lookup_body(world, world.citizens[0].id_number))
     ready = asyncio.Semaphore(0)
     go = asyncio.Event()
@@ -68,7 +66,7 @@ async def test_all_callers_of_one_cold_key_make_one_call_and_are_all_recorded(wo
             await ready.acquire()
         go.set()
     assert Counter(caller.result() for caller in callers) == {(200, "found"): CALLERS}
-    assert asked_of(world) - asked == 1
+    assert asked_count(world) - asked == 1
     written = log_entries(world)[entries:]
     assert len(written) == CALLERS
     # For whom the register was asked may have found no room in the log: then the cache answers all.
@@ -106,15 +104,3 @@ async def call(  # noqa: PLR0917 - the callers share all of it
                 draft = sign(world, body)
     finally:
         writer.close()
-
-
-def asked_of(world: World) -> int:
-    """How often the register was asked a signed question."""
-    [url] = [
-        line.partition('"')[2].rstrip('"')
-        for line in (world.site / "adapters/public_security.toml").read_text().splitlines()
-        if line.startswith("url")
-    ]
-    with urllib.request.urlopen(url + ASKED_PATH) as response:
-        count: int = msgspec.json.decode(response.read())["count"]
-    return count

@@ -16,7 +16,7 @@ CARD, ITEM = "archive.card", "yq-arc-001"
 SHARED, VERIFIED, NOBODYS = "档案证明", "档案核验", "到场确认"
 _ADAPTER = """
 plugin = "declarative"
-timeout_s = 1
+timeout_s = 3
 
 [settings]
 url = "http://127.0.0.1:{port}"

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import pytest
 from valkey.asyncio import Connection
 
 from gateway.cache.shared import SharedCache
@@ -93,6 +94,18 @@ async def origin(
 
 def store_at(port: int) -> Store:
     return Store(lambda: Connection(host="127.0.0.1", port=port, socket_timeout=None))
+
+
+def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for the store on a busy machine, too: what comes late is no less welcome."""
+    for limit in ("shared.LATE_S", "shared._MAX_LOOK_S", "store.LATE_S", "store.ROUND_S"):
+        monkeypatch.setattr(f"gateway.cache.{limit}", LIMIT_S)
+
+
+def slow_clock() -> Callable[[], float]:
+    """A hundred times slower than ours: a pause of the machine does not end what it may trust."""
+    began_s = time.monotonic()
+    return lambda: began_s + (time.monotonic() - began_s) / 100
 
 
 async def settled(holds: Callable[[], bool]) -> None:

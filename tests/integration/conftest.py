@@ -11,8 +11,6 @@ from fixtures.world import World
 
 #: Tests that need somebody, whoever it is, take one of the first so many.
 EVERYBODYS = 50
-#: Seconds from the door to the answer in a fragile world: nobody likes to wait for a timeout.
-FRAGILE_DEADLINE_S = 1.5
 
 
 @pytest.fixture(scope="session")
@@ -34,10 +32,6 @@ def fragile_site(short_folder: Path, request: pytest.FixtureRequest) -> Iterator
     folder = short_folder / request.module.__name__.rpartition("_")[2]
     folder.mkdir()
     own = World(folder, workers=2)
-    config = own.site / "gateway.toml"
-    config.write_text(
-        config.read_text().replace("deadline_s = 5", f"deadline_s = {FRAGILE_DEADLINE_S}")
-    )
     try:
         own.start_departments()
         yield own

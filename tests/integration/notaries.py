@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+from fixtures.ports import take_port
 from gateway.audit.log import Log
 from gateway.audit.notary import serve_notary
 from gateway.audit.notary_plan import load_plan
@@ -36,8 +37,8 @@ class Witnesses:
         if name not in self.vkeys:
             self.vkeys[name] = make_witness(self.folder / name, f"witness.example/{name}")
             State(self.folder / name).add_log(KEY)
-        sock = socket.create_server(("127.0.0.1", self._ports.get(name, 0)))
-        self._ports[name] = sock.getsockname()[1]
+            self._ports[name] = take_port()
+        sock = socket.create_server(("127.0.0.1", self._ports[name]))
         quit_event, ready = asyncio.Event(), asyncio.Event()
         state = State(self.folder / name)
         witness = Witness(load_signer(self.folder / name), state, time.time)
@@ -109,7 +110,7 @@ def grow(folder: Path, numbers: Sequence[int]) -> None:
         Log(store, SIGNER).append([entry_bytes(n, at_s=time.time()) for n in numbers])
 
 
-async def until(is_so: Callable[[], bool], limit_s: float = 10) -> None:
+async def until(is_so: Callable[[], bool], limit_s: float = 60) -> None:
     """Wait for something that another task or process brings about."""
     async with asyncio.timeout(limit_s):
         while not is_so():  # noqa: ASYNC110 - others bring it about, in files

@@ -111,7 +111,7 @@ class Sequencer:
 
     def end_of_trace(self, calls: Path) -> str:
         """What strace wrote, once it has written that the process is gone."""
-        until_s = time.monotonic() + 10
+        until_s = time.monotonic() + 60
         while "+++ " not in (text := calls.read_text()).rstrip().rpartition("\n")[2]:
             assert time.monotonic() < until_s
             time.sleep(0.005)

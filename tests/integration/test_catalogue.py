@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a spreadsheet to the public page and to what a lookup is allowed, in a running gateway."""
 
-import asyncio
 import os
 import signal
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -15,11 +13,9 @@ import pytest
 from fixtures.world import World
 from gateway.client import Refused
 from tests.integration.test_cli_agencies import run
+from tests.integration.workers import all_say
 
 CODE = "yq-gjj-001"
-LIMIT_S = 60.0
-#: Looks in a row that have to agree: two workers take turns as they like.
-LOOKS = 12
 
 
 async def get(world: World, path: str, **fields: str) -> tuple[int, str, bytes]:
@@ -33,12 +29,7 @@ async def get(world: World, path: str, **fields: str) -> tuple[int, str, bytes]:
 
 async def after_signal(world: World, holds: Callable[[], Awaitable[bool]]) -> None:
     os.kill(world.gateway.pid, signal.SIGHUP)
-    until = time.monotonic() + LIMIT_S
-    agreed = 0
-    while agreed < LOOKS:
-        agreed = agreed + 1 if await holds() else 0
-        assert time.monotonic() < until
-        await asyncio.sleep(0.02)
+    await all_say(True, holds)
 
 
 async def test_clause_7_1_1_a_spreadsheet_is_published_and_ended_in_a_running_gateway(

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -230,7 +231,7 @@ def test_nothing_listens_beyond_loopback(world: World) -> None:
 def listening(pid: int) -> Iterator[str]:
     """Local addresses, in hexadecimal, on which a process listens over IP."""
     folder = Path(f"/proc/{pid}")
-    inodes = {str(fd.readlink())[8:-1] for fd in (folder / "fd").iterdir() if is_socket(fd)}
+    inodes = {link[8:-1] for link in links(folder / "fd") if link.startswith("socket:")}
     for name, state in (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07")):
         for line in (folder / "net" / name).read_text().splitlines()[1:]:
             row = line.split()
@@ -238,8 +239,8 @@ def listening(pid: int) -> Iterator[str]:
                 yield row[1]
 
 
-def is_socket(fd: Path) -> bool:
-    try:
-        return str(fd.readlink()).startswith("socket:")
-    except OSError:
-        return False  # it was closed meanwhile
+def links(descriptors: Path) -> Iterator[str]:
+    """What they stand for; without those that are closed meanwhile."""
+    for descriptor in descriptors.iterdir():
+        with suppress(OSError):
+            yield str(descriptor.readlink())

@@ -16,6 +16,7 @@ from gateway.cli.main import app
 from gateway.cli.output import exit_code
 from gateway.client import Refused
 from gateway.errors import GatewayError
+from tests.integration.workers import all_say
 
 WHO = ("--by", "公安局测试乙")
 TODAY = datetime.now(UTC).date()
@@ -160,18 +161,13 @@ async def test_a_running_gateway_takes_what_is_revoked_and_what_is_granted(
             except Refused as refused:
                 return refused.problem.code
 
-    async def becomes(expected: str) -> None:
-        deadline = datetime.now(UTC) + timedelta(seconds=10)
-        while (said := await ask()) != expected:
-            assert datetime.now(UTC) < deadline, said
-
     assert await ask() == "yq-gjj@3"
     said = run("grant", "revoke", "yq-gjj", "--reason", "事项调整", *WHO, *at)[1]
     assert (said["grant"], said["reload"]) == ("yq-gjj@4", "asked")
-    await becomes("GRANT_REVOKED")
+    await all_say("GRANT_REVOKED", ask)
     run("grant", "apply", "gjj-id", "--grant", "yq-gjj", *SCOPE, *WHO, *at)
     assert run("grant", "approve", "gjj-id", *WHO, *at)[1]["reload"] == "asked"
-    await becomes("yq-gjj@5")
+    await all_say("yq-gjj@5", ask)
     for place in (None, "140100"):
         assert await ask(attribution__division=place) == "DIVISION_NOT_GRANTED"
     assert await ask(attribution__division="140302001002") == "yq-gjj@5"

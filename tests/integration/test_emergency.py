@@ -30,7 +30,8 @@ from gateway.office.outbox import EventFeed
 from gateway.office.store import OfficeStore
 from gateway.web.cases import format_target
 from tests.integration.archive import CARD, ITEM, SHARED, VERIFIED, Archive
-from tests.integration.test_search import readiness, run
+from tests.integration.test_search import run
+from tests.integration.tsa import told
 from tests.integration.wire import send, sign
 
 pytestmark = pytest.mark.integration
@@ -168,7 +169,7 @@ def raised(world: World) -> list[str]:
 
 def final_report(world: World, incident_id: str) -> Any:
     """The report, once the index has come so far."""
-    until(lambda: readiness(world)["index"] == "ok")
+    until(lambda: told(world.url)["index"] == "ok")
     made = command(world, "incident", "report", incident_id, *world.auditing())
     assert made["is_final"]
     return made
@@ -181,7 +182,7 @@ def test_clause_8_1_2_every_worker_obeys_a_rung_and_the_log_tells_of_each_step(
     opened = command(own, "incident", "open", "archive", "--rung", "verify_only", *WHO)
     until(lambda: ask_all(own, "ARC-1", max_age_s=0) == {"DEPARTMENT_VERIFY_ONLY"})
     assert ask_all(own, "ARC-1", max_age_s=0, **VERIFY) == {"match source"}
-    assert readiness(own)["ladder"] == "archive=verify_only"
+    assert told(own.url)["ladder"] == "archive=verify_only"
     assert metric(own, 'yizheng_ladder_rung{adapter="archive"}') == 2
     assert metric(own, 'yizheng_ladder_rung{adapter="housing_fund"}') == 0
     command(own, "incident", "rung", opened["id"], "ticket", *WHO)
@@ -189,7 +190,7 @@ def test_clause_8_1_2_every_worker_obeys_a_rung_and_the_log_tells_of_each_step(
     command(own, "incident", "note", opened["id"], *WHO)
     command(own, "incident", "close", opened["id"], *WHO)
     until(lambda: ask_all(own, "ARC-1", max_age_s=0) == {"found source"})
-    assert readiness(own)["ladder"] == "normal"
+    assert told(own.url)["ladder"] == "normal"
     assert changes_of(own, opened["id"]) == [
         "step=open scope=archive rung=verify_only drill=no",
         "step=rung scope=archive rung=ticket drill=no",
@@ -250,7 +251,7 @@ def test_clause_8_1_2_on_the_highest_rung_materials_offer_deferral_and_commitmen
             }
         )
     )
-    until(lambda: readiness(own)["ladder"] == "*=substitute")  # whichever worker tells it
+    until(lambda: told(own.url)["ladder"] == "*=substitute")  # whichever worker tells it
     command(own, "incident", "close", opened["id"], *WHO)
     until(lambda: materials()[SHARED] == ("shared", None))
 
@@ -260,7 +261,7 @@ def test_clause_8_1_2_a_drill_records_everything_and_changes_nothing(own: World)
     command(own, "incident", "rung", drill["id"], "ticket", *WHO)
     # Something else is written after it, which workers are seen to obey: they looked.
     real = command(own, "incident", "open", "housing_fund", "--rung", "cache", *WHO)
-    until(lambda: readiness(own)["ladder"] == "housing_fund=cache")
+    until(lambda: told(own.url)["ladder"] == "housing_fund=cache")
     assert ask_all(own, "ARC-4", max_age_s=0) == {"found source"}
     closed = command(own, "incident", "close", drill["id"], *WHO)
     assert [step["draft"]["step"] for step in closed["steps"]] == ["open", "rung", "close"]
@@ -292,7 +293,7 @@ def test_clause_8_1_2_a_department_that_hangs_raises_an_alarm_that_proposes_a_ru
         )
         assert alarm["draft"]["value"] > alarm["draft"]["threshold"]
         assert metric(own, "yizheng_alarms_raised") == 1
-        assert readiness(own)["ladder"] == "normal"  # it only proposes
+        assert told(own.url)["ladder"] == "normal"  # it only proposes
     finally:
         os.kill(own.housing_fund.pid, signal.SIGCONT)
 

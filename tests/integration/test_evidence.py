@@ -7,11 +7,11 @@ every one.
 """
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -19,78 +19,21 @@ import pytest
 from fixtures.world import World
 from gateway.audit.evidence.archive import format_archive
 from gateway.audit.standalone import verify_case
-from gateway.audit.store.reader import LogReader
 from gateway.cli.main import app
 from gateway.errors import RequestError, TrustError
-from gateway.model.act import Act
-from gateway.model.record import parse_record
-from gateway.web.cases import format_target
-from tests.integration.wire import Answer, Draft, lookup_body, send, sign
+from tests.integration.evidence import (
+    REASON,
+    SCRIPT,
+    Access,
+    acts,
+    ask,
+    ask_for_materials,
+    make,
+    verify,
+)
 
 FLIPS = int(os.environ.get("YIZHENG_MUTATIONS", "200"))
 ALL_FROM = 10_000
-SCRIPT = Path(verify_case.__file__)
-CASE = "YQ-2026-7301"
-REASON = "投诉核查 complaint 2026-31"
-
-
-class Access(msgspec.Struct, frozen=True):
-    """An access and the files that its agency kept."""
-
-    request_id: str
-    request: Path
-    response: Path
-    authority: str
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """What the script said: `holds`, `FAILS` or `-` by claim, and all its words."""
-
-    code: int
-    claims: dict[str, str]
-    text: str
-
-
-def ask(world: World, folder: Path, number: str, **changes: Any) -> Access:
-    body = msgspec.json.encode(lookup_body(world, number, **changes))
-    draft: Draft = sign(world, body)
-    answer: Answer = send(world, draft)
-    folder.mkdir(exist_ok=True)
-    request, response = folder / "request.http", folder / "response.http"
-    request.write_bytes(draft.encode())
-    response.write_bytes(answer.raw)
-    return Access(answer.document["request_id"], request, response, draft.fields["Host"])
-
-
-def make(
-    world: World, output: Path, access: str, *options: str | Path, by: str = "auditor-a"
-) -> None:
-    arguments = ["audit", "evidence", access, "--output", output, *options, "--json"]
-    app(
-        [*map(str, arguments), "--site", str(world.site), *world.auditing(by, REASON)],
-        standalone_mode=False,
-    )
-
-
-def verify(case: Path, *options: str | Path) -> Verdict:
-    done = subprocess.run(
-        [sys.executable, "-I", str(SCRIPT), str(case), *map(str, options)],
-        capture_output=True, check=False, text=True, cwd=case.parent, timeout=30,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr
-    names = [*verify_case.CLAIMS, "timestamp", "keys"]
-    lines = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
-    words = [line.split(" ", 1)[0] for line in lines]
-    return Verdict(done.returncode, dict(zip(names, words, strict=True)), done.stdout)
-
-
-def acts(world: World) -> list[Act]:
-    reader = LogReader.open(world.site / "var/audit")
-    try:
-        records = [parse_record(line) for _, line in reader.tail(20)]
-    finally:
-        reader.close()
-    return [record for record in records if isinstance(record, Act)]
 
 
 @pytest.fixture(scope="module")
@@ -111,10 +54,8 @@ def case(world: World, access: Access, tmp_path_factory: pytest.TempPathFactory)
 def test_everything_about_an_access_is_proved(case: Path) -> None:
     verdict = verify(case)
     assert verdict.code == 0, verdict.text
-    assert {name for name, word in verdict.claims.items() if word == "-"} == {
-        "witnesses",
-        "timestamp",
-    }
+    absent = {name for name, word in verdict.claims.items() if word == "-"}
+    assert absent == {"witnesses", "timestamp"}
     assert set(verdict.claims.values()) == {"holds", "-"}
 
 
@@ -160,15 +101,66 @@ def test_people_can_read_what_it_is_about(case: Path, access: Access) -> None:
         assert text.count("- [x]") == 6
 
 
-def test_without_messages_the_agencys_signature_is_proved_from_the_log(
+def test_without_the_request_nothing_is_given_out_that_numbers_could_be_tried_on(
     world: World, access: Access, tmp_path: Path
 ) -> None:
+    """One auditor, whom nobody approved: two persons are needed to see a number."""
     output = tmp_path / "case.zip"
-    make(world, output, access.request_id, "--authority", access.authority)
+    make(world, output, access.request_id)
+    files = verify_case.read_archive(output.read_bytes())
+    assert not files.keys() & {"request.key", "request.base", "request.http"}
+    digest = verify_case.sha256(access.request.read_bytes().partition(b"\r\n\r\n")[2])
+    assert not [name for name, content in files.items() if digest.hex().encode() in content]
+
+
+def test_without_the_request_the_case_holds_and_says_that_this_is_not_proved(
+    world: World, access: Access, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "case.zip"
+    make(world, tmp_path / "other.zip", access.request_id)
+    assert "既未证明，也未否定" in capsys.readouterr().out
+    make(world, output, access.request_id, "--json")
+    assert msgspec.json.decode(capsys.readouterr().out)["agency_signature"] == "request_not_given"
     verdict = verify(output)
     assert verdict.code == 0, verdict.text
-    assert verdict.claims["request"] == "holds"
-    assert verdict.claims["answer"] == verdict.claims["seal"] == "-"
+    absent = {name for name, word in verdict.claims.items() if word == "-"}
+    assert absent == {"request", "answer", "seal", "witnesses", "timestamp"}
+    assert verdict.text.count("neither proved nor disproved") == 5
+    assert verdict.text.count("既未证明，也未否定") == 5
+    files = verify_case.read_archive(output.read_bytes())
+    assert msgspec.json.decode(files["manifest.json"])["agency_signature"] == "request_not_given"
+    assert "neither proved nor disproved" in files["summary.en.md"].decode()
+    assert "既未证明，也未否定" in files["summary.zh.md"].decode()
+
+
+def test_with_the_request_the_case_says_that_the_signature_is_proved(case: Path) -> None:
+    files = verify_case.read_archive(case.read_bytes())
+    assert msgspec.json.decode(files["manifest.json"])["agency_signature"] == "proved"
+    assert "request.key" in files
+    assert "neither proved nor disproved" not in files["summary.en.md"].decode()
+
+
+def test_a_request_that_was_guessed_is_refused_in_the_same_words_right_or_wrong(
+    world: World, access: Access, tmp_path: Path
+) -> None:
+    """What is refused must not tell whether the digest in the log fits: it would be an oracle."""
+    kept = access.request.read_bytes()
+    head, _, body = kept.partition(b"\r\n\r\n")
+    head = re.sub(rb"(?m)^(Signature: [^:]*:)[^:]*", rb"\1" + b"A" * 86 + b"==", head)
+    number, other = (world.citizen_with_account(n).id_number.encode() for n in (40, 41))
+    guess, output = tmp_path / "guess.http", tmp_path / "case.zip"
+    for guessed in (body, body.replace(number, other)):
+        guess.write_bytes(head + b"\r\n\r\n" + guessed)
+        with pytest.raises(TrustError, match="request is not that of this entry"):
+            make(world, output, access.request_id, "--request", guess)
+    assert not output.exists()
+
+
+def test_a_case_of_before_that_has_the_key_and_no_request_still_verifies(case: Path) -> None:
+    files = verify_case.read_archive(case.read_bytes())
+    del files["request.http"]
+    results = verify_case.verify(format_archive(files), {})
+    assert dict(zip(verify_case.CLAIMS, results, strict=False))["request"][0] == "holds"
 
 
 def test_without_messages_nothing_of_the_holder_stands_in_it(
@@ -195,31 +187,7 @@ def test_a_refusal_is_proved_as_well(world: World, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def call(world: World, tmp_path_factory: pytest.TempPathFactory) -> tuple[Access, list[int]]:
-    """One call for all materials of a case, and the entries of those that were had."""
-    folder, operator = tmp_path_factory.mktemp("call"), {"id": "yq-0417", "name": "测试经办"}
-    known = [citizen for citizen in world.citizens if citizen.housing_fund is not None]
-    people = zip(("applicant", "spouse"), known, strict=False)
-    holders = [
-        {"role": role, "holder": {"scheme": "cn-id", "number": citizen.id_number}}
-        for role, citizen in people
-    ]
-    asked = {"item": "yq-gjj-001", "operator": operator}
-    opened = asked | {
-        "situation": "married",
-        "opened_at": "2026-11-20T16:00:00+08:00",
-        "holders": holders,
-    }
-    draft = sign(world, msgspec.json.encode(opened), target=format_target(CASE), method="PUT")
-    assert send(world, draft).status == 200
-    attribution = asked | {"case": CASE, "purpose": "公积金提取"}
-    draft = sign(world, msgspec.json.encode({"attribution": attribution}), target="/v1/materials")
-    answer = send(world, draft)
-    request, response = folder / "request.http", folder / "response.http"
-    request.write_bytes(draft.encode())
-    response.write_bytes(answer.raw)
-    document = answer.document
-    had = [one["index"] for one in document["materials"] if one["outcome"] == "shared"]
-    return Access(document["request_id"], request, response, draft.fields["Host"]), had
+    return ask_for_materials(world, tmp_path_factory.mktemp("call"), "YQ-2026-7301")
 
 
 def test_each_access_of_a_call_for_all_materials_is_proved_by_its_one_answer(
@@ -234,17 +202,6 @@ def test_each_access_of_a_call_for_all_materials_is_proved_by_its_one_answer(
         verdict = verify(output)
         assert verdict.code == 0, verdict.text
         assert {verdict.claims[name] for name in ("request", "answer", "seal")} == {"holds"}
-
-
-def test_without_the_messages_the_signature_over_the_call_is_proved_from_the_log(
-    world: World, call: tuple[Access, list[int]], tmp_path: Path
-) -> None:
-    access, indices = call
-    output = tmp_path / "case.zip"
-    make(world, output, str(indices[0]), "--authority", access.authority)
-    verdict = verify(output)
-    assert verdict.code == 0, verdict.text
-    assert verdict.claims["request"] == "holds"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from gateway.audit.store.reader import LogReader
 from gateway.model.act import Act
 from gateway.model.record import parse_record
 from tests.command import yizheng
+from tests.integration.tsa import told
 
 LIMIT_S = 60.0
 
@@ -46,12 +47,6 @@ def search(world: World, *options: str, said: str = "") -> dict[str, Any]:
     return found
 
 
-def readiness(world: World) -> dict[str, str]:
-    with urllib.request.urlopen(f"{world.url}/readyz") as answer:
-        parts: dict[str, str] = msgspec.json.decode(answer.read())["dependencies"]
-    return parts
-
-
 @pytest.fixture(scope="module")
 def asked(world: World) -> tuple[str, Citizen]:
     """A case of this module's own, asked about three times; all of it is indexed."""
@@ -66,7 +61,7 @@ def asked(world: World) -> tuple[str, Citizen]:
 
     asyncio.run(ask())
     until = time.monotonic() + LIMIT_S
-    while readiness(world)["index"] != "ok":
+    while told(world.url)["index"] != "ok":
         assert time.monotonic() < until
         time.sleep(0.05)
     return case, citizen
@@ -197,7 +192,7 @@ def test_the_indexer_is_started_again_and_metrics_tell_its_lag(
     before = world.pids()["indexer"]
     os.kill(before, signal.SIGKILL)
     until = time.monotonic() + LIMIT_S
-    while world.pids().get("indexer") in {None, before} or readiness(world)["index"] != "ok":
+    while world.pids().get("indexer") in {None, before} or told(world.url)["index"] != "ok":
         assert time.monotonic() < until
         time.sleep(0.05)
     with urllib.request.urlopen(f"{world.url}/metrics") as answer:

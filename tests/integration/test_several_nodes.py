@@ -15,6 +15,7 @@ from fixtures.citizens import Citizen
 from fixtures.world import World
 from gateway.crypto.keys import load_signer
 from tests.command import yizheng
+from tests.integration.tsa import told
 from tests.integration.wire import Answer, lookup_body, send, sign
 from tests.store_server import StoreServer, needs_store
 
@@ -93,28 +94,45 @@ def signalled(world: World, citizen: Citizen) -> Answer:
     return send(world, sign(world, body, signer=signer, target="/v1/invalidations"))
 
 
-def test_what_one_node_asked_the_other_serves(
-    nodes: tuple[World, World], store: StoreServer
-) -> None:
+def signal(world: World, citizen: Citizen) -> None:
+    """As `signalled`, until the store was quick enough to hear of it."""
+
+    def is_taken() -> bool:
+        answer = signalled(world, citizen)
+        assert answer.status == 200 or answer.document["code"] == "CACHE_UNREACHED"
+        return answer.status == 200
+
+    until(is_taken)
+
+
+def test_what_one_node_asked_the_other_serves(nodes: tuple[World, World]) -> None:
     one, two = nodes
-    citizen = one.citizens[60]
-    first = ask(one, citizen).document
-    assert first["served_from"] == "source"
-    until(lambda: len(store.answers()) >= 1)
-    second = ask(two, citizen).document
-    assert (second["served_from"], second["as_of"]) == ("cache", first["as_of"])
-    # The department's own signature came along.
-    assert second["sealed"] == first["sealed"]
-    assert set(origins(two, citizen)) == {"cache"}
+    fresh = iter(one.citizens[70:])
+
+    def is_served() -> bool:
+        """Where a node found the store late it asked the source, and left nothing there."""
+        citizen = next(fresh)
+        first = ask(one, citizen).document
+        assert first["served_from"] == "source"
+        second = ask(two, citizen).document
+        if second["served_from"] == "source":
+            return False
+        assert (second["served_from"], second["as_of"]) == ("cache", first["as_of"])
+        # The department's own signature came along.
+        assert second["sealed"] == first["sealed"]
+        until(lambda: set(origins(two, citizen)) == {"cache"})
+        return True
+
+    until(is_served)
 
 
 def test_after_a_signal_to_one_no_node_serves_what_it_kept(nodes: tuple[World, World]) -> None:
     one, two = nodes
     citizen = one.citizens[61]
     warm(nodes, citizen)
-    assert signalled(one, citizen).status == 200
+    signal(one, citizen)
     assert origins(two, citizen)[0] == "source"
-    assert set(origins(one, citizen)) == {"cache"}  # as the other node has asked anew
+    until(lambda: set(origins(one, citizen)) == {"cache"})  # as the other node has asked anew
 
 
 def test_a_purge_reaches_both_and_stats_tell_of_the_store(nodes: tuple[World, World]) -> None:
@@ -125,8 +143,8 @@ def test_a_purge_reaches_both_and_stats_tell_of_the_store(nodes: tuple[World, Wo
         one, "purge", "--holder", "cn-id", "--reason", "错误批次 bad batch", stdin=citizen.id_number
     )
     assert origins(two, citizen, 1) == ["source"]
+    until(lambda: health(two) == "ok")
     rows = command(two, "stats")
-    assert {row["shared"] for row in rows} == {"ok"}
     assert sum(row["shared_hits"] for row in rows) > 0
     assert sum(row["shared_refused"] for row in rows) == 0
 
@@ -163,12 +181,11 @@ def test_without_the_store_answers_go_on_and_a_signal_is_refused_on_record(
         assert (refused.status, refused.document["code"]) == (503, "CACHE_UNREACHED")
         assert refused.document["retryable"]
         assert "audit-receipt" in refused.fields
-        with urlopen(f"{two.url}/readyz") as page:
-            assert msgspec.json.decode(page.read())["dependencies"]["cache"] == "away"
+        assert told(two.url)["cache"] == "away"
     finally:
         (store.resume if how == "stopped" else store.start)()
     until(lambda: [health(world) for world in nodes] == ["ok", "ok"], RECOVERY_LIMIT_S)
-    assert signalled(one, citizen).status == 200
+    signal(one, citizen)
     assert origins(two, citizen)[0] == "source"
     until(lambda: set(origins(one, citizen)) == {"cache"})
 

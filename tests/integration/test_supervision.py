@@ -21,7 +21,8 @@ from gateway.errors import GatewayError
 from gateway.model.act import Act, Event
 from gateway.model.record import Record, parse_record
 from tests.integration.test_cases import body_of, put
-from tests.integration.test_search import readiness, run
+from tests.integration.test_search import run
+from tests.integration.tsa import told
 
 LIMIT_S = 60.0
 MATERIAL = "居民身份证复印件"
@@ -52,7 +53,7 @@ def look_up(world: World, case: str) -> None:
 
 def wait_for_index(world: World) -> None:
     until = time.monotonic() + LIMIT_S
-    while readiness(world)["index"] != "ok":
+    while told(world.url)["index"] != "ok":
         assert time.monotonic() < until
         time.sleep(0.05)
 

@@ -221,8 +221,15 @@ def test_clause_8_3_2_the_frozen_report_is_read_by_auditors_and_its_signature_ho
 ) -> None:
     last_month = datetime.now(UTC).replace(day=1) - timedelta(days=2)
     target = f"/kpi/{last_month:%Y-%m}"
-    assert read(own, target, auditor(own)).document["code"] == "REPORT_ABSENT"
-    command(own, "kpi", "report", "--month", f"{last_month:%Y-%m}", *own.auditing())
+    reports = own.site / "var" / "reports"
+    reports.mkdir()
+    (reports / f"kpi-{last_month:%Y-%m}.xlsx").write_bytes(b"of a making that was killed")
+    for form in ("application/jose+json", XLSX):
+        absent = read(own, target, auditor(own), Accept=form)
+        assert absent.document["code"] == "REPORT_ABSENT"
+    asked = ("kpi", "report", "--month", f"{last_month:%Y-%m}", *own.auditing())
+    command(own, *asked)
+    assert command(own, *asked, code=1)["error"]["code"] == "REPORT_EXISTS"
     answer = read(own, target, auditor(own))
     assert answer.fields["content-type"] == "application/jose+json"
     keys = JWKSet.from_json(plain(own, "/.well-known/jwks.json").body.decode())

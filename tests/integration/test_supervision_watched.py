@@ -21,7 +21,7 @@ from tests.integration.overseeing import (
     read,
     suspect,
 )
-from tests.integration.test_search import readiness
+from tests.integration.tsa import told
 from tests.integration.wire import send
 
 
@@ -79,7 +79,7 @@ def test_clause_8_1_2_an_incident_is_opened_and_ended_over_http_and_agencies_are
         "drill": False,
     }
     until = time.monotonic() + 30
-    while (ladder := readiness(own)["ladder"]) == "normal" and time.monotonic() < until:
+    while (ladder := told(own.url)["ladder"]) == "normal" and time.monotonic() < until:
         time.sleep(0.05)
     assert ladder == "housing_fund=verify_only"
     assert post(own, "/incidents", supervisor, body).document["code"] == "INCIDENT_OPEN"
@@ -87,8 +87,8 @@ def test_clause_8_1_2_an_incident_is_opened_and_ended_over_http_and_agencies_are
     where = f"/incidents/{incident['id']}"
     seen = read(own, where, department(own, "yq-zfgjj")).document["incident"]
     assert seen["steps"][0]["words"] == "查询积压"
-    [told] = read(own, where, agency(own)).document["incident"]["steps"]
-    assert (told["step"], told["rung"], told.keys() & {"by", "words"}) == (
+    [step] = read(own, where, agency(own)).document["incident"]["steps"]
+    assert (step["step"], step["rung"], step.keys() & {"by", "words"}) == (
         *("open", "verify_only"),
         set(),
     )

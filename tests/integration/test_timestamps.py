@@ -28,7 +28,9 @@ from tests.integration.wire import Answer, lookup_body, send, sign
 from tests.unit.audit.samples import KEY
 
 INTERVAL_S = 1
-GRACE_S = 3
+GRACE_S = 10
+LIMIT_S = 60
+RECOVERY_LIMIT_S = 10
 
 
 @pytest.fixture
@@ -168,10 +170,10 @@ def test_grace_follows_the_oldest_record_without_a_timestamp(
     assert grace.look() == "refusing"
 
 
-def ask(world: World, limit_s: float, is_it: Callable[[Answer], bool]) -> Answer:
+def ask(world: World, is_it: Callable[[Answer], bool]) -> Answer:
     """Ask again and again until the answer is as expected."""
     body = msgspec.json.encode(lookup_body(world, world.citizen_with_account().id_number))
-    until_s = time.monotonic() + limit_s
+    until_s = time.monotonic() + LIMIT_S
     while True:
         answer = send(world, sign(world, body))
         if is_it(answer):
@@ -191,28 +193,28 @@ def test_lookups_go_on_until_the_grace_is_over_and_resume_by_themselves(
     )
     with World(folder, settings=settings) as world:
         log = world.site / "var/audit"
-        ask(world, 5, lambda answer: answer.status == 200)
-        ask(world, 10, lambda _answer: stamped_size(log) > 0)
+        ask(world, lambda answer: answer.status == 200)
+        ask(world, lambda _answer: stamped_size(log) > 0)
         assert told(world.url)["timestamps"] in {"ok", "late"}
         assert world.pids().keys() >= {"notary"}
         authority.stop()
         last_s = time.monotonic()
-        refused = ask(world, GRACE_S + 10, lambda answer: answer.status == 503)
+        refused = ask(world, lambda answer: answer.status == 503)
         began_s = time.monotonic() - last_s
-        assert began_s >= GRACE_S - INTERVAL_S - 1  # lookups went on until then
+        assert began_s >= GRACE_S / 2  # lookups went on until then
         assert refused.document["code"] == "AUDIT_UNAVAILABLE"
         assert int(refused.fields["retry-after"]) >= 1
         assert told(world.url)["timestamps"] == "refusing"
         authority.start()
         back_s = time.monotonic()
-        ask(world, 10, lambda answer: answer.status == 200)
-        assert time.monotonic() - back_s <= 10
+        ask(world, lambda answer: answer.status == 200)
+        assert time.monotonic() - back_s <= RECOVERY_LIMIT_S
         notary_pid = world.pids()["notary"]
         os.kill(notary_pid, signal.SIGSTOP)
         (log / NOTARY_DATABASE).unlink()
-        ask(world, 10, lambda answer: answer.status == 503)  # what is not known is not assumed
+        ask(world, lambda answer: answer.status == 503)  # what is not known is not assumed
         os.kill(notary_pid, signal.SIGCONT)
-        ask(world, 20, lambda answer: answer.status == 200)  # it was made anew, and stamped
+        ask(world, lambda answer: answer.status == 200)  # it was made anew, and stamped
         page = subprocess.run(
             ["curl", "-s", f"{world.url}/metrics"], check=True, capture_output=True, text=True
         ).stdout

@@ -56,6 +56,19 @@ def secure(short_folder: Path, authority: Authority) -> Iterator[World]:
         yield own
 
 
+@pytest.fixture
+def hasty(short_folder: Path, authority: Authority) -> Iterator[World]:
+    """A gateway alone, without departments, that waits a second for hands to be shaken."""
+    folder = short_folder / "hasty"
+    folder.mkdir()
+    own = World(folder)
+    authority.install(own.site)
+    configure(own.site, SETTINGS.replace(str(HEADER_TIMEOUT_S), "1.0"))
+    own.start_gateway()
+    yield own
+    own.stop()
+
+
 def signed(world: World, number: int = 0, **options: Any) -> Draft:
     citizen = world.citizen_with_account(number).id_number
     return sign(world, msgspec.json.encode(lookup_body(world, citizen)), **options)
@@ -144,14 +157,14 @@ def test_plain_http_is_no_handshake(secure: World) -> None:
         assert b"HTTP" not in read_to_end(sock)
 
 
-def test_who_does_not_shake_hands_is_cut(secure: World, authority: Authority) -> None:
+def test_who_does_not_shake_hands_is_cut(hasty: World, authority: Authority) -> None:
     started = time.monotonic()
-    with connect(secure) as silent, connect(secure) as halting:
+    with connect(hasty) as silent, connect(hasty) as halting:
         halting.sendall(b"\x16\x03\x01\x02")
-        assert send(secure, signed(secure), authority.tls()).status == 200
+        until(lambda: not gets_nothing(hasty, authority.tls()))  # on a busy machine, it is cut, too
         for sock in (silent, halting):
             read_to_end(sock)
-            assert time.monotonic() - started < HEADER_TIMEOUT_S + 1
+            assert time.monotonic() - started < HEADER_TIMEOUT_S
 
 
 def gets_nothing(world: World, tls: ssl.SSLContext) -> bool:
@@ -301,10 +314,10 @@ def registered(strict: World, authority: Authority) -> Iterator[World]:
     file = strict.site / f"agencies/{AGENCY}.toml"
     before = file.read_text()
     register(strict, authority.folder / "agency.crt")
-    until(lambda: asked(strict, authority) == 200)
+    until(lambda: asked_each(strict, authority) == {200})
     yield strict
     file.write_text(before)
-    until(lambda: asked(strict, authority) == 403)
+    until(lambda: asked_each(strict, authority) == {403})
 
 
 def test_without_an_x509_certificate_there_is_no_connection(
@@ -325,6 +338,11 @@ def asked(world: World, authority: Authority, host: str = "gateway.example") -> 
     """Status of a request that is signed for the bare name and sent with this Host."""
     draft = signed(world, fields={"Host": "gateway.example"}).with_fields(Host=host)
     return send(world, draft, authority.tls("agency")).status
+
+
+def asked_each(world: World, authority: Authority) -> set[int]:
+    """The same over so many connections that each worker has one."""
+    return {asked(world, authority) for _ in range(16)}
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def told(url: str) -> dict[str, Any]:
     from urllib.request import urlopen
 
     try:
-        with urlopen(f"{url}/readyz", timeout=10) as answer:
+        with urlopen(f"{url}/readyz", timeout=60) as answer:
             body = answer.read()
     except HTTPError as error:
         body = error.read()

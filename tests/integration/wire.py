@@ -9,10 +9,12 @@ import secrets
 import socket
 import ssl
 import time
+import tomllib
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import msgspec
 
@@ -24,6 +26,7 @@ from gateway.httpsig import SignedRequest, parse_request_signature, verify_respo
 from gateway.model.agency import Algorithm
 from gateway.model.entry import Entry
 from gateway.model.record import parse_record
+from gateway.sdk.kits.simulator_http import ASKED_PATH
 
 COVERED: Final = (
     "@method",
@@ -187,6 +190,14 @@ def log_entries(world: World, start: int = 0) -> list[Entry]:
         return [cast(Entry, parse_record(line)) for _, line in reader.entries(start)]
     finally:
         reader.close()
+
+
+def asked_count(world: World) -> int:
+    """How often the population register was asked a signed question; pings do not count."""
+    adapter = tomllib.loads((world.site / "adapters/public_security.toml").read_text())
+    with urlopen(adapter["settings"]["url"] + ASKED_PATH, timeout=_LIMIT_S) as answer:
+        count: int = msgspec.json.decode(answer.read())["count"]
+        return count
 
 
 def _is_whole(raw: bytearray) -> bool:

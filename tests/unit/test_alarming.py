@@ -3,23 +3,32 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from gateway import alarming, emergency
 from gateway.alarming import AlarmDuty, check_alarms
 from gateway.config import GatewayConfig, Site, SiteSection
+from gateway.emergency import Emergencies
 from gateway.errors import AuditError, SetupError, StoreError
+from gateway.model.agency import Agency
+from gateway.model.agency_file import format_agency
 from gateway.model.emergency_section import AlarmRule, EmergencySection
-from gateway.model.incident import Alarm
+from gateway.model.incident import Alarm, IncidentStepDraft
+from gateway.model.office_event import IncidentOpened
 from gateway.model.rung import Rungs
 from gateway.model.site import AdapterSite
 from gateway.office.alarms import AlarmBook
 from gateway.office.ladder import read_rungs
+from gateway.office.outbox import EventFeed
 from gateway.office.store import OfficeStore
+from gateway.sdk import Deadline
 from tests.unit.supervision.loads import ADAPTER, load
+from tests.unit.supervision.seeing import CERTIFICATE
 
 DEEP = AlarmRule(name="deep", figure="queue_depth", threshold=10, hold_s=0, proposes="ticket")
 
@@ -145,6 +154,65 @@ async def test_what_cannot_be_kept_or_recorded_now_is_done_at_the_next_look(
     assert len(recorded) == 1
     await later.look(11)
     assert len(recorded) == 1
+
+
+def grant_to(folder: Path, agency: str, certificate: str = CERTIFICATE) -> None:
+    """Write an agency and its grant into a site."""
+    for name, text in {
+        f"agencies/{agency}.toml": format_agency(Agency(agency, "单位")),
+        f"grants/{agency}.toml": (
+            f'[[grants]]\nid = "{agency}"\nversion = 1\nagency = "{agency}"\n'
+            f'certificate = "{certificate}"\noperations = ["query"]\nfields = ["name"]\n'
+            'items = ["yq-gjj-001"]\nvalid_from = 2026-01-01\nvalid_until = 2027-12-31\n'
+            'basis = "演示"\n'
+        ),
+    }.items():
+        file = folder / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+
+
+async def test_clause_8_1_2_who_is_told_is_as_the_site_is_when_the_alarm_acts(
+    store: OfficeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def record(*_: object) -> None:
+        return
+
+    departments = SimpleNamespace(certificates_of=lambda _: {CERTIFICATE})
+    monkeypatch.setattr(emergency, "load_departments", lambda _: departments)
+    monkeypatch.setattr(emergency, "record_happening", record)
+    grant_to(tmp_path, "yq-old")
+    automatic = msgspec.structs.replace(DEEP, automatic=True)
+    at_the_fork = site_of(tmp_path, automatic)  # without a single agency
+    clerk = Clerk(store, at_the_fork)
+    await clerk.look(11)
+    assert told(store, "yq-old") == 1
+    grant_to(tmp_path, "yq-new")
+    grant_to(tmp_path, "yq-old", "health.card")
+    await again(clerk)
+    assert (told(store, "yq-old"), told(store, "yq-new")) == (1, 1)
+    (tmp_path / "agencies").rename(tmp_path / "away")
+    with capture_logs() as logs:
+        await again(clerk)
+    assert (told(store, "yq-old"), told(store, "yq-new")) == (1, 2)
+    [line] = [line for line in logs if "last good" in line["event"]]
+    assert "agencies/" in line["error"]
+
+
+async def again(clerk: Clerk) -> None:
+    """Let the alarm clear, a person end its incident, and the alarm be raised anew."""
+    books = Emergencies(clerk.site, clerk.store)
+    await clerk.look(0)
+    [incident] = books.incidents.list_incidents(is_open=True)
+    done = IncidentStepDraft(step="close", by="值班员", words="恢复")
+    await books.incidents.take(incident.id, done, Deadline.after(5))
+    await clerk.look(11)
+
+
+def told(store: OfficeStore, agency: str) -> int:
+    """How many incidents an agency heard the beginning of."""
+    events = EventFeed(store).page(agency, 0)
+    return sum(isinstance(event.what, IncidentOpened) for event in events)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -56,6 +57,34 @@ def test_a_receiver_that_must_not_be_used_leaves_the_last_good_one(site: Site, u
     assert subscriptions.now() == {"yq-gjj": OA}
     write(site, Agency("yq-gjj", "公积金", events=Subscription(url)))
     assert subscriptions.now() == {"yq-gjj": OA}
+    write(site, Agency("yq-gjj", "公积金", events=PORTAL))
+    assert subscriptions.now() == {"yq-gjj": PORTAL}
+
+
+@pytest.mark.parametrize("is_at_start", [True, False])
+@pytest.mark.parametrize("away", ["folder", "files"])
+def test_while_all_agencies_are_away_nobody_is_let_go(
+    site: Site, away: str, *, is_at_start: bool
+) -> None:
+    agency = Agency("yq-gjj", "公积金", events=OA)
+    if is_at_start:  # and away before the first look
+        subscriptions = Subscriptions(msgspec.structs.replace(site, agencies=(agency,)))
+    else:
+        subscriptions = Subscriptions(site)
+        write(site, agency)
+        assert subscriptions.now() == {"yq-gjj": OA}
+    folder, elsewhere = site.folder / "agencies", site.folder / "elsewhere"
+    folder.rename(elsewhere)
+    if away == "files":
+        folder.mkdir()
+    with capture_logs() as logs:
+        assert subscriptions.now() == subscriptions.now() == {"yq-gjj": OA}
+    [line] = logs
+    assert line["log_level"] == "error"
+    assert "agencies/" in line["error"]
+    if away == "files":
+        folder.rmdir()
+    elsewhere.rename(folder)
     write(site, Agency("yq-gjj", "公积金", events=PORTAL))
     assert subscriptions.now() == {"yq-gjj": PORTAL}
 

@@ -4,15 +4,18 @@
 Rules:
 
 1. What is put in was verified first; messages that are not those of the entry are refused.
-2. Of the epoch's keys only that of this one entry's request goes in (`gateway.crypto.identity`).
+2. Of the epoch's keys only that of this one entry's request goes in (`gateway.crypto.identity`),
+   since it opens a digest on which numbers can be tried: beside that very request, or where who
+   makes the case has seen the number with a second person's approval (ADR 0005).
 3. The manifest names the SHA-256 of every other file and is signed with the auditor's key, so a
    case is somebody's word as a whole, whatever each file proves by itself.
 4. Equal contents make equal bytes.
+5. What a case does not prove it says, so that nobody takes it for proved, or for disproved.
 """
 
 from collections.abc import Callable, Mapping
 from importlib import resources
-from typing import Final, final
+from typing import Final, Literal, final
 
 import msgspec
 
@@ -31,8 +34,8 @@ from gateway.audit.store.notary import NotaryReader
 from gateway.audit.store.reader import LogReader
 from gateway.crypto.digest import b64url_decode, b64url_encode, sha256
 from gateway.crypto.identity import EpochCipher
-from gateway.crypto.keys import keyid_of, load_verifier
-from gateway.errors import RequestError, TrustError
+from gateway.crypto.keys import Verifier, keyid_of, load_verifier
+from gateway.errors import RequestError, SetupError, TrustError
 from gateway.explain.capture import Capture
 from gateway.httpsig import parse_request_signature, signature_base
 from gateway.model.act import Act
@@ -47,6 +50,8 @@ FORMAT: Final = "yizheng-evidence/1"
 SIGNED_AS: Final = b"yizheng-evidence-v1\n"
 _MAX_INDEX_DIGITS: Final = 18
 
+AgencySignature = Literal["proved", "rebuilt_after_unmasking", "request_not_given"]
+
 
 class Keys(msgspec.Struct, frozen=True):
     """Public keys that prove something about an access.
@@ -58,7 +63,7 @@ class Keys(msgspec.Struct, frozen=True):
         seals: PEM of the departments' sealing keys, by key id.
         auditor: of the act.
         witnesses: vkeys, where the log has witnesses.
-        authority: X.509 certificate of the timestamp authority and its roots, PEM.
+        authority: X.509 certificates of the timestamp authority, and their roots, PEM.
     """
 
     log: NoteVerifier
@@ -71,15 +76,25 @@ class Keys(msgspec.Struct, frozen=True):
 
 
 class Messages(msgspec.Struct, frozen=True):
-    """What the caller kept, and what helps where it did not.
+    """What the caller kept, and what stands in for a request that nobody kept.
 
     Attributes:
-        authorities: hosts under which the gateway may have been asked.
+        unmasking: the ask by which who makes the case has seen the number of this very record
+            (`gateway.audit.unmask.check_seen`); the request's base is then rebuilt.
+        authorities: hosts under which the gateway may have been asked; of use for that alone.
     """
 
     request: Capture | None = None
     response: CapturedResponse | None = None
+    unmasking: str | None = None
     authorities: tuple[str, ...] = ()
+
+    @property
+    def agency_signature(self) -> AgencySignature:
+        """What a case that is made with them says of the agency's signature over the request."""
+        if self.request is not None:
+            return "proved"
+        return "request_not_given" if self.unmasking is None else "rebuilt_after_unmasking"
 
 
 class Located(msgspec.Struct, frozen=True):
@@ -152,7 +167,9 @@ class CaseBuilder:
 
         Raises:
             TrustError: something does not verify, or a message is not that of the entry.
-            RequestError: a message cannot be read as a signed one.
+            RequestError: a message cannot be read as a signed one; EPOCH_ERASED, the keys of what
+                is to be rebuilt were destroyed.
+            SetupError: what the agency signed cannot be rebuilt.
             AuditError: the log cannot be read.
         """
         files = {
@@ -184,6 +201,7 @@ class CaseBuilder:
             "auditor": act.actor,
             "keyid": act.keyid,
             "made_at": act.time,
+            "agency_signature": messages.agency_signature,
             "files": {name: sha256(files[name]).hex() for name in sorted(files)},
         }
         written = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
@@ -222,25 +240,18 @@ class CaseBuilder:
         self, entry: Entry, cipher: EpochCipher | None, messages: Messages
     ) -> dict[str, bytes]:
         files, request, agency = {}, messages.request, self._keys.agency
-        digest = signature = None
-        if cipher is not None:
-            digest, signature = cipher.reveal_request(entry.request, entry.id)
-            files["request.key"] = cipher.request_key(entry.id).hex().encode() + b"\n"
         if agency is not None:
             files["keys/agency.pem"] = agency.public.encode()
-        if request is not None:
+        if messages.agency_signature == "request_not_given":
+            return files
+        recorded = None if cipher is None else cipher.reveal_request(entry.request, entry.id)
+        if request is None:
+            files["request.base"] = _rebuilt_request(entry, messages.authorities, recorded, agency)
+        else:
+            files["request.base"] = _signed_request(entry, request, recorded, agency)
             files["request.http"] = format_request(request)
-            files["request.base"] = _signed_request(entry, request, digest, agency)
-        elif digest is not None and signature is not None and agency is not None:
-            base = rebuild_request_base(
-                entry.request.signature_input,
-                digest,
-                signature,
-                verifier=load_verifier(agency.public, agency.algorithm),
-                authorities=messages.authorities,
-            )
-            if base is not None:
-                files["request.base"] = base
+        if cipher is not None:
+            files["request.key"] = cipher.request_key(entry.id).hex().encode() + b"\n"
         return files
 
     def _response_files(self, located: Located, messages: Messages) -> dict[str, bytes]:
@@ -280,20 +291,57 @@ class CaseBuilder:
 
 
 def _signed_request(
-    entry: Entry, request: Capture, digest: bytes | None, agency: AgencyKey | None
+    entry: Entry,
+    request: Capture,
+    recorded: tuple[bytes, bytes] | None,
+    agency: AgencyKey | None,
 ) -> bytes:
-    """The base of a captured request, which must be the one that the entry records."""
+    """The base of a captured request, which must be the one that the entry records.
+
+    Args:
+        recorded: digest and signature as the entry holds them; None when its keys were destroyed.
+    """
     signature = parse_request_signature(request.view())
-    is_recorded = signature.member == entry.request.signature_input
-    if not is_recorded or digest not in {None, sha256(request.body)}:
+    # Both at once: a refusal must not tell whether a body fits that somebody merely guessed.
+    sent = sha256(request.body), signature.value
+    if signature.member != entry.request.signature_input or recorded not in {None, sent}:
         raise TrustError("PROOF_INVALID", "the request is not that of this entry")
+    base = signature_base(signature)
+    _verifier_of(entry, agency).verify(signature.value, base)
+    return base
+
+
+def _rebuilt_request(
+    entry: Entry,
+    authorities: tuple[str, ...],
+    recorded: tuple[bytes, bytes] | None,
+    agency: AgencyKey | None,
+) -> bytes:
+    """The base of a request that was not given; without one the key would prove nothing."""
+    if recorded is None:
+        raise RequestError("EPOCH_ERASED", f"epoch {entry.request.epoch}")
+    base = rebuild_request_base(
+        entry.request.signature_input,
+        *recorded,
+        verifier=_verifier_of(entry, agency),
+        authorities=authorities,
+    )
+    if base is None:
+        raise SetupError(
+            "what the agency signed cannot be rebuilt from the log",
+            where=f"record {entry.id}",
+            remedy="name the host that the agency asked with --authority; where it signed more "
+            "than a lookup has to, only its request (--request) proves it.",
+        )
+    return base
+
+
+def _verifier_of(entry: Entry, agency: AgencyKey | None) -> Verifier:
     if agency is None:
         raise TrustError(
             "PROOF_INVALID", f"no key `{entry.keyid}` is registered for {entry.agency}"
         )
-    base = signature_base(signature)
-    load_verifier(agency.public, agency.algorithm).verify(signature.value, base)
-    return base
+    return load_verifier(agency.public, agency.algorithm)
 
 
 class _Answer(msgspec.Struct):

@@ -57,7 +57,8 @@ def find_timestamp(
     """The first timestamp over the entry of that index.
 
     Args:
-        authority: X.509 certificate of the timestamp authority and its roots, PEM.
+        authority: X.509 certificates of the timestamp authority, those that were replaced behind
+            the one of now; and their roots. PEM.
 
     Returns:
         It with the note that was stamped; None where there is none that counts.
@@ -73,6 +74,6 @@ def find_timestamp(
         try:
             TimestampAuthority(*authority).verify(timestamp.reply, note)
         except TrustError:
-            continue  # by an authority that was replaced since
+            continue  # by an authority that nobody names any more
         return timestamp, note
     return None

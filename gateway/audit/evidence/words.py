@@ -30,16 +30,24 @@ A timestamp, where there is one, is signed by its own authority:
         -untrusted keys/authority.pem -CAfile keys/authority-roots.pem
 
 Exit code 0: everything in the case holds. 4: something does not; it says what, and in which file.
+`-` before a claim: nothing in the case speaks of it, so it is neither proved nor disproved. A case
+that was made without the agency's request says so of the agency's signature (`agency_signature` in
+`manifest.json`: `request_not_given`); a case proves it that is made with the request (`proved`), or
+by an auditor to whom two persons' unmasking has shown the number (`rebuilt_after_unmasking`).
 What each file is: docs/how-to/evidence.md of the gateway.
 
-**Personal data.** Whoever has `request.key` can try holders' numbers on the request's digest;
-`request.http` and `response.http` hold them in clear. Keep a case as you keep the request itself.
+**Personal data.** Whoever has a case with `request.key` can find the holder's number by trying
+numbers on the request's digest: handle it like the number itself. `request.http` and
+`response.http` hold numbers, names and values in clear. Keep a case as you keep the request itself.
 
 ---
 
 请先阅读 `summary.zh.md`，然后用上面的命令核验（需要 Python 3.11 与 `cryptography`，不需要网络）。
 `verify_case.py` 应取自可信来源，并将其打印的公钥指纹与各单位公布的指纹比对。退出码 0 表示全部成立，
-4 表示有不成立之处并指明文件。持有 `request.key` 者可对请求摘要试算证件号码；`request.http` 与
+4 表示有不成立之处并指明文件；`-` 表示本证据包未涉及该项，既未证明，也未否定。制作时未附请求的，
+用证单位的签名即属此类（`manifest.json` 的 `agency_signature` 为 `request_not_given`）；
+附请求重新取证（`proved`），或由经双人解除脱敏看过号码的审计人员重新取证（`rebuilt_after_unmasking`），即可证明。
+含 `request.key` 的证据包，持有者可对请求摘要试算出证件号码，须按证件号码本身保管；`request.http` 与
 `response.http` 含明文个人信息，请按原始请求的保密要求保管。
 """
 
@@ -92,6 +100,22 @@ _ON_REQUEST: Final = {
     "zh": "\n本次访问依据用证单位的另一请求作出（查齐办件全部材料，或此前签署的常设委托查询），"
     "其签名即该请求的签名。可用 `yizheng audit view {plan}` 查看该请求的记录。\n",
 }
+_NO_REQUEST: Final = {
+    "en": "\nThis case was made without the agency's request. That the agency signed it is here "
+    "neither proved nor disproved; a case made with the request, or after the holder was unmasked, "
+    "proves it.\n",
+    "zh": "\n制作本证据包时未附用证单位的请求。用证单位是否签署该请求，在此既未证明，也未否定；"
+    "附请求或经双人解除脱敏后重新取证，即可证明。\n",
+}
+_REBUILT: Final = {
+    "en": "\n**Handle this case like the holder's number itself.** What the agency signed was "
+    "rebuilt from the log, after two persons had unmasked the holder to who made this case. "
+    "Whoever has it can find the number, and a name or values that the request stated, by trying "
+    "them on what `request.key` opens.\n",
+    "zh": "\n**本证据包须按证件号码本身保管。** 用证单位所签内容系经双人解除脱敏后，"
+    "由制作者据日志重建；持有 `request.key` 者可通过试算得出证件号码，"
+    "以及请求中写明的姓名或比对值。\n",
+}
 _MADE: Final = {
     "en": "\nMade by `{actor}` at {time}: {reason}\n",
     "zh": "\n由 `{actor}` 于 {time} 制作，理由：{reason}\n",
@@ -114,6 +138,10 @@ def summary(
         lines.append(_ON_REQUEST[language].format(plan=entry.plan))
     lines.append(_PROVES[language])
     lines += [f"- [{'x' if row[0] in files else ' '}] {row[1 + column]}" for row in _PARTS]
+    if "request.base" not in files:
+        lines.append(_NO_REQUEST[language])
+    elif "request.http" not in files:
+        lines.append(_REBUILT[language])
     lines.append(_MADE[language].format(actor=act.actor, time=act.time, reason=act.reason))
     return "\n".join(lines).encode()
 

@@ -34,6 +34,7 @@ LOCAL, CENTRAL = struct.Struct("<4s5H3L2H"), struct.Struct("<4s6H3L5H2L")
 END = struct.Struct("<4s4H2LH")
 SIGNED_AS = b"yizheng-evidence-v1\n"
 MANIFEST = frozenset({"manifest.json", "manifest.sig"})
+ABSENT = "本证据包未涉及，既未证明，也未否定 · not in this case: neither proved nor disproved"
 RECORDED = ("item", "case", "purpose", "mandate", "terminal", "division")
 
 
@@ -366,12 +367,12 @@ UNSOUND = (ValueError, LookupError, TypeError, AttributeError, InvalidTag, Unsup
 
 
 def verify(content: bytes, owners: Mapping[str, bytes]) -> list[tuple[str, str, str]]:
-    """Check every claim: `holds`, `FAILS`, or `-` where there is none; its words; a remark."""
+    """Check every claim: `holds`, `FAILS`, or `-` where it is absent; its words; a remark."""
     results = []
     for claim in (getattr(Case, name) for name in (*CLAIMS, "timestamp", "keys")):
         try:
-            remark = claim(Case(content, owners))
-            results.append(("-" if remark is None else "holds", claim.__doc__ or "", remark or ""))
+            remark = claim(Case(content, owners)) or ABSENT
+            results.append(("-" if remark is ABSENT else "holds", claim.__doc__ or "", remark))
         except (*UNSOUND, RecursionError, struct.error) as error:
             results.append(("FAILS", claim.__doc__ or "", str(error) or type(error).__name__))
     return results

@@ -22,7 +22,7 @@ import uvloop
 import gateway.log  # before all others: see there
 from gateway.errors import DepartmentError, SetupError
 from gateway.model.answer import Found, NotFound, Verified
-from gateway.registry.foreign import AdapterCodeBroken, await_foreign, checked
+from gateway.registry.foreign import AdapterCodeBroken, ask_foreign, checked
 from gateway.registry.isolation.frames import (
     Alive,
     Answered,
@@ -149,15 +149,15 @@ class _Server:
         assert life is not None, "Start comes first"
         scope = Scope(life.adapter, self._ledger, self)
         if ask.method == "ping":
-            await await_foreign(scope.run(adapter.ping), deadline)
+            await ask_foreign(scope, adapter.ping, deadline)
             return None
         query = _query(ask, adapter)
         if ask.method == "verify":
-            compared = await await_foreign(
-                scope.run(lambda: adapter.verify(query, query.claims, deadline)), deadline
+            compared = await ask_foreign(
+                scope, lambda: adapter.verify(query, query.claims, deadline), deadline
             )
             return checked(lambda answer: check_verified(answer, query.claims), compared)
-        found = await await_foreign(scope.run(lambda: adapter.lookup(query, deadline)), deadline)
+        found = await ask_foreign(scope, lambda: adapter.lookup(query, deadline), deadline)
         return checked(lambda answer: check_answer(answer, query.certificate, query.holder), found)
 
     def _send(self, number: int, message: Any) -> None:

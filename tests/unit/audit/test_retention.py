@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import pytest
@@ -12,20 +13,25 @@ import pytest
 from gateway.audit.hold_lock import hold_lock
 from gateway.audit.log import Log
 from gateway.audit.retention import Retention, Standing, erase
+from gateway.audit.signals import make_event
 from gateway.audit.signed import Signatories
 from gateway.audit.store.reader import LogReader
 from gateway.audit.store.sqlite import SqliteStore
 from gateway.crypto.epochs import ensure_epoch, erase_epoch, list_epochs, load_epoch
 from gateway.crypto.identity import EpochCipher
 from gateway.errors import RequestError, SetupError
-from gateway.model.act import Act, SignedTarget
+from gateway.model.act import CASE_ACTIONS, Act, Action, Event, SignedTarget
 from gateway.model.auditor import Auditor
 from gateway.model.entry import Entry, format_entry, parse_entry
+from gateway.model.ids import parse_holder
 from gateway.model.instant import format_time_ms
+from gateway.model.lookup import HolderReference
 from gateway.model.record import format_record
 from tests.unit.audit.people import NOW, Person
 from tests.unit.audit.samples import KEY, SIGNER, entry_bytes
 from tests.unit.audit.test_hold_lock import try_lock
+
+Record = TypeVar("Record", Act, Event)
 
 KEK = bytes(range(32))
 ME, OTHER = "140302190001010017", "140302190001010025"
@@ -67,9 +73,22 @@ class House:
         self.log.append([format_entry(changed)])
         return entry.id
 
-    def append(self, act: Act) -> Act:
-        self.log.append([format_record(act)])
-        return act
+    def request(self, action: Action, at: datetime, subject: str, number: str | None = None) -> Act:
+        """An agency's request whose signature stands sealed; with the holder where one is known."""
+        cipher, act_id = self.cipher(at.strftime("%Y-%m")), f"{self.log.size:032x}"
+        sealed = cipher.seal_request(bytes(32), bytes(64), act_id)
+        act = READER.act(
+            action,
+            at,
+            id=act_id,
+            subject=subject,
+            holder=number and cipher.mark_holder("cn-id", number, "140*17", act_id),
+        )
+        return self.append(msgspec.structs.replace(act, signature=f"{cipher.epoch}.{sealed}"))
+
+    def append(self, record: Record) -> Record:
+        self.log.append([format_record(record)])
+        return record
 
     def hold(self, subject: str, number: str | None = None, person: Person = KEEPER) -> Act:
         act_id = f"{self.log.size:032x}"
@@ -217,6 +236,45 @@ def test_a_hold_on_a_case_keeps_the_epochs_in_which_it_has_records(house: House)
     hold = house.hold("case:C-1")
     assert house.retention.standing("2026-04").holds == (hold.id,)
     assert house.retention.standing("2026-05").holds == ()
+
+
+@pytest.mark.parametrize("number", [ME, None])
+@pytest.mark.parametrize("action", sorted(CASE_ACTIONS))
+def test_a_hold_on_a_case_keeps_the_epochs_in_which_something_was_asked_about_it(
+    house: House, action: Action, number: str | None
+) -> None:
+    """The sealed signature of who asked ends with the epoch, whether a holder is marked or not."""
+    house.request(action, datetime(2026, 4, 30, tzinfo=UTC), "C-2", number)
+    hold = house.hold("case:C-2")
+    assert house.retention.standing("2026-04").holds == (hold.id,)
+    assert hold.id in refusal(house, "2026-04")
+    assert house.retention.standing("2026-05").holds == (hold.id,)
+
+
+def test_a_sealed_signature_is_a_record_of_its_epoch(house: House) -> None:
+    house.request("case_show", datetime(2026, 4, 30, tzinfo=UTC), "C-9")
+    april = house.retention.standing("2026-04")
+    assert (april.record_count, april.last) == (2, "2026-04-30T00:00:00.000Z")
+
+
+def test_a_hold_on_a_case_keeps_the_epochs_in_which_the_command_line_registered_it(
+    house: House,
+) -> None:
+    about = parse_holder(HolderReference("cn-id", ME), today=NOW.date()), house.cipher("2026-04")
+    detail = "agency=yq-gjj case=C-2 version=1"
+    at = datetime(2026, 4, 30, tzinfo=UTC)
+    house.append(make_event("case_registered", detail, now=at, about=about))
+    hold = house.hold("case:C-2")
+    assert house.retention.standing("2026-04").holds == (hold.id,)
+
+
+def test_what_is_no_case_holds_nothing_by_the_name_of_one(house: House) -> None:
+    at = datetime(2026, 4, 30, tzinfo=UTC)
+    house.request("matter_step", at, "C-2", ME)
+    about = parse_holder(HolderReference("cn-id", ME), today=NOW.date()), house.cipher("2026-04")
+    house.append(make_event("cache_purged", "what=all reason=a case=C-2", now=at, about=about))
+    house.hold("case:C-2")
+    assert house.retention.standing("2026-04").holds == ()
 
 
 def test_a_hold_on_a_holder_keeps_the_epochs_in_which_there_are_records(house: House) -> None:

@@ -18,6 +18,7 @@ from gateway.audit.unmask import (
     check_approvable,
     check_redeemable,
     check_redeemed_by,
+    check_seen,
     derive,
     target_of,
 )
@@ -132,6 +133,36 @@ def test_only_who_asked_redeems_and_nobody_approves_an_own_ask() -> None:
     with pytest.raises(RequestError, match="who asked cannot approve"):
         check_approvable(approved, "ali")
     assert state(ask(), approve(), redeem(BEA)).redeemed is None
+
+
+def test_who_has_seen_a_number_by_two_persons_has_seen_it_for_good() -> None:
+    acts = ask(), approve(), redeem(), redeem(at=NOW + timedelta(days=400))
+    check_seen(acts, ASK, SIGNATORIES, record=RECORD, actor="ali")
+
+
+@pytest.mark.parametrize(
+    ("acts", "record", "actor", "words"),
+    [
+        ((), RECORD, "ali", "no unmasking was asked for"),
+        ((ask(CAI),), RECORD, "cai", "no unmasking was asked for"),
+        ((ask(), approve(), redeem()), RECORD, "bea", "to ali only"),
+        ((ask(), approve(), redeem()), RECORD, "double", "to ali only"),
+        ((ask(), approve(), redeem()), "request-2", "ali", "for another record"),
+        ((ask(),), RECORD, "ali", "no number yet"),
+        ((ask(), approve()), RECORD, "ali", "no number yet"),
+        ((ask(), redeem()), RECORD, "ali", "no number yet"),
+        ((ask(), approve(DOUBLE), redeem()), RECORD, "ali", "no number yet"),
+        ((ask(), approve(), redeem(BEA)), RECORD, "ali", "no number yet"),
+        ((ask(), approve(), redeem(signer=BEA.signer)), RECORD, "ali", "no number yet"),
+        ((ask(), approve(), redeem(at=NOW + 2 * WINDOW)), RECORD, "ali", "no number yet"),
+    ],
+)
+def test_nobody_else_has_seen_it(
+    acts: tuple[Act, ...], record: str, actor: str, words: str
+) -> None:
+    with pytest.raises(RequestError, match=words) as caught:
+        check_seen(acts, ASK, SIGNATORIES, record=record, actor=actor)
+    assert caught.value.code == "UNMASK_REFUSED"
 
 
 def test_a_second_ask_under_an_approved_id_gets_nothing() -> None:

@@ -118,3 +118,38 @@ def test_files_that_hold_no_x509_certificate_are_refused(folder: Path, pem: byte
         with pytest.raises(RequestError) as caught:
             TimestampAuthority(*files)
         assert caught.value.code == "X509_UNUSABLE"
+
+
+def test_an_authority_that_was_replaced_vouches_for_what_was_kept_and_for_nothing_new(
+    folder: Path, tmp_path: Path
+) -> None:
+    make_authority(tmp_path)
+    question = ask(NOTE)
+    reply = reply_to(folder, question.der)
+    files = [
+        b"".join((of / name).read_bytes() for of in (tmp_path, folder))  # the one of now first
+        for name in ("tsa.crt", "root.crt")
+    ]
+    authority = TimestampAuthority(*files)
+    authority.verify(reply, NOTE)
+    for name, content in zip(("note", "kept", "crts", "roots"), (NOTE, reply, *files), strict=True):
+        (tmp_path / name).write_bytes(content)
+    openssl(
+        tmp_path, "ts", "-verify", "-data", "note", "-in", "kept", "-CAfile", "roots",
+        "-untrusted", "crts",
+    )  # fmt: skip
+    with pytest.raises(TrustError, match="certificate was replaced"):
+        authority.verify(reply, NOTE, nonce=question.nonce)
+    asked = ask(NOTE)
+    authority.verify(reply_to(tmp_path, asked.der), NOTE, nonce=asked.nonce)
+
+
+def test_whose_reply_it_says_to_be_is_told_without_believing_it(
+    folder: Path, tmp_path: Path
+) -> None:
+    make_authority(tmp_path)
+    reply = reply_to(folder, ask(NOTE).der)
+    assert load(folder).is_named_in(reply)
+    assert not load(tmp_path).is_named_in(reply)
+    with pytest.raises(TrustError, match="not a granted reply"):
+        load(folder).is_named_in(reply[:-1])

@@ -57,7 +57,7 @@ class Window:
         planner = Planner(catalog, counter.book, NOW.tzinfo)  # type: ignore[arg-type] # UTC
         acts = CaseActs(counter.log, epochs=epochs, clock=lambda: NOW, nonce_life_s=65)
         limits = AgencyLimits(LimitsSection(), workers=1)
-        self.requests = CaseRequests(acts, limits)
+        self.requests = CaseRequests(acts, limits, on_fault=counter.faults.append)
         self.deferrals = Deferrals(
             book=counter.deferrals,
             cases=counter.book,

@@ -265,6 +265,7 @@ class Counter:
             clock=lambda: NOW,
             utc_offset_h=8,
             nonce_life_s=65,
+            on_fault=self.faults.append,
         )
 
     async def register(

@@ -79,6 +79,7 @@ class Desk:
         self.store = OfficeStore.open(folder)
         self.book = SqliteCaseBook(self.store, OfficeCipher(b"o" * 32), clock_s=NOW.timestamp)
         self.log = Log()
+        self.faults: list[BaseException] = []
         self.corridor = Corridor()
         self.cases = Cases(
             book=self.book,
@@ -88,6 +89,7 @@ class Desk:
             requests=CaseRequests(
                 CaseActs(self.log, epochs=Month(), clock=lambda: NOW, nonce_life_s=65),
                 AgencyLimits(limits or LimitsSection(), workers=1),
+                on_fault=self.faults.append,
             ),
             catalog=ItemCatalog([ITEM]),
             clock=lambda: NOW,
@@ -287,3 +289,20 @@ async def test_cases_count_against_the_agencys_limit(tmp_path: Path) -> None:
     assert (reply.status, said["code"], reply.index) == (429, "RATE_LIMITED", 1)
     assert reply.limits
     desk.store.close()
+
+
+async def test_a_mistake_of_ours_is_on_record_and_nothing_of_it_is_told(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault = RuntimeError(f"of {NUMBER}")
+
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(desk.book, "show", fail)
+    reply = await desk.ask("show")
+    assert (reply.status, reply.outcome, reply.index) == (500, "INTERNAL", 0)
+    [act] = desk.log.acts
+    assert (act.action, act.outcome, act.code) == ("case_show", "refused", "INTERNAL")
+    assert desk.faults == [fault]
+    assert NUMBER.encode() not in desk.log.lines[0] + reply.body

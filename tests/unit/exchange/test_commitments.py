@@ -42,6 +42,7 @@ class Window(Counter):
             requests=CaseRequests(
                 CaseActs(self.log, epochs=Month(), clock=lambda: NOW, nonce_life_s=65),
                 AgencyLimits(LimitsSection(), workers=1),
+                on_fault=self.faults.append,
             ),
             catalog=ItemCatalog([ITEM]),
             clock=lambda: NOW,

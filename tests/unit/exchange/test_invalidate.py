@@ -28,6 +28,7 @@ class Registry(Owners):
 class Desk:
     def __init__(self, *adapters: str, x509_required: bool = False) -> None:
         self.changes = Changes()
+        self.faults: list[BaseException] = []
         self._corridor = Corridor()
         self._invalidate = Invalidate(
             departments=Department(),
@@ -37,6 +38,7 @@ class Desk:
             utc_offset_h=8,
             clock_window_s=60,
             x509_required=x509_required,
+            on_fault=self.faults.append,
         )
 
     async def signal(self, **changes: Any) -> tuple[Reply, dict[str, Any]]:
@@ -127,3 +129,17 @@ async def test_while_other_nodes_cannot_be_told_it_is_refused_on_record() -> Non
     [(code, holder)] = desk.changes.refused
     assert (code, holder is not None) == ("CACHE_UNREACHED", True)
     assert not desk.changes.signalled
+
+
+async def test_a_mistake_of_ours_is_refused_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, fault = Desk("public_security"), RuntimeError(f"of {NUMBER}")
+
+    async def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(desk.changes, "signal", fail)
+    reply, said = await desk.signal()
+    assert (reply.status, reply.index, said["code"]) == (500, 8, "INTERNAL")
+    assert [code for code, _ in desk.changes.refused] == ["INTERNAL"]
+    assert desk.faults == [fault]
+    assert NUMBER.encode() not in reply.body

@@ -313,7 +313,7 @@ async def test_no_words_of_a_plan_answer_for_a_lookup(counter: Counter) -> None:
 async def test_one_department_that_hangs_costs_its_own_material_only(counter: Counter) -> None:
     await counter.register_family()
     counter.departments.hanging = {"b.title"}
-    counter.deadline_s = 0.9
+    counter.deadline_s = 2.0
     outcomes = await counter.outcomes()
     assert outcomes.pop("产权证") == "promisable"
     assert outcomes["结婚证"] == outcomes["身份证"] == "shared"
@@ -346,7 +346,7 @@ async def test_a_log_that_began_anew_between_entries_and_act_gets_no_answer_out(
 
 async def test_what_a_cancelled_call_asked_is_on_record_all_the_same(counter: Counter) -> None:
     await counter.register_family()
-    counter.departments.hanging, counter.deadline_s = set(CERTIFICATES), 0.9
+    counter.departments.hanging, counter.deadline_s = set(CERTIFICATES), 2.0
     recorded = asyncio.Event()
 
     def look() -> None:
@@ -355,7 +355,7 @@ async def test_what_a_cancelled_call_asked_is_on_record_all_the_same(counter: Co
 
     counter.log.on_append = look
     call = asyncio.create_task(counter.ask())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await counter.departments.all_asked.wait()
         call.cancel()
         await asyncio.wait({call})

@@ -154,15 +154,19 @@ async def test_the_file_holds_no_number_and_no_name(office: Office) -> None:
     assert str(APPLICANT.name).encode() not in content
 
 
-async def test_what_is_unchecked_comes_oldest_first(office: Office) -> None:
+@pytest.mark.parametrize("portion_count", [1, 2, 500])
+async def test_what_is_unchecked_comes_oldest_first(
+    office: Office, portion_count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.office.commitments._PORTION_COUNT", portion_count)
     await office.register()
     for material, day in [("b", 23), ("a", 24), ("c", 22), ("产权证", 21)]:
         await office.keep(material=material, committed_on=date(2026, 11, day))
     await office.take(FALSE)
     found = office.book.list_commitments(AGENCY, unchecked=True)
     assert [each.draft.material for each in found] == ["c", "b", "a"]
-    assert office.book.list_commitments("yq-shb") == []
-    assert len(office.book.list_commitments()) == 4
+    assert list(office.book.list_commitments("yq-shb")) == []
+    assert len(list(office.book.list_commitments())) == 4
 
 
 def test_a_leap_day_years_before_is_the_28th() -> None:

@@ -67,8 +67,8 @@ async def test_what_is_settled_is_not_found_again(book: FindingBook) -> None:
     settled = await book.settle("F-2026-000001", by="监督科", words="已办结", deadline=soon())
     assert (settled.state, settled.steps[-1].words) == ("settled", "已办结")
     assert await book.keep([of_level("red")], soon()) == ((), ())
-    assert book.list_findings() == []
-    assert book.list_findings(state=None) == [settled]
+    assert list(book.list_findings()) == []
+    assert list(book.list_findings(state=None)) == [settled]
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,11 @@ async def test_findings_are_listed_by_level_rule_and_agency(book: FindingBook) -
 
 async def test_nothing_suspicious_writes_nothing(book: FindingBook) -> None:
     assert await book.keep([], soon()) == ((), ())
+
+
+async def test_the_whole_list_is_read_however_long_it_is(book: FindingBook) -> None:
+    many = [msgspec.structs.replace(ABOUT, case=f"YQ-{n:04}") for n in range(1001)]
+    many.append(msgspec.structs.replace(of_level("red"), case="YQ-last"))
+    ids, _ = await book.keep(many, soon())
+    assert tuple(each.id for each in book.list_findings()) == ids
+    assert [each.id for each in book.list_findings(level="red")] == ["F-2026-001002"]

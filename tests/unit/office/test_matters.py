@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Matters and evaluations in the store: numbered, stepped in one transaction, one a case."""
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from gateway.model.matter import StepDraft
 from gateway.model.office_event import CorrectionAnswered
 from gateway.model.standing import Standing
 from gateway.office.evaluations import EvaluationBook
-from gateway.office.matters import MatterBook
+from gateway.office.matters import MatterBook, add_matter
 from gateway.office.outbox import EventFeed
 from gateway.office.schema import MIGRATIONS
 from gateway.office.store import OfficeStore
@@ -59,8 +60,8 @@ async def test_clause_8_1_3_a_complaint_is_kept_with_every_step(book: MatterBook
         "window 3",
         [ASSIGN],
     )
-    assert book.list_matters("complaint", "open") == []
-    assert book.list_matters("complaint", "assigned") == [known]
+    assert list(book.list_matters("complaint", "open")) == []
+    assert list(book.list_matters("complaint", "assigned")) == [known]
 
 
 async def test_each_kind_has_numbers_of_its_own(book: MatterBook) -> None:
@@ -105,7 +106,7 @@ async def test_clause_8_2_a_case_is_evaluated_once(
     with pytest.raises(RequestError) as twice:
         await evaluations.give(RATED, soon(), due_on=DUE)
     assert twice.value.code == "EVALUATION_TWICE"
-    assert len(book.list_matters("rating")) == 1
+    assert len(list(book.list_matters("rating"))) == 1
 
 
 async def test_clause_8_2_who_evaluated_is_nowhere_to_be_read(
@@ -148,6 +149,24 @@ async def test_a_page_shows_what_is_there_for_whoever_asks(book: MatterBook) -> 
     assert page(Standing("auditor", "zhao"), after=(2026, 2), limit=1) == [3]
     assert page(Standing("auditor", "zhao"), after=(2027, 0)) == []
     assert book.page(Standing("auditor", "z"), "complaint", None, after=(0, 0), limit=9) == []
+
+
+async def test_the_whole_list_is_read_however_long_it_is(
+    book: MatterBook, store: OfficeStore
+) -> None:
+    draft = matter().draft
+
+    def work(connection: sqlite3.Connection) -> list[str]:
+        return [
+            add_matter(connection, draft, NOW.replace(year=year))
+            for year in (2026, 2027)
+            for _ in range(501)
+        ]
+
+    ids = await store.write(work, soon())
+    assert [each.id for each in book.list_matters("complaint")] == ids
+    await book.take(ids[-1], ASSIGN, soon())
+    assert [each.id for each in book.list_matters("complaint", "assigned")] == ids[-1:]
 
 
 async def test_an_answered_correction_is_told_to_who_asked(

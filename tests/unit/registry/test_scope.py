@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs in an adapter's name is known by it, and does not outlive its call."""
+"""What runs in an adapter's name is known by it, and does not outlive its call.
+
+No test is a race with `GRACE_S`: what has to happen within it is ready to run when the call ends,
+and what is ready comes before a timer, however late the loop is.
+"""
 
 import asyncio
 import contextvars
@@ -17,10 +21,12 @@ class Told:
 
     def __init__(self) -> None:
         self.leaks: list[list[str]] = []
+        self.leaked = asyncio.Event()
         self.exits = 0
 
     def note_leak(self, names: list[str]) -> None:
         self.leaks.append(names)
+        self.leaked.set()
 
     def note_exit(self) -> None:
         self.exits += 1
@@ -53,16 +59,19 @@ async def test_each_step_is_under_the_adapters_name_and_nothing_else_is(
     told: Told, ledger: Ledger
 ) -> None:
     seen: list[str | None] = []
+    waits, may_go_on = asyncio.Event(), asyncio.Event()
 
     async def call() -> str:
         seen.append(ledger.running)
-        await asyncio.sleep(0.01)
+        waits.set()
+        await may_go_on.wait()
         seen.append(ledger.running)
         return "answer"
 
     async def beside() -> None:
-        await asyncio.sleep(0.005)
+        await waits.wait()
         seen.append(ledger.running)
+        may_go_on.set()
 
     async with asyncio.TaskGroup() as group:
         group.create_task(beside())
@@ -128,32 +137,40 @@ async def test_a_task_that_outlives_its_call_is_cancelled_counted_and_named(
         left.extend(asyncio.create_task(forever(), name="140302190001010017") for _ in range(2))
 
     await Scope("desk", ledger, told).run(call)
-    await asyncio.sleep(0.1)
+    await told.leaked.wait()
+    await asyncio.wait(left)
     assert told.leaks == [["forever", "forever"]]
     assert all(task.cancelled() for task in left)
 
 
 async def test_a_task_that_ends_in_time_is_no_leak(told: Told, ledger: Ledger) -> None:
+    left: list[asyncio.Task[bool]] = []
+    may_end = asyncio.Event()
+
     async def call() -> None:
-        call.task = asyncio.create_task(asyncio.sleep(0.005))  # type: ignore[attr-defined] # kept
+        left.append(asyncio.create_task(may_end.wait()))
 
     await Scope("desk", ledger, told).run(call)
+    assert not left[0].done()
+    may_end.set()
     await asyncio.sleep(0.1)
     assert told.leaks == []
+    assert left[0].result()
 
 
 async def test_a_task_that_a_left_task_makes_is_found_too(told: Told, ledger: Ledger) -> None:
     made: list[asyncio.Task[None]] = []
 
     async def parent() -> None:
-        await asyncio.sleep(0.005)
         made.append(asyncio.create_task(forever()))
 
     async def call() -> None:
         made.append(asyncio.create_task(parent()))
 
     await Scope("desk", ledger, told).run(call)
-    await asyncio.sleep(0.1)
+    assert len(made) == 1
+    await told.leaked.wait()
+    await asyncio.wait(made)
     assert told.leaks == [["forever"]]
     assert made[1].cancelled()
 

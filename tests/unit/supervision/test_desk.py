@@ -2,13 +2,13 @@
 """The desk of supervision: what becomes of a request once it is known who asks."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from gateway.errors import RequestError, StoreError
+from gateway.errors import RequestError, SetupError, StoreError
 from gateway.matter_port import Reckoner, ReportForm, SupervisedSite
 from gateway.model.holder import Holder
 from gateway.model.matter import Department, Matter, MatterKind, Replay
@@ -52,7 +52,16 @@ REPLAY = Replay(
 class Town(SupervisedSite):
     """One agency with one case, one department, one report."""
 
+    def __init__(self) -> None:
+        self.has_calendar = True
+
+    @property
+    def zone(self) -> tzinfo:
+        return UTC
+
     def due_of(self, kind: MatterKind) -> date:
+        if not self.has_calendar:
+            raise SetupError("no table", where="calendar/2027.toml", remedy="add the file.")
         return date(2026, 12, 3)
 
     def item_of(self, agency: str, case: str) -> str | None:
@@ -101,8 +110,9 @@ class Room:
         self.book = MatterBook(self.store, advance=advance, clock=lambda: NOW)
         self.findings = FindingBook(self.store, clock=lambda: NOW)
         self.abacus = Abacus()
+        self.town = Town()
         self.desk = SupervisionDesk(
-            Town(),
+            self.town,
             matters=self.book,
             findings=self.findings,
             evaluations=EvaluationBook(self.store, clock=lambda: NOW),
@@ -213,6 +223,32 @@ async def test_a_matter_is_found_under_its_own_kind_only(room: Room) -> None:
     with pytest.raises(RequestError) as refused:
         room.desk.show(KEEPER, "complaint", opened.id)
     assert refused.value.code == "SUPERVISION_REFUSED"
+
+
+@pytest.mark.parametrize(
+    ("standing", "asked"),
+    [
+        (AGENCY, COMPLAINT),
+        (AGENCY, CorrectionDraft("public_security.identity", "错误")),
+        (SUPERVISOR, MEASURE),
+    ],
+)
+async def test_what_is_due_in_a_year_without_a_table_is_refused_by_name(
+    room: Room, standing: Standing, asked: ComplaintDraft | CorrectionDraft | MeasureDraft
+) -> None:
+    room.town.has_calendar = False
+    with pytest.raises(RequestError) as refused:
+        await room.desk.open_matter(standing, asked, soon())
+    assert (refused.value.code, refused.value.detail) == ("CALENDAR_MISSING", "")
+
+
+async def test_clause_8_2_only_a_bad_rating_needs_a_due_day(room: Room) -> None:
+    room.town.has_calendar = False
+    with pytest.raises(RequestError) as refused:
+        await room.desk.evaluate(AGENCY, GivenEvaluation(CASE, 2), soon())
+    assert refused.value.code == "CALENDAR_MISSING"
+    kept = await room.desk.evaluate(AGENCY, GivenEvaluation(CASE, 3), soon())
+    assert kept.level == 3
 
 
 async def test_clause_8_2_an_evaluation_comes_through_an_agency_and_returns_no_case(

@@ -3,7 +3,7 @@
 
 import io
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta, timezone
 
 import msgspec
 import openpyxl
@@ -34,7 +34,12 @@ AGAIN = Repeated(
 FIRST, LAST = date(2026, 12, 1), date(2026, 12, 31)
 
 
-def measured(accesses: Sequence[SeenAccess], *matters: Matter) -> dict[str, Figures]:
+BEIJING = timezone(timedelta(hours=8))
+
+
+def measured(
+    accesses: Sequence[SeenAccess], *matters: Matter, today: date = date(2027, 1, 5)
+) -> dict[str, Figures]:
     found = measure(
         accesses,
         certificates={CERTIFICATE: "public_security", OTHER: "civil_affairs"},
@@ -42,6 +47,8 @@ def measured(accesses: Sequence[SeenAccess], *matters: Matter) -> dict[str, Figu
         matters=matters,
         first=FIRST,
         last=LAST,
+        zone=BEIJING,
+        today=today,
     )
     return {each.department: each for each in found}
 
@@ -88,6 +95,8 @@ def test_clause_8_3_3_items_that_could_use_data_and_do_not_are_named() -> None:
     [
         (date(2026, 12, 3), None, True),
         (date(2026, 12, 3), "2026-12-03T01:00:00Z", False),
+        (date(2026, 12, 3), "2026-12-03T15:59:59Z", False),
+        (date(2026, 12, 3), "2026-12-03T17:30:00Z", True),  # 01:30 on the fourth, in Beijing
         (date(2026, 12, 3), "2026-12-04T01:00:00Z", True),
         (date(2027, 1, 4), None, False),
     ],
@@ -100,6 +109,18 @@ def test_clause_8_3_2_replies_that_came_late_or_not_at_all_are_counted(
     found = measured([], late)
     assert found["civil_affairs"].overdue == ((late.id,) if is_late else ())
     assert found["public_security"].overdue == ()
+
+
+@pytest.mark.parametrize(
+    ("today", "is_late"),
+    [(date(2026, 12, 5), False), (date(2026, 12, 30), False), (date(2026, 12, 31), True)],
+)
+def test_clause_8_3_2_what_is_not_due_yet_is_not_late_in_a_preliminary_report(
+    today: date, is_late: bool
+) -> None:
+    waiting = matter(department="civil_affairs", due_on=date(2026, 12, 30))
+    found = measured([], waiting, today=today)["civil_affairs"].overdue
+    assert (found == (waiting.id,)) is is_late is waiting.is_overdue(today)
 
 
 def test_nearest_rank_is_a_value_that_was_seen() -> None:

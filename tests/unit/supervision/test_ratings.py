@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ratings beside what the cases' lookups came to, and what the rated unit sees."""
 
+from datetime import UTC, timedelta, timezone
+
 import msgspec
 
 from gateway.model.evaluation import Evaluation, for_unit
@@ -26,9 +28,11 @@ def test_clause_8_2_the_rated_unit_sees_nothing_by_which_it_could_tell_who_evalu
         agency="yq-gjj", item="yq-gjj-001", level=1, given_at="2026-11-26T01:02:03Z",
         words="重复索要", case="YQ20261122-0001", ticket="R-2026-000001", is_known=True,
     )  # fmt: skip
-    assert msgspec.to_builtins(for_unit(given)) == {
+    assert msgspec.to_builtins(for_unit(given, UTC)) == {
         "item": "yq-gjj-001",
         "level": 1,
         "month": "2026-11",
         "words": "重复索要",
     }
+    last_night = msgspec.structs.replace(given, given_at="2026-11-30T16:00:00Z")
+    assert for_unit(last_night, timezone(timedelta(hours=8))).month == "2026-12"

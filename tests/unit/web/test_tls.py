@@ -19,7 +19,9 @@ from gateway.web.listener import bind
 from gateway.web.request import Peer
 from gateway.web.tls import LiveTLS, TLSFiles, TLSPort
 
-DEADLINE_S = 0.4
+DEADLINE_S = 2.5
+#: Beyond the deadline, on a machine that stands still; TLS's own patience is a minute.
+LATE_S = 10.0
 LIMIT_S = 60.0
 
 
@@ -88,10 +90,9 @@ async def test_a_handshake_takes_a_place_and_gives_it_back(
     started_s = now_s()
     silent, late = await Client.come(port), await Client.come(port)
     assert await late.is_sent_away()
-    assert now_s() < started_s + DEADLINE_S
-    assert len(connections.open) == 1
+    assert len(connections.open) == 1  # at once, then: the other one's deadline is not over
     assert await silent.is_sent_away()
-    assert now_s() < started_s + DEADLINE_S + 1
+    assert now_s() < started_s + DEADLINE_S + LATE_S
     await drained(connections)
     trusting = ssl.create_default_context()
     trusting.check_hostname = False

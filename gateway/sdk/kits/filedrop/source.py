@@ -72,13 +72,15 @@ class FileDropSource:
 
     async def aclose(self) -> None:
         """Stop watching, and a loader that runs; also without `open`."""
-        if self._watch is not None:
-            self._watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watch
-        if self._disk is not None:
-            self._disk.shutdown(wait=False, cancel_futures=True)
-        await self._index.aclose()
+        try:
+            if self._watch is not None:
+                self._watch.cancel()
+                # Not awaited itself: who cancels this call would be taken for it.
+                await asyncio.wait((self._watch,))
+        finally:
+            if self._disk is not None:
+                self._disk.shutdown(wait=False, cancel_futures=True)
+            await self._index.aclose()
 
     async def lookup(self, *key: Value, deadline: Deadline) -> Found | NotFound:
         """The record of this key.
