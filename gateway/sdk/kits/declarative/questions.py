@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from gateway.errors import AdapterContractBroken, AdapterUnavailable, DepartmentError, Text
 from gateway.model.answer import Found, NotFound
+from gateway.model.certificate import Field, Value
 from gateway.sdk.adapter import AdapterContext, Deadline, Query
 from gateway.sdk.kits.convert import convert, fields_of, member
 from gateway.sdk.kits.declarative.declaration import (
@@ -161,8 +162,7 @@ class _HttpQuestion:
             raise AdapterContractBroken("several records, and only one was declared")
         origin = self._origins[self.http.newest]
         [field] = (f for f in self._type.fields if f.name == self.http.newest)
-
-        ranks = [str(convert(member(r, origin.source), field, origin) or "") for r in records]
+        ranks = [_rank(convert(member(r, origin.source), field, origin), field) for r in records]
         newest = max(ranks)
         if ranks.count(newest) > 1:
             raise AdapterContractBroken("which record is the newest cannot be told")
@@ -252,6 +252,12 @@ def _file_source(
         Meaning(declared.file, declared.type(), declared.origins(), declared.holder_field),
         poll_s=settings.poll_s,
     )
+
+
+def _rank(value: Value, field: Field) -> tuple[bool, Any]:
+    """What values of one field are compared by: numbers as numbers, and any is above none."""
+    is_number = field.type in {"integer", "decimal"}
+    return value is not None, Decimal(str(value)) if is_number and value is not None else value
 
 
 def _own_code(code: str, failure: Any) -> ReturnCode:
