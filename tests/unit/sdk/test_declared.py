@@ -157,6 +157,16 @@ async def test_anything_else_is_a_failure_and_never_not_found(
     assert "测试甲" not in caught.value.cause
 
 
+@pytest.mark.parametrize("number", ["1e100000000", "-1e-100000000", "1e99999999999999999999"])
+async def test_a_number_that_would_fill_the_memory_is_a_breach(tmp_path: Path, number: str) -> None:
+    reply = msgspec.json.encode(answered({**CARD, "amount": 0.25})).replace(
+        b"0.25", number.encode()
+    )
+    async with http(tmp_path, reply) as adapter:
+        with pytest.raises(AdapterContractBroken):
+            await adapter.lookup(query(adapter), Deadline.after(10))
+
+
 async def test_several_records_without_a_rule_are_a_breach(tmp_path: Path) -> None:
     text = HTTP.replace('newest = "issued_on"\n', "")
     async with http(tmp_path, answered(CARD, CARD), text=text) as adapter:

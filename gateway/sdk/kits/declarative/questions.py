@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A declared question over HTTP, over SQL, or of a file drop, with the kits of the same names."""
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol
 
@@ -130,6 +130,8 @@ class _HttpQuestion:
             said = self._decoder.decode(content)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise AdapterContractBroken("the answer is not JSON") from None
+        except InvalidOperation:
+            raise AdapterContractBroken("the answer has a number beyond all measure") from None
         if self.http.code is not None:
             code = _text(member(said, self.http.code))
             if code in self.http.not_found:
