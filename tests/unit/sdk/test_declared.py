@@ -145,6 +145,7 @@ async def test_of_several_the_newest_counts_whatever_their_order(tmp_path: Path)
         ({"code": 0, "data": {"list": ["card"]}}, AdapterContractBroken),
         (b"<html>maintenance</html>", AdapterContractBroken),
         (b'"0"', AdapterContractBroken),
+        (b'{"code": 0, "data": ' + b"[" * 10_000, AdapterContractBroken),
     ],
 )
 async def test_anything_else_is_a_failure_and_never_not_found(

@@ -128,7 +128,7 @@ class _HttpQuestion:
         """Make an answer of a body."""
         try:
             said = self._decoder.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise AdapterContractBroken("the answer is not JSON") from None
         except InvalidOperation:
             raise AdapterContractBroken("the answer has a number beyond all measure") from None
