@@ -38,6 +38,7 @@ from gateway.errors import SetupError
 from gateway.eventing import DepartmentWatch, Eventing
 from gateway.exchange.lookup import Lookup
 from gateway.followers import notary_plan
+from gateway.log import report_fault
 from gateway.ordering import Ordering
 from gateway.overseeing import Overseeing
 from gateway.policy.policy import GrantPolicy
@@ -55,7 +56,7 @@ from gateway.web.front import Front
 from gateway.web.lookups import LookupDesk
 from gateway.web.metrics import AdapterMetrics, LookupMetrics, RoomMetrics
 from gateway.web.names import authorities_of, default_port
-from gateway.web.refusals import Refusals, report_fault
+from gateway.web.refusals import Refusals
 from gateway.web.respond import Responder
 from gateway.web.server import serve_http
 from gateway.web.tls import LiveTLS

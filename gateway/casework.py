@@ -18,6 +18,7 @@ from gateway.exchange.deferrals import Deferrals
 from gateway.exchange.lookup import Lookup
 from gateway.exchange.materials import Materials
 from gateway.exchange.plan import Planner
+from gateway.log import report_fault
 from gateway.office.cases import SqliteCaseBook
 from gateway.office.commitments import CommitmentBook
 from gateway.office.deferrals import SqliteDeferralBook
@@ -30,7 +31,6 @@ from gateway.web.cases import FOLDER, CaseDesk
 from gateway.web.deferrals import CaseFolder, DeferralDesk
 from gateway.web.front import Folder, Page
 from gateway.web.names import default_port
-from gateway.web.refusals import report_fault
 from gateway.web.respond import Responder
 from gateway.web.signed_posts import MATERIALS, Identify, SignedPost
 

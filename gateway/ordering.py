@@ -12,6 +12,7 @@ from gateway.config import Site
 from gateway.exchange.lookup import Lookup
 from gateway.exchange.standing import StandingOrders
 from gateway.exchange.tickets import Tickets
+from gateway.log import report_fault
 from gateway.model.order import Order, OrderKind, Tried
 from gateway.office.doing import Doing
 from gateway.office.order_book import SqliteOrderBook
@@ -23,7 +24,6 @@ from gateway.web.deferrals import format_deferral_target
 from gateway.web.front import Folder, Page
 from gateway.web.metrics import DeferralMetrics
 from gateway.web.names import default_port
-from gateway.web.refusals import report_fault
 from gateway.web.respond import Responder
 from gateway.web.signed_posts import TICKETS, Identify, SignedPost
 from gateway.web.tickets import FOLDER, TicketDesk

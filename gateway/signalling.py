@@ -14,11 +14,11 @@ from gateway.cache.memory import MemoryCache
 from gateway.config import Site
 from gateway.exchange.invalidate import Invalidate
 from gateway.exchange.notice import Notice
+from gateway.log import report_fault
 from gateway.ports import AdapterDirectory, Epochs
 from gateway.web.front import Page
 from gateway.web.metrics import CacheMetrics
 from gateway.web.names import default_port
-from gateway.web.refusals import report_fault
 from gateway.web.respond import Responder
 from gateway.web.signed_posts import INVALIDATIONS, SignedPost
 

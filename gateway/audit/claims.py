@@ -127,7 +127,7 @@ class Claims:
             Whether it is young enough to matter.
 
         Raises:
-            msgspec.DecodeError: not an entry.
+            msgspec.DecodeError, UnicodeDecodeError: not an entry.
         """
         recorded, now_s = _parse(entry), self._now_s()
         at_s = recorded.time.timestamp()

@@ -163,7 +163,7 @@ class Groups:
         while entries := self._log.reader.tail(_RESTORE_COUNT, before):
             try:
                 young = [claims.restore(entry) for _, entry in entries]
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError):
                 raise SetupError(
                     f"entry {entries[0][0]} or one of the next is no audit entry",
                     where=self._log.origin,

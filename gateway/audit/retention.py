@@ -286,7 +286,7 @@ class Retention:
         for index, line in self._reader.entries():
             try:
                 yield _decode_seen(line)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 text = f"entry {index}: not a record ({type(error).__name__})"
                 raise TrustError("PROOF_INVALID", text) from None
 

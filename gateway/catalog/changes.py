@@ -75,7 +75,7 @@ def _read(file: Path) -> Iterator[Change]:
             continue
         try:
             yield msgspec.json.decode(line, type=Change)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             if number == len(lines):
                 return  # rule 2
             raise SetupError(

@@ -66,7 +66,7 @@ class ListFolder:
             raise RequestError(
                 "CATALOG_REFUSED", f"list {name} has no version {version}; there are: {there}"
             ) from None
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             raise SetupError(
                 "cannot be read",
                 where=f"lists/versions/{file.name}",

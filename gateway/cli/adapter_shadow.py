@@ -117,7 +117,7 @@ def _samples(holders: Path | None) -> "Iterator[Sample]":
             )
             reference = HolderReference(sample.scheme, sample.number, sample.name)
             holder = parse_holder(reference, today=datetime.now(UTC).date())
-        except (msgspec.DecodeError, RequestError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RequestError) as error:
             detail = error.detail if isinstance(error, RequestError) else "no JSON of a question"
             raise SetupError(
                 detail, where=f"line {number}", remedy="write a number, or JSON with `number`."

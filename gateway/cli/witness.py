@@ -107,6 +107,7 @@ async def _serve(folder: Path, host: str, port: int, *, as_json: bool) -> None:
     import signal
     import time
 
+    from gateway.log import watch_loop
     from gateway.witness.folder import load_signer
     from gateway.witness.server import serve_witness
     from gateway.witness.witness import Witness
@@ -117,6 +118,7 @@ async def _serve(folder: Path, host: str, port: int, *, as_json: bool) -> None:
     url = f"http://{f'[{host}]' if ':' in host else host}:{sock.getsockname()[1]}"
     quit_event = asyncio.Event()
     loop = asyncio.get_running_loop()
+    watch_loop(loop)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, quit_event.set)
 

@@ -256,7 +256,7 @@ class SignedConnection:
             if ok and receipt is not None:
                 return Signed(parse(body), receipt, body)
             problem = _parse_problem(body)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             raise TrustError("RESPONSE_UNTRUSTED", "the body is not of this protocol") from None
         raise Refused(problem, receipt if is_signed else None, is_signed=is_signed)
 

@@ -216,7 +216,7 @@ def _ready(stdout: IO[bytes], limit_s: float, file: Path) -> Mapping[str, Any]:
         line += part
     try:
         said: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise SetupError(
             "the simulator's first line is not a JSON object",
             where=f"{file}: $.simulator",

@@ -177,7 +177,7 @@ def _wrapping(kek: bytes, path: Path) -> AESGCM:
 def _read(path: Path) -> dict[str, str]:
     try:
         return _parse_file(path.read_bytes())
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise _unusable(
             path, "is not a JSON object of epochs", "restore it from your backup."
         ) from None

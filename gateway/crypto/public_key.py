@@ -83,7 +83,7 @@ def _examined(
 def _from_jwk(content: bytes) -> str:
     try:
         jwk = msgspec.json.decode(content, type=dict[str, Any])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise RequestError("KEY_UNUSABLE", "the JWK is not JSON") from None
     if "d" in jwk or "k" in jwk:
         raise RequestError("KEY_PRIVATE")

@@ -25,7 +25,7 @@ def ask_reload(state: Path) -> Asked:
     try:
         found = msgspec.json.decode((state / "processes.json").read_bytes(), type=dict[str, int])
         pid, lock = found["supervisor"], (state / "serve.lock").stat()
-    except (OSError, KeyError, msgspec.DecodeError):
+    except (OSError, KeyError, msgspec.DecodeError, UnicodeDecodeError):
         return "not_running"
     try:
         if not _holds(pid, lock):

@@ -5,7 +5,6 @@ import asyncio
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
@@ -13,7 +12,7 @@ from typing import Final
 import structlog
 
 from gateway.errors import GatewayError
-from gateway.log import configure_logs
+from gateway.log import configure_logs, frames_of, watch_loop
 
 _log = structlog.get_logger()
 
@@ -67,11 +66,7 @@ def run_child(child: Child, life_fd: int, ready_fd: int) -> None:
         _log.error("cannot run", error=str(error))
         code = EXIT_CONFIG
     except BaseException as error:  # noqa: BLE001 - the last frame of a process
-        frames = [
-            f"{f.filename.rpartition('/')[2]}:{f.lineno}"
-            for f in traceback.extract_tb(error.__traceback__)
-        ]
-        _log.error("process failed", kind=type(error).__name__, frames=frames[-8:])
+        _log.error("process failed", kind=type(error).__name__, frames=frames_of(error))
     finally:
         sys.stderr.flush()
         os._exit(code)
@@ -80,6 +75,7 @@ def run_child(child: Child, life_fd: int, ready_fd: int) -> None:
 async def _until_told(child: Child, life_fd: int, ready_fd: int) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    watch_loop(loop)
     loop.add_signal_handler(signal.SIGTERM, stop.set)
 
     def on_life_end() -> None:

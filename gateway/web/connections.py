@@ -7,10 +7,10 @@ from typing import Final, Protocol, Self
 
 import msgspec
 
+from gateway.log import report_fault
 from gateway.model.http_section import HTTPSection
 from gateway.web.front import Front
 from gateway.web.metrics import ConnectionMetrics
-from gateway.web.refusals import report_fault
 
 #: Seconds between two looks at who is late: limits are seconds, and F-09 allows one.
 _LOOK_S: Final = 0.25

@@ -27,13 +27,13 @@ from gateway.exchange.access import check_limit, check_x509
 from gateway.exchange.excuse import excuse
 from gateway.exchange.reply import JSON, Refused, Reply, problem_reply
 from gateway.httpsig import SignedRequest
+from gateway.log import report_fault
 from gateway.model.limits import Allowance
 from gateway.model.office_event import EventPage
 from gateway.office_port import EventShelf
 from gateway.ports import Caller, Held, RateLimits
 from gateway.sdk import Deadline
 from gateway.web.edge import signed_view, x509_of
-from gateway.web.refusals import report_fault
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Responder
 

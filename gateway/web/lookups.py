@@ -24,11 +24,12 @@ from typing import Any, Final
 from gateway.errors import AuditError, RequestError
 from gateway.exchange.reply import Refused, Reply, problem_reply
 from gateway.httpsig import RequestSignature
+from gateway.log import report_fault
 from gateway.ports import Caller, Examined, Pressure
 from gateway.sdk import Deadline
 from gateway.web.edge import check_json, signed_view, x509_of
 from gateway.web.metrics import LookupMetrics
-from gateway.web.refusals import Refusals, report_fault
+from gateway.web.refusals import Refusals
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Draft, Responder
 

@@ -7,11 +7,10 @@ it said.
 
 from typing import Final
 
-import structlog
-
 from gateway.crypto.random import random_piece
 from gateway.errors import GatewayError, RequestError
 from gateway.exchange.reply import Refused, RepeatedProblem, problem_reply
+from gateway.log import report_fault
 from gateway.web.edge import signed_view
 from gateway.web.metrics import LookupMetrics
 from gateway.web.request import Request
@@ -23,7 +22,6 @@ _BUSY_RETRY_S: Final = 1
 _BUSY: Final = RepeatedProblem(
     Refused.because(GatewayError("GATEWAY_BUSY", retry_after_s=_BUSY_RETRY_S))
 )
-_log = structlog.get_logger()
 
 
 class MethodUnsupported(RequestError):
@@ -82,14 +80,3 @@ class Refusals:
             reply.allow = error.allow
         self._metrics.count(reply.outcome, 0.0)
         return self._responder.respond(reply, None)
-
-
-def report_fault(error: BaseException, request_id: str = "") -> None:
-    """Log where our own code failed; an exception's text may hold personal data, so never that."""
-    frames = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}:{code.co_name}")
-        trace = trace.tb_next
-    _log.error("fault", kind=type(error).__name__, frames=frames[-8:], request_id=request_id)

@@ -17,12 +17,12 @@ from gateway.exchange.access import check_limit, check_x509
 from gateway.exchange.excuse import excuse
 from gateway.exchange.reply import Refused, Reply, problem_reply
 from gateway.httpsig import SignedRequest
+from gateway.log import report_fault
 from gateway.model.act import Action
 from gateway.model.limits import Allowance
 from gateway.ports import Caller, RateLimits
 from gateway.sdk import Deadline
 from gateway.web.edge import signed_view, x509_of
-from gateway.web.refusals import report_fault
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Responder
 

@@ -27,6 +27,7 @@ from gateway.exchange.case_requests import Handling
 from gateway.exchange.excuse import excuse
 from gateway.exchange.reply import JSON, Refused, Reply, problem_reply
 from gateway.httpsig import SignedRequest
+from gateway.log import report_fault
 from gateway.matter_port import ReportForm
 from gateway.model.holder import Holder
 from gateway.model.matter import MatterKind
@@ -64,7 +65,6 @@ from gateway.web.emergency_pages import (
     read_emergency,
 )
 from gateway.web.negotiation import choose
-from gateway.web.refusals import report_fault
 from gateway.web.request import Request
 from gateway.web.respond import Answer, Responder
 from gateway.web.signed_reads import SignedReads, answer

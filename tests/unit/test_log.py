@@ -58,3 +58,57 @@ def test_both_kinds_of_logger_write_redacted_json_lines() -> None:
     assert {line["process"] for line in lines} == {"test-1"}
     assert NUMBER not in done.stderr
     assert REDACTED in done.stderr
+
+
+UNCAUGHT = """
+import asyncio, gc, logging, threading
+from gateway.log import configure_logs, watch_loop
+
+class Answer:
+    def __init__(self, text): self.text = text
+    def __repr__(self): return self.text
+    def __del__(self): raise KeyError(self.text)
+
+async def fail(answer): raise KeyError(answer.text)
+def fall(answer): raise KeyError(answer.text)
+async def wait(answer): await asyncio.get_running_loop().create_future()
+
+async def main():
+    loop = asyncio.get_running_loop()
+    watch_loop(loop)
+    answer = Answer("NAME")
+    loop.call_soon(fall, answer)
+    tasks = [loop.create_task(fail(answer)), loop.create_task(wait(answer))]
+    await asyncio.sleep(0.01)
+    del tasks
+    gc.collect()
+    loop.call_exception_handler({"message": "NAME"})
+
+configure_logs("test-1")
+asyncio.run(main())
+thread = threading.Thread(target=fall, args=[Answer("NAME")])
+thread.start()
+thread.join()
+try:
+    fall(Answer("NAME"))
+except KeyError:
+    logging.getLogger("library").exception("failed")
+""".replace("NAME", "张三 13800138000")
+
+
+def test_of_an_exception_that_nobody_caught_its_kind_and_frames_are_logged() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", UNCAUGHT], capture_output=True, check=True, text=True
+    )
+    assert "张三" not in done.stderr
+    assert "13800138000" not in done.stderr
+    lines = [msgspec.json.decode(line) for line in done.stderr.splitlines()]
+    assert {line["process"] for line in lines} == {"test-1"}
+    assert sorted((x["event"], x["kind"], x["frames"].split(":")[-1]) for x in lines) == [
+        ("failed", "KeyError", "fall']"),
+        ("fault", "", "[]"),
+        *[("fault", "KeyError", "__del__']")] * 3,
+        ("fault", "KeyError", "fail']"),
+        *[("fault", "KeyError", "fall']")] * 2,
+        ("fault", "Task", "['wait']"),
+    ]

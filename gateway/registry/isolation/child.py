@@ -210,7 +210,9 @@ def _answered(answer: Found | NotFound | Verified | None) -> Answered:
 
 
 async def _main(sock: socket.socket) -> None:
-    watch_tasks(asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
+    gateway.log.watch_loop(loop)
+    watch_tasks(loop)
     reader, writer = await asyncio.open_connection(sock=sock)
     await _Server(writer).serve(reader)
 
@@ -220,7 +222,11 @@ def main() -> None:
     if sys.platform == "linux":  # a child in an endless loop would outlive its worker
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to hear
-    uvloop.run(_main(socket.socket(fileno=int(sys.argv[1]))))
+    try:
+        uvloop.run(_main(socket.socket(fileno=int(sys.argv[1]))))
+    except Exception as error:  # noqa: BLE001 - what foreign code says at its end stands in no log
+        gateway.log.report_fault(error)
+        sys.exit(_EXIT_FAULT)
 
 
 if __name__ == "__main__":

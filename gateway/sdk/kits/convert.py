@@ -10,6 +10,8 @@ Rules:
 1. Empty is None: absent, null, and text of blanks, or what `empty` lists (`无`, `/`, `9999-12-31`).
 2. Codes are mapped whole (`map`); a code that the map does not have is refused, not passed on.
 3. What a value was is in no error: only the field, and the form that was expected.
+4. A number with an exponent, of JSON or of a database, is written out; one beyond `_MAX_EXPONENT`
+   is refused: a dozen bytes of it would take gigabytes.
 """
 
 import re
@@ -28,6 +30,8 @@ from gateway.model.value import LONG_TERM
 #: Where the parts of a day stand, e.g. `YYYYMMDD`, `YYYY/MM/DD`, `YYYY年MM月DD日`.
 Form = Annotated[str, Meta(pattern="^YYYY[^A-Z0-9]{0,2}MM([^A-Z0-9]{0,2}DD[^A-Z0-9]{0,2})?$")]
 
+#: Of a number, either way: more than any sum, area or share has.
+_MAX_EXPONENT: Final = 64
 _DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _YES: Final = ("1", "Y", "y", "true", "是")
@@ -112,6 +116,8 @@ def _text(raw: object, origin: Origin) -> str:
 def _plain(raw: str | int | Decimal | date) -> str:
     match raw:
         case Decimal():
+            if not raw.is_finite() or abs(raw.adjusted()) > _MAX_EXPONENT:
+                raise ValueError
             return format(raw, "f")
         case datetime():
             return raw.isoformat(timespec="seconds")

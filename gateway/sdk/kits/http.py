@@ -168,7 +168,7 @@ class HttpSource:
         def decode(_status: int, content: bytes) -> T:
             try:
                 decoded = msgspec.json.decode(content, type=answer)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 raise AdapterContractBroken(
                     "the answer is not the JSON that was expected"
                 ) from None

@@ -121,12 +121,16 @@ class Connection(asyncio.Protocol):
         self._timer = loop.call_later(self._left_s(self._heard_at_s), self._look_at_time)
         self._transport.write(request)
         try:
-            return await waiter
+            said = await waiter
+        except BaseException:  # who leaves may do so in the turn of a whole answer
+            self.abort()
+            raise
         finally:
             self._timer.cancel()
             self._waiter = None
-            if not self._may_go_on():
-                self.abort()
+        if not self._may_go_on():
+            self.abort()
+        return said
 
     def abort(self) -> None:
         """End it; what was written is not waited for."""

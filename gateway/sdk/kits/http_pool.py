@@ -15,7 +15,6 @@ import socket
 import ssl
 import time
 from collections.abc import Collection
-from contextlib import suppress
 from typing import Final, final
 
 from aiohappyeyeballs import start_connection
@@ -65,7 +64,7 @@ class Pool:
         self._kept: Final[dict[Connection, float]] = {}  # until when, the oldest first
         self._sweep: asyncio.TimerHandle | None = None
         self._is_closed = False
-        self._emptied: Final = asyncio.Event()
+        self._emptied: asyncio.Future[None] | None = None  # who closes waits for it
 
     async def ask(self, request: bytes, wanted: Collection[int], deadline: Deadline) -> Said:
         """Send a request, and hear its answer; see `Connection.ask`.
@@ -88,13 +87,13 @@ class Pool:
         if self._sweep is not None:
             self._sweep.cancel()
         self._kept.clear()
-        self._emptied.clear()
         for connection in tuple(self._all):
             connection.abort()
         if self._all:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_END_S):
-                    await self._emptied.wait()
+            self._emptied = self._emptied or asyncio.get_running_loop().create_future()
+            # Not `asyncio.timeout`: before Python 3.11.4 it ends in no `TimeoutError` where the
+            # task was cancelled before, as who closes may have been.
+            await asyncio.wait((self._emptied,), timeout=_END_S)
 
     async def _enter(self, deadline: Deadline) -> None:
         """Wait for a place among the questions that are out."""
@@ -185,5 +184,5 @@ class Pool:
     def _forget(self, connection: Connection) -> None:
         self._all.discard(connection)
         self._kept.pop(connection, None)
-        if not self._all:
-            self._emptied.set()
+        if not self._all and self._emptied is not None and not self._emptied.done():
+            self._emptied.set_result(None)

@@ -91,7 +91,7 @@ class SmSealedCall(Discreet, msgspec.Struct, frozen=True):
         """
         try:
             sealed = msgspec.json.decode(answer, type=_Answer)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise AdapterContractBroken("the answer is not sealed") from None
         if not _is_signed(self.department, sealed.enc_data, sealed.signature):
             raise AdapterContractBroken("the answer is not signed by the department")

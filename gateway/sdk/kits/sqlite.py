@@ -55,10 +55,11 @@ class SqliteDriver:
         if threads is None:
             return
         threads.shutdown(wait=False, cancel_futures=True)
-        try:
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                await asyncio.to_thread(threads.shutdown)
-        except TimeoutError:
+        ended = asyncio.get_running_loop().run_in_executor(None, threads.shutdown)
+        # Not `asyncio.timeout`: before Python 3.11.4 it ends in no `TimeoutError` where the task
+        # was cancelled before, as who closes may have been.
+        await asyncio.wait((ended,), timeout=_CLOSE_TIMEOUT_S)
+        if not ended.done():
             return  # a disk hangs; its thread closes the session when it is back
         while self._idle:
             self._idle.pop().close()

@@ -266,9 +266,12 @@ async def test_all_entries_of_the_day_are_read_on_a_start(tmp_path: Path) -> Non
     assert inbox.replies[2] == Decided("over_quota")
 
 
-async def test_a_log_that_holds_something_else_is_not_served(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "line", [b"no entry", b'{"time": "2026-11-22T08:00:00Z", "keyid": "\xff"}']
+)
+async def test_a_log_that_holds_something_else_is_not_served(line: bytes, tmp_path: Path) -> None:
     store = SqliteStore.open(tmp_path, KEY)
-    Log(store, SIGNER).append([b"no entry"])
+    Log(store, SIGNER).append([line])
     store.close()
     with pytest.raises(SetupError, match="audit verify"):
         async with serving(tmp_path):

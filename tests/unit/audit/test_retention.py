@@ -19,7 +19,7 @@ from gateway.audit.store.reader import LogReader
 from gateway.audit.store.sqlite import SqliteStore
 from gateway.crypto.epochs import ensure_epoch, erase_epoch, list_epochs, load_epoch
 from gateway.crypto.identity import EpochCipher
-from gateway.errors import RequestError, SetupError
+from gateway.errors import RequestError, SetupError, TrustError
 from gateway.model.act import CASE_ACTIONS, Act, Action, Event, SignedTarget
 from gateway.model.auditor import Auditor
 from gateway.model.entry import Entry, format_entry, parse_entry
@@ -372,6 +372,15 @@ def test_an_agencys_receipt_is_a_record_of_no_epoch(house: House) -> None:
     target = SignedTarget("gateway.example", "GET /v1/receipts/0", "()")
     house.append(READER.act("receipt", request=target))
     assert sum(each.record_count for each in house.retention.standings()) == 3
+
+
+@pytest.mark.parametrize(
+    "line", [b"no record", b'{"time": "2026-05-01T08:00:00Z", "case": "\xff"}']
+)
+def test_what_is_no_record_is_named_by_its_index(line: bytes, house: House) -> None:
+    house.log.append([line])
+    with pytest.raises(TrustError, match="entry 3: not a record"):
+        house.retention.standings()
 
 
 def test_entries_are_read_as_the_log_writes_them(house: House) -> None:

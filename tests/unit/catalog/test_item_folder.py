@@ -264,11 +264,12 @@ def test_a_line_that_was_cut_off_is_read_over_and_the_next_begins_anew(tmp_path:
     assert log.read_bytes().startswith(whole)
 
 
-def test_a_line_within_the_log_that_is_no_change_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", [b"{}", b'{"by": "\xff"}'])
+def test_a_line_within_the_log_that_is_no_change_is_named(line: bytes, tmp_path: Path) -> None:
     site = make_site(tmp_path, make_item())
     folder_of(site, "wang").retire([CODE], today=TODAY)
     log = site / "items/changes.jsonl"
-    log.write_bytes(b"{}\n" + log.read_bytes())
+    log.write_bytes(line + b"\n" + log.read_bytes())
     with pytest.raises(SetupError, match=r"items/changes\.jsonl: line 1: is no change"):
         read_changes(site / "items")
 

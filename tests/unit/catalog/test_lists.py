@@ -103,9 +103,10 @@ def test_a_version_that_is_not_there_is_said_with_those_that_are(tmp_path: Path)
         folder(tmp_path).read("intermediaries", 1)
 
 
-def test_a_version_that_was_damaged_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"{", b'{"list": "\xff"}'])
+def test_a_version_that_was_damaged_is_named(content: bytes, tmp_path: Path) -> None:
     publish(tmp_path, "materials", make_item())
-    (tmp_path / "lists/versions/materials-1.json").write_text("{")
+    (tmp_path / "lists/versions/materials-1.json").write_bytes(content)
     with pytest.raises(SetupError, match=r"lists/versions/materials-1\.json: cannot be read"):
         folder(tmp_path).newest()
 

@@ -57,6 +57,13 @@ def test_erasure_takes_a_draft_along_that_a_crash_left(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("content", [b"[]", b'{"2026-10": "\xff"}'])
+def test_a_file_that_was_damaged_is_named(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
+    with pytest.raises(SetupError, match="not a JSON object of epochs"):
+        list_epochs(path)
+
+
 def test_without_a_file_there_are_no_epochs(tmp_path: Path) -> None:
     assert list_epochs(tmp_path / "epochs.json") == ()
     with pytest.raises(SetupError, match="cannot be read"):

@@ -133,6 +133,7 @@ def test_a_private_key_is_refused_for_what_it_is(content: bytes) -> None:
         (certificate(PRIVATE["ed25519"], signs=False), "does not let"),
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot be read"),
         (b"{", "not JSON"),
+        (b'{"kty": "\xff"}', "not JSON"),
         (b'{"keys": []}', "JWK set"),
         (jwk(use="enc"), "`use`"),
         (jwk(alg="RS256"), "`alg`"),

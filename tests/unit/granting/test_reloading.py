@@ -68,6 +68,8 @@ def test_where_nothing_runs_nothing_is_asked(tmp_path: Path, lock: Path) -> None
     assert lock.exists()
     name_it(tmp_path, ended.pid)
     assert ask_reload(tmp_path) == "not_running"
+    (tmp_path / "processes.json").write_bytes(b'{"super\xff": 1}')
+    assert ask_reload(tmp_path) == "not_running"
 
 
 def test_what_belongs_to_somebody_else_is_not_allowed(

@@ -63,9 +63,19 @@ class Isolated(Desk):
                     return Found({"id_number": NUMBER, "name": str(error)})
             case "wait":
                 await asyncio.Event().wait()
+            case "forget":
+                forgotten = asyncio.create_task(self._fail("13800138000"))
+                await asyncio.wait([forgotten])
             case _:
                 pass
         return self._answer(query)
+
+    async def _fail(self, phone: str) -> None:
+        raise KeyError(phone)
+
+    async def aclose(self) -> None:
+        if self.settings.tries == 9:
+            await self._fail("13800138000")
 
     def _answer(self, query: Query) -> Found | NotFound:
         shown = {

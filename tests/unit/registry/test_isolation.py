@@ -324,6 +324,19 @@ async def test_who_is_cancelled_while_a_life_ends_leaves_no_process() -> None:
         assert isinstance(hanging.exception(), AdapterUnavailable)
 
 
+async def test_what_its_code_says_when_it_fails_stands_in_no_log(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    async with running(tries=9) as found:
+        await ask(found, "forget")
+    said = capfd.readouterr().err
+    faults = [msgspec.json.decode(line) for line in said.splitlines()]
+    assert [fault["process"] for fault in faults] == ["adapter-desk"] * 2
+    assert [fault["kind"] for fault in faults] == ["KeyError"] * 2
+    assert all("_fail" in fault["frames"] for fault in faults)
+    assert "13800138000" not in said
+
+
 async def test_an_exit_is_a_crash() -> None:
     async with running() as found:
         await failure(found, "exit", AdapterUnavailable)

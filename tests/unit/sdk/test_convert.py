@@ -70,6 +70,24 @@ def test_another_form_is_a_breach_without_the_value(
     assert caught.value.__suppress_context__
 
 
+@pytest.mark.parametrize("kind", ["string", "code", "boolean", "integer", "decimal", "date"])
+@pytest.mark.parametrize(
+    "number", ["1e1000000", "-1e65", "1e-1000000", "1e-65", "0e1000000", "NaN", "sNaN", "-Infinity"]
+)
+def test_a_number_that_no_record_has_is_a_breach(number: str, kind: FieldType) -> None:
+    with pytest.raises(AdapterContractBroken) as caught:
+        made(Decimal(number), kind)
+    assert caught.value.cause == f"field field is not written as the {kind} that was declared"
+
+
+@pytest.mark.parametrize(
+    ("number", "value"),
+    [("1e64", "1" + "0" * 64), ("1e-64", "0." + "0" * 63 + "1"), ("0e-3", "0.000")],
+)
+def test_a_number_of_any_size_that_a_record_has_is_written_out(number: str, value: str) -> None:
+    assert made(Decimal(number), "decimal") == value
+
+
 @pytest.mark.parametrize(
     ("raw", "kind", "value"),
     [

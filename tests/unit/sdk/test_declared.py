@@ -145,6 +145,7 @@ async def test_of_several_the_newest_counts_whatever_their_order(tmp_path: Path)
         ({"code": 0, "data": {"list": ["card"]}}, AdapterContractBroken),
         (b"<html>maintenance</html>", AdapterContractBroken),
         (b'"0"', AdapterContractBroken),
+        (b'{"code": 0, "data": ' + b"[" * 10_000, AdapterContractBroken),
     ],
 )
 async def test_anything_else_is_a_failure_and_never_not_found(
@@ -155,6 +156,16 @@ async def test_anything_else_is_a_failure_and_never_not_found(
             await adapter.lookup(query(adapter), Deadline.after(10))
     assert NUMBER[:17] not in caught.value.cause
     assert "测试甲" not in caught.value.cause
+
+
+@pytest.mark.parametrize("number", ["1e100000000", "-1e-100000000", "1e99999999999999999999"])
+async def test_a_number_that_would_fill_the_memory_is_a_breach(tmp_path: Path, number: str) -> None:
+    reply = msgspec.json.encode(answered({**CARD, "amount": 0.25})).replace(
+        b"0.25", number.encode()
+    )
+    async with http(tmp_path, reply) as adapter:
+        with pytest.raises(AdapterContractBroken):
+            await adapter.lookup(query(adapter), Deadline.after(10))
 
 
 async def test_several_records_without_a_rule_are_a_breach(tmp_path: Path) -> None:

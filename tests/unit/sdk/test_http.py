@@ -135,6 +135,7 @@ async def test_a_redirect_is_not_followed() -> None:
         b"",
         b'{"code":"0"}garbage',
         b'{"code":"\xff"}',
+        b'{"more":' + b"[" * 4000,
         b"[" * 3000,
     ],
 )

@@ -15,7 +15,7 @@ from gateway.errors import (
     DepartmentError,
 )
 from gateway.sdk import Deadline
-from gateway.sdk.kits.http_connection import MAX_HEAD_BYTES, Said
+from gateway.sdk.kits.http_connection import MAX_HEAD_BYTES, Connection, Said
 from gateway.sdk.kits.http_pool import Pool
 from tests.unit.sdk.wire import REQUEST, heard, wire
 
@@ -144,6 +144,27 @@ async def test_what_was_asked_by_who_left_is_answered_to_nobody() -> None:
             await leaving
         assert (await ask(pool)).content == b"{}"
         await serving.ended.wait()
+    assert serving.heard == [1, 1]
+
+
+async def test_who_leaves_in_the_turn_of_his_answer_takes_the_connection_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with wire([[OK]], [[OK]], limit=1) as (serving, pool):
+        asking = asyncio.create_task(ask(pool))
+        settle = Connection._settle
+
+        def settle_and_leave(connection: Connection) -> None:
+            settle(connection)
+            asking.cancel()
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Connection, "_settle", settle_and_leave)
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+        async with asyncio.timeout(30):
+            await serving.ended.wait()
+        assert (await ask(pool)).content == b"{}"
     assert serving.heard == [1, 1]
 
 

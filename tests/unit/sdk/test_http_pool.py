@@ -10,7 +10,9 @@ import pytest
 from gateway.errors import AdapterTimeout, AdapterUnavailable
 from gateway.sdk import Deadline
 from gateway.sdk.kits import http_pool
+from gateway.sdk.kits.http_connection import Connection
 from gateway.sdk.kits.http_pool import Pool
+from tests.unit.sdk.cancelling import after_a_cancellation
 from tests.unit.sdk.wire import REQUEST, wire
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -107,6 +109,18 @@ async def test_closing_ends_who_asks_and_lets_nobody_begin() -> None:
         with pytest.raises(AdapterUnavailable):
             await ask(pool)
         await pool.aclose()
+
+
+async def test_who_was_cancelled_before_waits_for_no_connection_that_does_not_end_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_pool, "_END_S", 0.05)
+    async with wire([[OK]]) as (_, pool):
+        await ask(pool)
+        with monkeypatch.context() as patched:
+            patched.setattr(Connection, "abort", lambda _: None)
+            await after_a_cancellation(pool.aclose)
+        assert len(pool._all) == 1
 
 
 async def test_a_connection_that_is_cancelled_while_it_is_made_leaves_nothing(

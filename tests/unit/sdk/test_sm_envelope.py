@@ -133,7 +133,10 @@ def test_an_answer_of_somebody_else_is_not_opened(ends: Ends) -> None:
     assert caught.value.cause == "the answer is not signed by the department"
 
 
-@pytest.mark.parametrize("answer", [b"", b'{"code":"0"}', b'{"encData":"","signature":"x"}'])
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b'{"code":"0"}', b'{"encData":"","signature":"x"}', b'{"more":' + b"[" * 4000],
+)
 def test_an_answer_that_is_not_sealed_is_a_breach(ends: Ends, answer: bytes) -> None:
     with pytest.raises(AdapterContractBroken):
         ends.envelope().seal(b"question").open(answer)

@@ -17,7 +17,9 @@ from gateway.errors import (
     SetupError,
 )
 from gateway.sdk import Deadline
+from gateway.sdk.kits import sqlite
 from gateway.sdk.kits.sql import SqlSource
+from tests.unit.sdk.cancelling import after_a_cancellation
 
 LONG_S = 20.0
 #: Counts until somebody stops it.
@@ -178,6 +180,20 @@ async def test_closing_stops_what_runs(file: Path) -> None:
         await asked.aclose()
         with pytest.raises((AdapterTimeout, asyncio.CancelledError)):
             await task
+
+
+async def test_who_was_cancelled_before_waits_for_a_disk_that_hangs_no_longer_either(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_CLOSE_TIMEOUT_S", 0.05)
+    async with source(file, connections=1) as asked:
+        stuck = asyncio.create_task(asked.fetch(ENDLESS, deadline=Deadline.after(LONG_S)))
+        await asyncio.sleep(0.05)
+        await after_a_cancellation(asked.aclose)
+        assert not stuck.done()
+        stuck.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await stuck
 
 
 async def test_a_deadline_that_has_passed_asks_nobody(file: Path) -> None:

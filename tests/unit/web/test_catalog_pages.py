@@ -225,11 +225,10 @@ def test_a_change_of_the_site_and_a_new_day_show(scene: Scene) -> None:
     assert msgspec.json.decode(scene.get("/v1/items").body, type=PublishedItems).count == 0
 
 
-def test_a_list_that_cannot_be_read_leaves_the_last_good_ones(
-    scene: Scene,
-) -> None:
+@pytest.mark.parametrize("content", [b"{", b'{"list": "\xff"}'])
+def test_a_list_that_cannot_be_read_leaves_the_last_good_ones(content: bytes, scene: Scene) -> None:
     before = scene.get("/v1/lists/materials").body
-    (scene.site.folder / "lists/versions/materials-1.json").write_text("{")
+    (scene.site.folder / "lists/versions/materials-1.json").write_bytes(content)
     scene.change(items=())
     assert scene.get("/v1/lists/materials").body == before
     assert b'"count":0' in scene.get("/v1/items").body

@@ -25,8 +25,8 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -42,6 +42,8 @@ from gateway.sdk.kits.returncodes import Failure
 Kind = Literal["http", "sql", "file"]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Path = Annotated[str, Meta(pattern="^/[^?#{}]*$", max_length=500)]
+#: Of two values, one is the greater.
+_ORDERED: Final[frozenset[FieldType]] = frozenset({"date", "month", "integer", "decimal"})
 
 
 class Test(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,8 +71,8 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         not_found: its values for *no such record*.
         failures: what other values mean; what stands in neither is a breach of contract.
         provincial: also take the provincial gateway's return codes, docs/reference/return-codes.md.
-        newest: of several records, the one with the greatest value of this field counts; without
-            it, more than one is a breach of contract.
+        newest: of several records, the one with the greatest value of this field counts: a date, a
+            month, an integer or a decimal; without it, more than one is a breach of contract.
     """
 
     path: Path
@@ -286,12 +288,12 @@ def _check_certificate(certificate: CertificateDeclaration, kind: Kind, where: s
             where=where,
             remedy="write exactly one of `http`, `sql` and `file`, the same for all certificates.",
         )
-    names = {field.name for field in certificate.fields}
+    types = {field.name: field.type for field in certificate.fields}
     claims = frozenset(certificate.key_fields)
-    _check_roles(certificate, names, where)
+    _check_roles(certificate, types, where)
     if certificate.http is not None:
         check_template(certificate.http.body, claims, f"{where}.http.body")
-        _check_http(certificate.http, names, f"{where}.http")
+        _check_http(certificate.http, types, f"{where}.http")
     if certificate.sql is not None:
         for number, name in enumerate(certificate.sql.parameters):
             check_name(name, claims, f"{where}.sql.parameters[{number}]")
@@ -300,7 +302,7 @@ def _check_certificate(certificate: CertificateDeclaration, kind: Kind, where: s
         _check_file(certificate, certificate.file, where)
 
 
-def _check_roles(certificate: CertificateDeclaration, names: set[str], where: str) -> None:
+def _check_roles(certificate: CertificateDeclaration, names: Collection[str], where: str) -> None:
     for key in ("holder_field", "name_field", "key_fields"):
         named = getattr(certificate, key) or ()
         for name in (named,) if isinstance(named, str) else named:
@@ -322,12 +324,18 @@ def _check_file(certificate: CertificateDeclaration, layout: Layout, where: str)
     layout.check(certificate.origins(), f"{where}.file")
 
 
-def _check_http(http: Http, names: set[str], where: str) -> None:
-    if http.newest is not None and http.newest not in names:
+def _check_http(http: Http, types: Mapping[str, FieldType], where: str) -> None:
+    if http.newest is not None and http.newest not in types:
         raise SetupError(
             f"names `{http.newest}`, which is not among the fields",
             where=f"{where}.newest",
             remedy="declare the field, or mend the name.",
+        )
+    if http.newest is not None and types[http.newest] not in _ORDERED:
+        raise SetupError(
+            f"names `{http.newest}`, which is a {types[http.newest]}: none is greater than another",
+            where=f"{where}.newest",
+            remedy="name a field that is a date, a month, an integer or a decimal.",
         )
     coded = bool(http.success or http.not_found or http.failures or http.provincial)
     if coded != (http.code is not None) or (coded and not http.success):

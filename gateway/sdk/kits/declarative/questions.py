@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A declared question over HTTP, over SQL, or of a file drop, with the kits of the same names."""
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol
 
@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from gateway.errors import AdapterContractBroken, AdapterUnavailable, DepartmentError, Text
 from gateway.model.answer import Found, NotFound
+from gateway.model.certificate import Field, Value
 from gateway.sdk.adapter import AdapterContext, Deadline, Query
 from gateway.sdk.kits.convert import convert, fields_of, member
 from gateway.sdk.kits.declarative.declaration import (
@@ -127,8 +128,10 @@ class _HttpQuestion:
         """Make an answer of a body."""
         try:
             said = self._decoder.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise AdapterContractBroken("the answer is not JSON") from None
+        except InvalidOperation:
+            raise AdapterContractBroken("the answer has a number beyond all measure") from None
         if self.http.code is not None:
             code = _text(member(said, self.http.code))
             if code in self.http.not_found:
@@ -161,8 +164,7 @@ class _HttpQuestion:
             raise AdapterContractBroken("several records, and only one was declared")
         origin = self._origins[self.http.newest]
         [field] = (f for f in self._type.fields if f.name == self.http.newest)
-
-        ranks = [str(convert(member(r, origin.source), field, origin) or "") for r in records]
+        ranks = [_rank(convert(member(r, origin.source), field, origin), field) for r in records]
         newest = max(ranks)
         if ranks.count(newest) > 1:
             raise AdapterContractBroken("which record is the newest cannot be told")
@@ -252,6 +254,12 @@ def _file_source(
         Meaning(declared.file, declared.type(), declared.origins(), declared.holder_field),
         poll_s=settings.poll_s,
     )
+
+
+def _rank(value: Value, field: Field) -> tuple[bool, Any]:
+    """What values of one field are compared by: numbers as numbers, and any is above none."""
+    is_number = field.type in {"integer", "decimal"}
+    return value is not None, Decimal(str(value)) if is_number and value is not None else value
 
 
 def _own_code(code: str, failure: Any) -> ReturnCode:
