@@ -4,7 +4,8 @@
 1. The supervisor forks children from a process that has loaded everything and started nothing: no
    event loop, no thread. So a child is up in milliseconds, and a restart uses the very
    configuration that was checked.
-2. A child that dies is started again at once; one that cannot start, ever later up to 5 s.
+2. A child that dies is started again at once; one that cannot start, ever later up to 5 s. So is
+   one that the supervisor gets no process, descriptor or port for: its own want ends nobody.
 3. A sequencer that gives no sign of life for 15 s is killed and started again.
 4. Without a sequencer workers stay up and refuse: no record, no answer.
 5. A stop drains: workers first, then the sequencer. Children leave by themselves when the

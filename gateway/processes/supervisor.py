@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -68,7 +69,7 @@ class Supervisor:
         self._drain_s: Final = site.config.http.drain_s
         self._on_ready: Final = on_ready
         self._announced = False
-        self._stopping = self._reloading = False
+        self._stopping = self._reloading = self._state_is_due = False
         self._look_at_s = 0.0
         self._life_read, self._life_write = os.pipe()
         self._wake_read, self._wake_write = os.pipe()
@@ -140,14 +141,25 @@ class Supervisor:
             if waits and not self._sequencer.ready:
                 continue
             if not child.is_running and now_s >= child.start_at_s:
-                self._fork(child)
-                self._write_state()
+                self._start(child)
 
-    def _fork(self, child: Child) -> None:
-        if child.name in self._listeners:
-            self._listeners[child.name].open()
-        ready_read, ready_write = os.pipe()
-        pid = os.fork()
+    def _start(self, child: Child) -> None:
+        """Fork a child; one that cannot be forked now is put off like one that ended at once."""
+        try:
+            if child.name in self._listeners:
+                self._listeners[child.name].open()
+            pid, ready_read, ready_write = _fork()
+        except (OSError, SetupError) as error:
+            child.failures += 1
+            child.last_code = EXIT_CONFIG if isinstance(error, SetupError) else EXIT_FAULT
+            delay_s = self._put_off(child, lived_s=0.0)
+            _log.error(
+                "process cannot be started",
+                name=child.name,
+                error=str(error),
+                restart_in_s=round(delay_s, 3),
+            )
+            return
         if pid == 0:
             self._close_listeners(but=child.name)
             os.close(self._life_write)
@@ -158,6 +170,7 @@ class Supervisor:
         child.ready = child.reload_due = False
         child.silent_count = 0
         child.started_at_s = time.monotonic()
+        self._write_state()
 
     def _watch(self) -> None:
         """Kill a sequencer that hangs: all that it has acknowledged is durable.
@@ -168,6 +181,8 @@ class Supervisor:
         if now_s < self._look_at_s:
             return
         self._look_at_s = now_s + _LOOK_S
+        if self._state_is_due:
+            self._write_state()
         child.silent_count += child.ready
         if child.silent_count > _MAX_SILENT_COUNT:
             _log.error("process hangs and is killed", name=child.name, looks=child.silent_count)
@@ -206,6 +221,14 @@ class Supervisor:
             return 0.5
         return max(0.0, min([*waiting, self._look_at_s]) - time.monotonic())
 
+    def _put_off(self, child: Child, lived_s: float) -> float:
+        """Have a child that is not there started later; returns in how many seconds."""
+        if child.failures and child.name in self._listeners:
+            self._listeners[child.name].close()  # nobody shall wait for who cannot start
+        delay_s = _delay_s(child.failures, lived_s)
+        child.start_at_s = time.monotonic() + delay_s
+        return delay_s
+
     def _reap(self) -> None:
         for child in self._children:
             if not child.is_running:
@@ -215,14 +238,11 @@ class Supervisor:
                 continue
             lived_s = time.monotonic() - child.started_at_s
             child.failures = 0 if child.ready else child.failures + 1
-            if child.failures and child.name in self._listeners:
-                self._listeners[child.name].close()  # nobody shall wait for who cannot start
             child.last_code = os.waitstatus_to_exitcode(status)
             _forget_metrics(pid)
-            delay_s = _delay_s(child.failures, lived_s)
             child.pid, child.ready = 0, False
             _hang_up(child)
-            child.start_at_s = time.monotonic() + delay_s
+            delay_s = self._put_off(child, lived_s)
             _log.warning(
                 "process ended",
                 name=child.name,
@@ -248,7 +268,8 @@ class Supervisor:
         self._close_listeners()
         self._end(self._workers, self._drain_s + _STOP_MARGIN_S)
         self._end([*self._followers, self._sequencer], _STOP_MARGIN_S)
-        self._state_file.unlink(missing_ok=True)
+        with suppress(OSError):  # on a disk that takes nothing any more
+            self._state_file.unlink(missing_ok=True)
 
     def _end(self, children: list[Child], limit_s: float) -> None:
         for child in _running(children):
@@ -266,14 +287,32 @@ class Supervisor:
             child.pid = 0
 
     def _write_state(self) -> None:
-        """Name who runs; a full disk is no reason to serve no longer."""
+        """Name the running processes; what cannot be written now is tried again at each look."""
         pids = {child.name: child.pid for child in self._children if child.is_running}
         draft = self._state_file.with_suffix(".new")
+        was_due, self._state_is_due = self._state_is_due, False
         try:
             draft.write_bytes(msgspec.json.encode({"supervisor": os.getpid(), **pids}))
             draft.replace(self._state_file)
         except OSError as error:
-            _log.error("processes.json cannot be written", error=error.strerror)
+            self._state_is_due = True
+            if not was_due:
+                _log.error("processes.json cannot be written", error=error.strerror)
+
+
+def _fork() -> tuple[int, int, int]:
+    """Fork; returns the pid, 0 in the child, and both ends of a pipe from it.
+
+    Raises:
+        OSError: no process or descriptor is to be had; nothing is left open.
+    """
+    ready_read, ready_write = os.pipe()
+    try:
+        return os.fork(), ready_read, ready_write
+    except OSError:
+        os.close(ready_read)
+        os.close(ready_write)
+        raise
 
 
 def _forget_metrics(pid: int) -> None:
@@ -281,7 +320,8 @@ def _forget_metrics(pid: int) -> None:
         mark_process_dead,
     )
 
-    mark_process_dead(pid)
+    with suppress(OSError):  # what it showed last may be shown on; it decides nothing
+        mark_process_dead(pid)
 
 
 def _delay_s(failures: int, lived_s: float) -> float:
