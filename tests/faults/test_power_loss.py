@@ -2,9 +2,10 @@
 """F-05: the power fails. A kill never shows this: the page cache outlives a process.
 
 A sequencer is recorded at work: started on nothing, under load until its write-ahead log has been
-moved into the database several times, killed, started again, stopped. Then YIZHENG_POWER disks are
-made, each as it may be found after the power failed at some point of the recording
-(tests/faults/disk_model.py). Each must open, verify, and hold all that was acknowledged until then.
+moved into the database several times, killed, started again, stopped; once more with a reader whose
+snapshot is held from the kill to the end. Then YIZHENG_POWER disks are made, each as it may be
+found after the power failed at some point of the recording (tests/faults/disk_model.py). Each must
+open, verify, and hold all that was acknowledged until then.
 """
 
 import os
@@ -13,7 +14,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from gateway.sdk import Deadline
 from tests.faults.appending import Appending
 from tests.faults.disk_model import Disk, Step, read_steps
 from tests.integration.sequencer_process import Sequencer, connected
-from tests.unit.audit.samples import KEY
+from tests.unit.audit.samples import KEY, held_snapshot
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace records the calls")
 
@@ -72,16 +73,18 @@ def check(folder: Path, journal: list[bytes], acknowledged: int) -> int:
 
 
 @pytest.mark.timeout(120 + STATES // 5)
+@pytest.mark.parametrize("is_read", [False, True], ids=["alone", "under a reader"])
 async def test_no_power_loss_takes_what_was_acknowledged(
-    memory_folder: Path, record_property: Callable[[str, object], None]
+    memory_folder: Path, record_property: Callable[[str, object], None], is_read: bool
 ) -> None:
     sequencer = Sequencer(memory_folder)
     steps: list[Step] = []
     journal: list[bytes] = []
     for entries, end in ((ENTRIES * 3 // 4, signal.SIGKILL), (ENTRIES // 4, signal.SIGTERM)):
-        calls = memory_folder / "calls"
-        journal += await record(sequencer, calls, entries, end)
-        steps += read_steps(calls, memory_folder / "log")
+        calls, folder = memory_folder / "calls", memory_folder / "log"
+        with held_snapshot(folder) if is_read and journal else nullcontext():
+            journal += await record(sequencer, calls, entries, end)
+        steps += read_steps(calls, folder)
     assert sum(step.kind == "acknowledge" for step in steps) == len(journal) == ENTRIES
 
     dice = random.Random(SEED)

@@ -35,6 +35,8 @@ def sqlite_error(error: sqlite3.Error, doing: str) -> AuditError | TrustError:
     name = getattr(error, "sqlite_errorname", None) or type(error).__name__
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return TrustError("PROOF_INVALID", f"{doing}: the file is damaged ({name})")
+    if name.startswith("SQLITE_BUSY"):
+        return AuditError("AUDIT_UNAVAILABLE", f"{doing}: another program holds the file ({name})")
     return AuditError("AUDIT_UNAVAILABLE", f"{doing}: {name}")
 
 

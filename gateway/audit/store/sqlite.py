@@ -8,7 +8,8 @@ Rules:
    `reopen`.
 2. A failed sync is never taken for success later: the kernel may have dropped the pages and
    forgotten. So `reopen` moves whatever the write-ahead log still holds into the main file and
-   syncs that, before anything is added behind it.
+   syncs that, before anything is added behind it. What a reader's snapshot keeps there is written
+   again in its place instead, and synced: a reader keeps nobody from opening the log.
 3. What a failed commit left is decided by reading, not by remembering: it is there, wholly, or not.
 4. Indices are explicit primary keys and checkpoints are keyed by size: a second writer that got
    past the lock would fail rather than fork the log. A full tile is never written again.
@@ -31,7 +32,7 @@ import structlog
 
 from gateway.audit.store.reader import DATABASE, LogReader, sqlite_error
 from gateway.audit.store.truth import read_edge
-from gateway.audit.store.wal import unfinished_frames
+from gateway.audit.store.wal import unfinished_frames, write_again
 from gateway.errors import AuditError, GatewayError, SetupError, TrustError
 from gateway.tlog.edge import Edge
 from gateway.tlog.note import NoteVerifier
@@ -110,7 +111,9 @@ class SqliteStore:
         except AuditError as error:
             os.close(lock_fd)
             raise SetupError(
-                error.detail, where=str(folder), remedy="check the disk and its free space."
+                error.detail,
+                where=str(folder),
+                remedy=f"check the disk and its free space; end what else writes to {DATABASE}.",
             ) from None
         except SetupError:
             os.close(lock_fd)
@@ -273,13 +276,19 @@ def _connect(folder: Path, *, may_make: bool) -> sqlite3.Connection:
         connection.execute(f"PRAGMA wal_autocheckpoint = {_MOVED_PAGES}")
         committed_count = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
         lost_count = unfinished_frames(folder / _WAL, max(0, committed_count))
-        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        connection.execute("PRAGMA busy_timeout = 0")  # no reader is waited for
+        is_kept = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_S * 1000:.0f}")
+        if is_kept:
+            connection.execute("BEGIN IMMEDIATE")  # nobody writes meanwhile
+            write_again(folder / _WAL)
+            connection.execute("ROLLBACK")
     except (sqlite3.Error, OSError):
         connection.close()
         raise
-    if mode != "wal" or busy:
+    if mode != "wal":
         connection.close()
-        raise AuditError("AUDIT_UNAVAILABLE", "opening the log: another process holds it")
+        raise AuditError("AUDIT_UNAVAILABLE", f"opening the log: its journal mode is {mode}")
     if lost_count:
         _log.warning("an unfinished write at the log's end was dropped", frames=lost_count)
     return connection

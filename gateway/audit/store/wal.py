@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a crash left unfinished in SQLite's write-ahead log (sqlite.org/fileformat2.html §4).
+"""What a crash or a failed sync left in SQLite's write-ahead log (sqlite.org/fileformat2.html §4).
 
-SQLite drops it without a word; an operator should know. A frame of the present generation bears the
-salts of the file's header. One that lies behind the last commit was never acknowledged.
+SQLite drops what is unfinished without a word; an operator should know. A frame of the present
+generation bears the salts of the file's header. One that lies behind the last commit was never
+acknowledged.
 """
 
+import os
 import struct
 from pathlib import Path
 from typing import Final
 
 _HEADER: Final = struct.Struct(">4x4xI4x8s8x")  # page size, salts
 _FRAME: Final = struct.Struct(">4x4x8s8x")  # salts
+_CHUNK_BYTES: Final = 1 << 20
 
 
 def unfinished_frames(wal: Path, committed_count: int) -> int:
@@ -37,3 +40,22 @@ def unfinished_frames(wal: Path, committed_count: int) -> int:
                 break
             found += 1
     return found
+
+
+def write_again(wal: Path) -> None:
+    """Make the file durable where it is: write each byte again as it is read, then sync.
+
+    A sync alone proves nothing once another has failed: the kernel may take pages for clean that
+    are on no disk. What is written is dirty again. Who reads meanwhile reads the same; nobody else
+    may write.
+
+    Raises:
+        OSError: it may not be durable.
+    """
+    fd, at = os.open(wal, os.O_RDWR | os.O_CLOEXEC), 0
+    try:
+        while chunk := os.pread(fd, _CHUNK_BYTES, at):
+            at += os.pwrite(fd, chunk, at)
+        os.fsync(fd)
+    finally:
+        os.close(fd)

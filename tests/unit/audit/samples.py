@@ -2,11 +2,14 @@
 """Synthetic entries, and logs made of them."""
 
 import secrets
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.audit.log import Log
+from gateway.audit.store.reader import DATABASE
 from gateway.audit.store.sqlite import SqliteStore
 from gateway.crypto.keys import generate_private_key
 from gateway.model.entry import (
@@ -89,3 +92,12 @@ def write_log(folder: Path, groups: Sequence[int]) -> list[bytes]:
         at += count
     store.close()
     return entries
+
+
+@contextmanager
+def held_snapshot(folder: Path) -> Iterator[sqlite3.Connection]:
+    """A reader at one instant, as `verify_log.py` is for as long as it runs."""
+    with closing(sqlite3.connect(f"{(folder / DATABASE).as_uri()}?mode=ro", uri=True)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM entries").fetchone()
+        yield reader

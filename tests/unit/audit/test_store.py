@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The log at rest: all or nothing, one writer, and no word of a log that contradicts itself."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -23,7 +24,7 @@ from gateway.tlog.merkle import (
     verify_inclusion,
 )
 from gateway.tlog.note import NoteSigner
-from tests.unit.audit.samples import KEY, ORIGIN, SIGNER, entry_bytes, write_log
+from tests.unit.audit.samples import KEY, ORIGIN, SIGNER, entry_bytes, held_snapshot, write_log
 
 
 def run_sql(folder: Path, *statements: str) -> None:
@@ -165,12 +166,61 @@ def test_a_store_that_cannot_be_read_again_stays_poisoned(log: Log, tmp_path: Pa
     log.append([entry_bytes(0)])
     with closing(sqlite3.connect(tmp_path / "log" / DATABASE)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(AuditError, match="another process holds it"):
+        with pytest.raises(AuditError, match="another program holds the file"):
             log.reopen()
         with pytest.raises(AuditError, match="closed after a failure"):
             log.append([entry_bytes(1)])
     log.reopen()
     assert log.append([entry_bytes(1)]) == 1
+
+
+def test_a_reader_keeps_nobody_from_opening_the_log(tmp_path: Path) -> None:
+    """Neither a sequencer that has failed, nor the next one; and none of them disturbs it."""
+    entries = write_log(tmp_path, [3])
+    store = SqliteStore.open(tmp_path, KEY)
+    log = Log(store, SIGNER)
+    log.append([entry_bytes(3)])
+    with held_snapshot(tmp_path) as reader:
+        log.append([entry_bytes(4)])
+        log.reopen()
+        log.append([entry_bytes(5)])
+        store.close()
+        with closing(SqliteStore.open(tmp_path, KEY)) as store:
+            Log(store, SIGNER).append([entry_bytes(6)])
+        assert reader.execute("SELECT count(*) FROM entries").fetchone() == (4,)
+    with closing(SqliteStore.open(tmp_path, KEY)) as store:
+        assert verify_log(store.reader, KEY).size == 7
+        assert [entry for _, entry in store.reader.entries()][:3] == entries
+
+
+def test_what_a_reader_keeps_in_the_write_ahead_log_is_written_and_synced_again_there(
+    log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a failed sync the kernel may call pages clean that are on no disk."""
+    wal = tmp_path / "log" / f"{DATABASE}-wal"
+    calls: list[tuple[str, int, int]] = []
+
+    def pwrite(fd: int, content: bytes, at: int) -> int:
+        calls.append(("write", at, at + len(content)))
+        return os.write(fd, content) if os.lseek(fd, at, os.SEEK_SET) == at else 0
+
+    def fsync(fd: int) -> None:
+        if os.path.samestat(os.fstat(fd), wal.stat()):
+            calls.append(("sync", 0, wal.stat().st_size))
+
+    log.append([entry_bytes(0)])
+    with held_snapshot(tmp_path / "log"):
+        log.append([entry_bytes(1)])
+        before = wal.read_bytes()
+        monkeypatch.setattr(os, "pwrite", pwrite)
+        monkeypatch.setattr(os, "fsync", fsync)
+        log.reopen()
+        assert wal.read_bytes() == before
+    *writes, last = calls
+    assert last == ("sync", 0, len(before))
+    ends = [0, *(end for _, _, end in writes)]
+    assert [start for _, start, _ in writes] == ends[:-1]
+    assert ends[-1] == len(before)
 
 
 def test_tiles_are_stored_when_one_of_the_lowest_level_is_full(log: Log) -> None:
