@@ -16,8 +16,11 @@ Rules:
    they are; partial ones that it needed stay, for whoever has kept that checkpoint.
 3. The folder's checkpoint must be of this log and its tree the beginning of ours. If it is not,
    nothing is written: one of the two is another history.
+4. One export at a time writes to a folder, under its lock. A folder that is made has mode 0700, and
+   files 0600: entries are for auditors.
 """
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -56,6 +59,24 @@ class Exported(msgspec.Struct, frozen=True):
     kept_count: int
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Make the folder if need be, and keep other exports out.
+
+    Raises:
+        SetupError: another export writes to it, or it cannot be made.
+    """
+    with _reported(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with _reported(folder):
+            _lock(folder, fd)
+        yield
+    finally:
+        os.close(fd)
+
+
 def export_log(
     reader: LogReader,
     note: bytes,
@@ -66,9 +87,10 @@ def export_log(
 ) -> Exported:
     """Write the log up to a checkpoint into a folder, or let a folder grow up to it.
 
+    Inside `locked`.
+
     Args:
-        note: a signed checkpoint of this log.
-        folder: made if there is none.
+        note: a signed checkpoint of this log, taken inside too: no other export is ahead of it.
         progress: told tiles done and tiles in all.
 
     Raises:
@@ -78,7 +100,6 @@ def export_log(
     """
     checkpoint = verify_checkpoint(note, key)
     with _reported(folder):
-        folder.mkdir(parents=True, exist_ok=True)
         before = _continued(reader, key, folder, checkpoint)
         kept = set(_full_tiles(before))
         tiles = [*_full_tiles(checkpoint.size), *_partial_tiles(checkpoint.size)]
@@ -148,8 +169,22 @@ def _write(folder: Path, path: str, content: bytes) -> None:
     draft, target = folder / _DRAFT / "file", folder / path
     draft.parent.mkdir(exist_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft.write_bytes(content)
+    draft.unlink(missing_ok=True)  # of an export that broke off
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)
     draft.replace(target)
+
+
+def _lock(folder: Path, fd: int) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SetupError(
+            "another export writes to it",
+            where=str(folder),
+            remedy="wait until it has ended; let exports start further apart.",
+        ) from None
 
 
 @contextmanager

@@ -23,7 +23,8 @@ def export_log(
     """Write checkpoint, tiles and entries as static files (C2SP tlog-tiles).
 
     The export is recorded first. A folder of an earlier export is continued: full tiles stay as
-    they are. Exit code 4 when that folder holds another history of this log.
+    they are. Exit code 4 when that folder holds another history of this log, 78 while another
+    export writes to it.
 
     Example: `yizheng audit export-log mirror --as zhao --key zhao.pem --reason 季度归档`
     """
@@ -35,13 +36,15 @@ def export_log(
 
     loaded = load_site(site)
     verifier = log_verifier(loaded)
-    open_desk(loaded, auditor, key).record(
-        "export", reason=reason, query={"form": "tlog-tiles", "records": "all"}
-    )
-    log = PublishedLog(loaded.state / "audit")
-    note = log.checkpoint()
-    assert note is not None  # the act is in the log
-    with Progress("export", shown=sys.stderr.isatty() and not as_json) as progress:
+    desk = open_desk(loaded, auditor, key)
+    with (
+        export.locked(folder),
+        Progress("export", shown=sys.stderr.isatty() and not as_json) as progress,
+    ):
+        desk.record("export", reason=reason, query={"form": "tlog-tiles", "records": "all"})
+        log = PublishedLog(loaded.state / "audit")
+        note = log.checkpoint()
+        assert note is not None  # the act is in the log
         done = log.read(
             lambda reader: export.export_log(
                 reader, note, verifier, folder, progress=progress.update

@@ -13,6 +13,7 @@ import pytest
 
 from fixtures.world import AGENCY, KEYIDS, World
 from gateway.audit.desk import verify_act
+from gateway.audit.export import locked
 from gateway.audit.store.reader import LogReader
 from gateway.audit.verify import verify_log
 from gateway.auditors import AuditorFolder
@@ -343,6 +344,12 @@ def test_the_log_is_exported_by_a_command_that_is_on_record(own: World, tmp_path
     assert isinstance(act, Act)
     assert (act.action, act.actor, act.reason) == ("export", "auditor-a", "季度归档 archive")
     assert (folder / "log.vkey").read_bytes() == (own.site / "keys/log.vkey").read_bytes()
+    size = len(records(own))
+    with locked(folder):
+        second = yizheng(*command, *options)
+    assert second.returncode == 78
+    assert "another export writes to it" in second.stderr
+    assert len(records(own)) == size  # nothing left, so nothing is on record
     refused = yizheng(*command, *own.auditing("keeper"), "--site", own.site)
     assert refused.returncode == 1
     assert "AUDITOR_REFUSED" in refused.stderr

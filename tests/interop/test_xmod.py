@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.audit.export import export_log
+from gateway.audit.export import export_log, locked
 from gateway.audit.log import Log
 from gateway.audit.store.sqlite import SqliteStore
 from gateway.crypto.keys import generate_private_key
@@ -189,7 +189,8 @@ def test_it_reads_an_exported_folder_to_the_last_entry(
             log.append([entry(index) for index in range(log.size, size)])
             last = log.reader.last_checkpoint()
             assert last is not None
-            export_log(log.reader, last[1], SIGNER.public, folder)
+            with locked(folder):
+                export_log(log.reader, last[1], SIGNER.public, folder)
     finally:
         store.close()
     counted = ask(peer, Folder=str(folder))

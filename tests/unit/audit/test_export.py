@@ -2,6 +2,7 @@
 """An exported log is whole at every instant, grows, and is never two histories."""
 
 import hashlib
+import os
 import struct
 from base64 import b64decode
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.audit import export
-from gateway.audit.export import Exported, export_log
+from gateway.audit.export import Exported, export_log, locked
 from gateway.audit.log import Log
 from gateway.audit.store.sqlite import SqliteStore
 from gateway.errors import SetupError, TrustError
@@ -32,7 +33,8 @@ def grow(log: Log, size: int) -> None:
 def run(log: Log, folder: Path) -> Exported:
     last = log.reader.last_checkpoint()
     assert last is not None
-    return export_log(log.reader, last[1], KEY, folder)
+    with locked(folder):
+        return export_log(log.reader, last[1], KEY, folder)
 
 
 def read_folder(folder: Path) -> tuple[int, bytes, list[bytes]]:
@@ -159,6 +161,37 @@ def test_a_folder_with_something_else_in_it_is_left_alone(log: Log, tmp_path: Pa
     with pytest.raises(SetupError, match="something else"):
         run(log, tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["letters.txt"]
+
+
+def test_only_who_exported_reads_it_whatever_the_umask(log: Log, tmp_path: Path) -> None:
+    folder, draft = tmp_path / "out", tmp_path / "out/.draft/file"
+    grow(log, 300)
+    before = os.umask(0)
+    try:
+        with locked(folder):
+            draft.parent.mkdir()
+            draft.touch(0o644)  # an export of an earlier version broke off
+        run(log, folder)
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o077 == 0
+    assert {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()} == {0o600}
+
+
+def test_a_folder_that_somebody_was_let_into_stays_open_to_them(log: Log, tmp_path: Path) -> None:
+    grow(log, 2)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out").chmod(0o2750)
+    run(log, tmp_path / "out")
+    assert (tmp_path / "out").stat().st_mode & 0o7777 == 0o2750
+
+
+def test_while_one_export_writes_another_does_not(log: Log, tmp_path: Path) -> None:
+    grow(log, 2)
+    with locked(tmp_path / "out"), pytest.raises(SetupError, match="another export writes to it"):
+        run(log, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+    run(log, tmp_path / "out")
 
 
 def test_a_log_that_lacks_a_tile_is_not_exported(log: Log, tmp_path: Path) -> None:
