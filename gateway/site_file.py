@@ -50,6 +50,20 @@ def write_whole(file: Path, text: str) -> None:
     write_whole_bytes(file, text.encode())
 
 
+def keep_owner(fd: int, status: os.stat_result, *, group: bool = True) -> None:
+    """Let what is open belong to whom the file of that status belongs.
+
+    So a command that root ran locks nobody out of a file that was theirs.
+
+    Args:
+        group: also to that group; of no use where the mode lets a group do nothing.
+
+    Raises:
+        OSError: it is another's, and only root gives files away.
+    """
+    os.fchown(fd, status.st_uid, status.st_gid if group else -1)
+
+
 def write_whole_bytes(file: Path, content: bytes) -> None:
     """The same for what is no text."""
     status = file.stat() if file.exists() else None
@@ -59,7 +73,7 @@ def write_whole_bytes(file: Path, content: bytes) -> None:
             if status is None:
                 os.fchmod(writer.fileno(), _NEW_FILE)
             else:
-                os.fchown(writer.fileno(), status.st_uid, status.st_gid)
+                keep_owner(writer.fileno(), status)
                 os.fchmod(writer.fileno(), status.st_mode & 0o7777)
             writer.write(content)
             writer.flush()

@@ -8,8 +8,9 @@
 
 Rules:
 
-1. Mode 0600. Changes are made under a lock, to a draft that is synced and renamed: the old file or
-   the new, never half of one; two processes that start together get the same secret.
+1. Mode 0600, and the owner stays, whoever changes it: a key that root has replaced is still the
+   gateway's to read. Changes are made under a lock, to a draft that is synced and renamed: the old
+   file or the new, never half of one; two processes that start together get the same secret.
 2. Erasure 擦除 leaves an empty text: an erased epoch is never made again, whatever a clock says.
 3. While the key encryption key (KEK) is replaced, secrets are wrapped under the old and the new,
    so that processes with either can read. Only the end of the replacement drops the old.
@@ -30,6 +31,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from gateway.crypto.digest import b64_decode, b64_encode
 from gateway.crypto.identity import SECRET_BYTES, EpochCipher
 from gateway.errors import SetupError
+from gateway.site_file import keep_owner
 
 _NONCE_BYTES: Final = 12
 _PRIVATE: Final = 0o600
@@ -204,9 +206,16 @@ def _locked(path: Path) -> Iterator[None]:
     fd = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, _PRIVATE)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
+        _leave_to_owner(fd, path)
         yield
     finally:
         os.close(fd)
+
+
+def _leave_to_owner(fd: int, path: Path) -> None:
+    """Let a lock or a draft be the file's owner's, too."""
+    if path.exists() and os.fstat(fd).st_uid != (status := path.stat()).st_uid:
+        keep_owner(fd, status, group=False)
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -215,6 +224,7 @@ def _replace(path: Path, content: bytes) -> None:
     draft.unlink(missing_ok=True)
     fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
     with os.fdopen(fd, "wb") as file:
+        _leave_to_owner(fd, path)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The file of epoch secrets: erasure, and a change of the key that wraps them."""
 
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from gateway.errors import SetupError
 
 OLD, NEW = bytes(range(32)), b"n" * 32
 NUMBER = "140302190001010017"
+GATEWAY_UID = 12345
 
 
 @pytest.fixture
@@ -62,6 +65,51 @@ def test_a_file_that_was_damaged_is_named(content: bytes, path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(SetupError, match="not a JSON object of epochs"):
         list_epochs(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a file away takes root")
+@pytest.mark.parametrize("is_lock_there", [True, False])
+def test_what_root_changes_stays_the_gateways(path: Path, is_lock_there: bool) -> None:
+    """Root replaces the key or erases; next month the gateway's own user adds an epoch."""
+    lock = path.with_name("epochs.json.lock")
+    for file in (path, lock):
+        os.chown(file, GATEWAY_UID, GATEWAY_UID)
+    if not is_lock_there:  # the file was restored from a backup
+        lock.unlink()
+    add_wrapping(path, OLD, NEW)
+    drop_other_wrappings(path, NEW)
+    erase_epoch(path, "2026-10")
+    assert [file.stat().st_uid for file in (path, lock)] == [GATEWAY_UID, GATEWAY_UID]
+    assert [file.stat().st_mode & 0o777 for file in (path, lock)] == [0o600, 0o600]
+
+
+@pytest.fixture
+def become_gateway() -> Iterator[Callable[[], None]]:
+    """Makes this process another user's, of no group but its own; afterwards it is root's again."""
+    groups = os.getgroups()
+
+    def become() -> None:
+        os.setgroups([])
+        os.setegid(GATEWAY_UID)
+        os.seteuid(GATEWAY_UID)
+
+    yield become
+    os.seteuid(0)
+    os.setegid(0)
+    os.setgroups(groups)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user takes root")
+def test_a_file_of_a_group_that_is_not_the_gateways_is_changed_all_the_same(
+    path: Path, monkeypatch: pytest.MonkeyPatch, become_gateway: Callable[[], None]
+) -> None:
+    """After `chown -R gateway` the group is still root's, and nobody else may give that."""
+    for file in (path.parent, path, path.with_name("epochs.json.lock")):
+        os.chown(file, GATEWAY_UID, 0)
+    monkeypatch.chdir(path.parent)
+    become_gateway()
+    ensure_epoch(Path(path.name), OLD, "2026-12")
+    assert list_epochs(Path(path.name)) == ("2026-10", "2026-11", "2026-12")
 
 
 def test_without_a_file_there_are_no_epochs(tmp_path: Path) -> None:
