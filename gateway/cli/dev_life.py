@@ -22,8 +22,9 @@ from gateway.cli.dev_site import CASE, ITEM, python_path, write_profile, write_s
 from gateway.cli.output import print_error, print_json
 from gateway.conformance import Subject, subject_of
 from gateway.conformance.manifest import FILE
-from gateway.errors import AuditError, GatewayError, TrustError
-from gateway.model.entry import Entry, parse_entry
+from gateway.errors import AuditError, GatewayError
+from gateway.model.entry import Entry
+from gateway.model.record import parse_record
 from gateway.sdk.kits.simulator import stop_event
 
 _LOOK_S: Final = 0.2
@@ -105,10 +106,9 @@ class Life:
                 continue
 
     def _show(self, line: bytes) -> None:
-        try:
-            entry = parse_entry(line)
-        except TrustError:
-            return  # an act of an auditor, and no lookup
+        entry = parse_record(line)
+        if not isinstance(entry, Entry):
+            return  # an act of somebody, or an event
         if self._as_json:
             print_json(_facts(entry))
             return
