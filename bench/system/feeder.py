@@ -26,6 +26,8 @@ CALLERS: Final = 256
 _PER_S: Final = 20_000
 _WINDOW_S: Final = 65
 _CAP: Final = 1_000_000_000
+#: Before what was not even sent is tried again; at once, nobody would let the loop send anything.
+_PAUSE_S: Final = 0.01
 
 
 class Fed(msgspec.Struct, frozen=True):
@@ -46,8 +48,14 @@ async def _feed(client: SequencerClient, entries: list[tuple[bytes, Claim]], unt
             entry, claim = entries.pop()
             try:
                 said = await client.append(entry, Deadline.after(5), claim=claim)
-            except AuditError:
-                refused += 1
+            except AuditError as error:
+                if (
+                    error.code == "OVERLOADED"
+                ):  # not sent: the socket is full, and is read meanwhile
+                    entries.append((entry, claim))
+                    await asyncio.sleep(_PAUSE_S)
+                else:
+                    refused += 1
                 continue
             count += isinstance(said, Appended)
             refused += not isinstance(said, Appended)
