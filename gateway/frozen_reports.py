@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Final, Literal, final
 
 from gateway.errors import RequestError
+from gateway.keyring import write_private
 from gateway.site_file import locked
 
 #: Below the site's state.
 FOLDER: Final = "reports"
 _FORMS: Final = ("xlsx", "json", "jws")
-_PRIVATE: Final = 0o600
 _PRIVATE_FOLDER: Final = 0o700
 
 
@@ -78,7 +78,8 @@ class FrozenReports:
                 self.check_absent(month)
             try:
                 for draft, content in zip(drafts, report, strict=True):
-                    _write_draft(draft, content)
+                    draft.unlink(missing_ok=True)  # of one that was killed
+                    write_private(draft, content)
                 signed.unlink(missing_ok=True)  # of a preliminary one before
                 for draft, file in others:
                     draft.replace(file)
@@ -87,15 +88,6 @@ class FrozenReports:
             finally:
                 for draft in drafts:
                     draft.unlink(missing_ok=True)
-
-
-def _write_draft(draft: Path, content: bytes) -> None:
-    draft.unlink(missing_ok=True)  # of one that was killed
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
-    with os.fdopen(fd, "wb") as writer:
-        writer.write(content)
-        writer.flush()
-        os.fsync(writer.fileno())
 
 
 def _sync(folder: Path) -> None:
